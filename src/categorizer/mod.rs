@@ -1,0 +1,1 @@
+//! The categorisation pass and its commit.

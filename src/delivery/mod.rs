@@ -1,0 +1,1 @@
+//! Sockets that pass mail on.

@@ -1,0 +1,1 @@
+//! Recipient objects in memory: one immutable generation at a time.

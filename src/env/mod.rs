@@ -1,0 +1,1 @@
+//! Time and chance, handed in from outside so that decisions stay pure.

@@ -1,0 +1,1 @@
+//! From one group to the recipients it stands for today.

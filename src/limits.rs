@@ -1,0 +1,1 @@
+//! Bounds, each with a name and a reason.

@@ -1,0 +1,1 @@
+//! Words of mail: addresses, envelopes, header sections, replies, reports.

@@ -1,0 +1,1 @@
+//! Standards and Exchange behaviour we cite, as tables that tests check.

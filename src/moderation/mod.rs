@@ -1,0 +1,1 @@
+//! Messages held for a moderator, and the decision on them.

@@ -1,0 +1,1 @@
+//! Logs and tracking as they leave the process.

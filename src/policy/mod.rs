@@ -1,0 +1,1 @@
+//! May this sender reach this recipient now?

@@ -1,0 +1,1 @@
+//! What is due when, for which next hop, in which order: no I/O.

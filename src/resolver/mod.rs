@@ -1,0 +1,1 @@
+//! Address to recipient object, and who the sender is.

@@ -1,0 +1,1 @@
+//! Stored membership lists: versions, provenance, freshness, views.

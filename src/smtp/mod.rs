@@ -1,0 +1,1 @@
+//! The SMTP protocol without a socket: server and client state machines.
