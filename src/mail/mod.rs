@@ -1,1 +1,16 @@
 //! Words of mail: addresses, envelopes, header sections, replies, reports.
+
+pub mod address;
+pub mod envelope;
+pub mod header;
+pub mod id;
+pub mod reply;
+pub mod report;
+pub mod status;
+pub mod trace;
+
+pub use address::{AddressFault, AddressKey, Domain, Mailbox, ReversePath};
+pub use envelope::{BodyType, Envelope, EnvelopeRecipient, Notify, OriginalRecipient, ReturnContent};
+pub use id::{HoldId, MessageId, SetId};
+pub use reply::Reply;
+pub use status::EnhancedStatus;

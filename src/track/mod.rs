@@ -1,1 +1,7 @@
 //! What happened and why, in words that do not change.
+
+pub mod event;
+pub mod reason;
+
+pub use event::{Decision, Event, EventKind, ReportKind};
+pub use reason::Reason;

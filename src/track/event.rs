@@ -1,0 +1,239 @@
+//! Tracking events: one message can be followed from RECEIVE to the last SEND or FAIL by its id.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
+use crate::mail::{HoldId, MessageId, Reply, SetId};
+
+/// One thing that happened to one message.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// To which message.
+    pub message: MessageId,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// How a moderation ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Released to the group.
+    Approved,
+    /// Refused by a moderator.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+}
+
+/// Which report (RFC 3464 action).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportKind {
+    /// `Action: failed`.
+    Failed,
+    /// `Action: delayed`.
+    Delayed,
+    /// `Action: expanded`.
+    Expanded,
+    /// `Action: relayed`.
+    Relayed,
+    /// Notice to an owner about his group (stale entry).
+    Owner,
+    /// Notice to the sender about a moderation's end.
+    Moderation,
+}
+
+/// What happened. The tag in JSON is the stable event name.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EventKind {
+    /// Accepted, by SMTP or as a report of our own.
+    Receive {
+        /// Listener name, or `local` for our own reports.
+        listener: String,
+        /// Client address.
+        client: Option<IpAddr>,
+        /// EHLO or HELO argument.
+        helo: Option<String>,
+        /// Reverse-path; empty for null.
+        reverse_path: String,
+        /// Forward-paths as addressed.
+        recipients: Vec<String>,
+        /// Octets as stored.
+        size_bytes: u64,
+        /// What proved the sender internal, or why he is external.
+        sender_proof: String,
+        /// `Message-ID` field.
+        header_message_id: Option<String>,
+        /// `Subject` field as it stands, at most 200 characters.
+        subject: Option<String>,
+    },
+    /// A recipient or the whole transaction was refused in the dialogue.
+    Refuse {
+        /// The forward-path; none if the whole transaction.
+        recipient: Option<String>,
+        /// Reverse-path; empty for null.
+        reverse_path: String,
+        /// Listener name.
+        listener: String,
+        /// Client address.
+        client: Option<IpAddr>,
+        /// What the client was told.
+        reply: Reply,
+        /// Why.
+        reason: Reason,
+    },
+    /// A group was expanded.
+    Expand {
+        /// Primary address of the group.
+        group: String,
+        /// Groups above it, outermost first.
+        path: Vec<String>,
+        /// Version of its roll.
+        roll_version: u64,
+        /// Seconds since that version was computed or confirmed.
+        roll_age_seconds: u64,
+        /// Direct entries in the roll.
+        entries: u64,
+        /// Recipients this group added to the message.
+        added: u64,
+        /// Recipients already reached by an earlier path.
+        duplicates: u64,
+    },
+    /// A recipient or branch was left out by a named rule.
+    Drop {
+        /// Address or entry text.
+        recipient: String,
+        /// The group it was met in, if any.
+        group: Option<String>,
+        /// Why.
+        reason: Reason,
+    },
+    /// A branch below an addressed recipient was refused.
+    Branch {
+        /// The group or member that refused.
+        recipient: String,
+        /// Groups above it, outermost first.
+        path: Vec<String>,
+        /// What a sender would be told.
+        reply: Reply,
+        /// Why.
+        reason: Reason,
+    },
+    /// Held for moderators.
+    Hold {
+        /// The hold.
+        hold: HoldId,
+        /// Primary address of the moderated recipient.
+        group: String,
+        /// Who may decide.
+        moderators: Vec<String>,
+        /// When it expires.
+        expires_at: Timestamp,
+    },
+    /// A hold ended.
+    Decide {
+        /// The hold.
+        hold: HoldId,
+        /// How.
+        decision: Decision,
+        /// Who; `muster` for expiry.
+        by: String,
+        /// The moderator's words.
+        comment: Option<String>,
+    },
+    /// A delivery set was made.
+    Queue {
+        /// The set.
+        set: SetId,
+        /// Next hop name.
+        next_hop: String,
+        /// Recipients in it.
+        recipients: u64,
+        /// Reverse-path of its copies; empty for null.
+        reverse_path: String,
+    },
+    /// The next hop took a batch.
+    Send {
+        /// The set.
+        set: SetId,
+        /// Next hop name.
+        next_hop: String,
+        /// Host that took it.
+        remote: String,
+        /// Rank ranges of the roster, both ends included.
+        ranks: Vec<(u32, u32)>,
+        /// Its reply.
+        reply: Reply,
+    },
+    /// Some recipients have to wait.
+    Defer {
+        /// The set.
+        set: SetId,
+        /// Next hop name.
+        next_hop: String,
+        /// Rank ranges of the roster, both ends included.
+        ranks: Vec<(u32, u32)>,
+        /// The reply, if there was one.
+        reply: Option<Reply>,
+        /// Why.
+        reason: Reason,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// A recipient failed for good.
+    Fail {
+        /// The set.
+        set: SetId,
+        /// Next hop name.
+        next_hop: String,
+        /// Final address.
+        recipient: String,
+        /// The reply that decided.
+        reply: Reply,
+        /// Why.
+        reason: Reason,
+    },
+    /// A report was made.
+    Report {
+        /// Which.
+        report: ReportKind,
+        /// To whom.
+        to: String,
+        /// The report's own message id.
+        id: MessageId,
+        /// Recipients it speaks of.
+        recipients: u64,
+    },
+    /// Everything about the message has ended; it leaves the spool.
+    Done,
+}
+
+impl EventKind {
+    /// The stable event name, as in logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Receive { .. } => "RECEIVE",
+            Self::Refuse { .. } => "REFUSE",
+            Self::Expand { .. } => "EXPAND",
+            Self::Drop { .. } => "DROP",
+            Self::Branch { .. } => "BRANCH",
+            Self::Hold { .. } => "HOLD",
+            Self::Decide { .. } => "DECIDE",
+            Self::Queue { .. } => "QUEUE",
+            Self::Send { .. } => "SEND",
+            Self::Defer { .. } => "DEFER",
+            Self::Fail { .. } => "FAIL",
+            Self::Report { .. } => "REPORT",
+            Self::Done => "DONE",
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Why: one stable code per fact. An administrator greps for them in five years.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Why something was refused, held, dropped, deferred or routed as it was.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, for documents and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable code, as in logs and JSON.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// One plain sentence for the operator.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Addresses
+    /// No object has the address.
+    RecipientUnknown = "recipient-unknown", "no recipient object has this address";
+    /// Two objects have the address (RESOLVER.ADR.Ambiguous).
+    RecipientAmbiguous = "recipient-ambiguous", "more than one recipient object has this address";
+    /// The object cannot be delivered to: it lacks a usable address.
+    RecipientInvalid = "recipient-invalid", "the recipient object has no usable address";
+    /// Not one of our domains, and the client may not relay.
+    RelayDenied = "relay-denied", "the domain is not accepted here and the client may not relay";
+    /// `%`, `!`, quoted `@`: would route again.
+    RoutesAgain = "routes-again", "the local-part would route again at the next hop";
+    /// The directory has not been loaded yet, or its owning source is too old to say no.
+    DirectoryNotReady = "directory-not-ready", "the directory cannot answer yet";
+    // Restrictions (exchange-semantics.md §3)
+    /// RequireSenderAuthenticationEnabled and the sender is not proven internal.
+    SenderNotAuthenticated = "sender-not-authenticated", "only internal senders may write here and the sender is not proven internal";
+    /// In RejectMessagesFrom…
+    SenderRejected = "sender-rejected", "the sender is in the reject list";
+    /// AcceptMessagesOnlyFrom… is not empty and the sender is not in it.
+    SenderNotAccepted = "sender-not-accepted", "the sender is not in the accept list";
+    /// Claims one of our domains without proof.
+    SenderSpoofed = "sender-spoofed", "the reverse-path claims an accepted domain without proof";
+    /// MaxReceiveSize of the recipient.
+    TooLargeForRecipient = "too-large-for-recipient", "the message is larger than this recipient takes";
+    /// A list names a group or filter that cannot be evaluated now.
+    ListNotReady = "list-not-ready", "a stored list that the decision needs is not available";
+    // Moderation
+    /// Held for the group's moderators.
+    Moderated = "moderated", "held until a moderator decides";
+    /// A moderator refused it.
+    ModerationRejected = "moderation-rejected", "a moderator refused the message";
+    /// Nobody decided in time.
+    ModerationExpired = "moderation-expired", "no moderator decided in time";
+    /// A moderated group with nobody who could decide.
+    NoModerator = "no-moderator", "the group is moderated and has neither moderators nor owners";
+    // Expansion
+    /// Computed and empty.
+    GroupEmpty = "group-empty", "the group has no members";
+    /// Never computed, or its filter cannot be evaluated.
+    RollMissing = "roll-missing", "the stored list has not been computed yet";
+    /// on_stale = defer.
+    RollStaleDefer = "roll-stale-defer", "the stored list is older than allowed; the message waits";
+    /// on_stale = refuse.
+    RollStaleRefuse = "roll-stale-refuse", "the stored list is older than allowed; the message is refused";
+    /// Group met twice on the way: harmless.
+    AlreadyExpanded = "already-expanded", "the group was already expanded for this message";
+    /// Same person or same final address: one copy.
+    Duplicate = "duplicate", "the person already gets this message by an earlier path";
+    /// A member that no longer exists.
+    MemberDeleted = "member-deleted", "the member no longer exists";
+    /// disabled_accounts = drop.
+    MemberDisabled = "member-disabled", "the member's account is disabled";
+    /// A member entry that names nobody.
+    MemberUnresolved = "member-unresolved", "the member entry names no recipient object";
+    /// A nested group that is gone.
+    GroupVanished = "group-vanished", "the nested group no longer exists";
+    /// Report sent to a group (exchange-semantics.md §3.7).
+    ReportToGroup = "report-to-group", "a report or automatic reply is not expanded by a group";
+    /// Forward-only cycle (broken loop).
+    ForwardingLoop = "forwarding-loop", "forwarding leads back to where it began";
+    /// Nesting or forwarding deeper than the limit.
+    TooDeep = "too-deep", "groups are nested deeper than the limit";
+    /// More recipients than one message may reach.
+    TooManyRecipients = "too-many-recipients", "the message would reach more recipients than allowed";
+    /// Owner is missing where report-to-owner needs one.
+    OwnerMissing = "owner-missing", "reports go to the owner and the group has none";
+    // Loops
+    /// Received fields over the limit.
+    HopLimit = "hop-limit", "too many Received fields: a mail loop";
+    /// Our keyed loop field names this group.
+    GroupLoop = "group-loop", "the message has already been through this group";
+    // Content
+    /// Bare CR or LF, NUL in content.
+    BareLineEnd = "bare-line-end", "the content holds a bare CR or LF, or a NUL";
+    /// Larger than the listener takes.
+    TooLargeForSystem = "too-large-for-system", "the message is larger than this system takes";
+    /// Header section over its limit.
+    HeaderTooLarge = "header-too-large", "the header section is larger than allowed";
+    // Delivery
+    /// The next hop refused for now.
+    NextHopDeferred = "next-hop-deferred", "the next hop refused for now";
+    /// The next hop refused for good.
+    NextHopRefused = "next-hop-refused", "the next hop refused for good";
+    /// Could not connect, or the connection broke.
+    NextHopUnreachable = "next-hop-unreachable", "the next hop could not be reached";
+    /// DNS gave no usable answer for now.
+    DnsFailed = "dns-failed", "the domain could not be looked up for now";
+    /// DNS says the domain takes no mail (RFC 7505) or does not exist.
+    DomainTakesNoMail = "domain-takes-no-mail", "the domain does not exist or takes no mail";
+    /// The next hop lacks SMTPUTF8 and an address or header needs it.
+    SmtpUtf8Missing = "smtputf8-missing", "the next hop does not support internationalised addresses";
+    /// Larger than the next hop's SIZE.
+    TooLargeForNextHop = "too-large-for-next-hop", "the message is larger than the next hop takes";
+    /// No next hop is configured for the recipient.
+    NoRoute = "no-route", "no next hop is set for this recipient";
+    /// In the queue longer than allowed.
+    Expired = "expired", "the message could not be delivered in time";
+    /// An operator dropped it.
+    DroppedByOperator = "dropped-by-operator", "an operator dropped it from the queue";
+    // The service
+    /// Disk floor.
+    DiskLow = "disk-low", "free space is below the floor";
+    /// Queue bound.
+    QueueFull = "queue-full", "the queue is at its bound";
+    /// A sync failed: nothing is promised until a restart.
+    StoreSuspect = "store-suspect", "the store failed to sync and is not trusted until a restart";
+    /// Shutting down.
+    ShuttingDown = "shutting-down", "the service is stopping";
+    /// An invariant broke.
+    Broken = "broken", "an internal invariant broke";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
