@@ -1,1 +1,85 @@
 //! Bounds, each with a name and a reason.
+
+use std::time::Duration;
+
+/// Longest command line in octets, CRLF included.
+///
+/// RFC 5321 §4.5.3.1.4 says 512 and lets extensions add; RFC 3461 adds up to 500 for ORCPT, RFC 6531 more.
+pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
+
+/// Longest line of content in octets, CRLF included.
+///
+/// RFC 5321 §4.5.3.1.6 says 1,000; real mail exceeds it and Exchange passes it on, so the bound here only
+/// keeps memory flat. Content is streamed, lines are not collected.
+pub const CONTENT_LINE_OCTETS_MAX: usize = 1 << 20;
+
+/// Largest header section in octets (Exchange: 256 KB).
+pub const HEADER_SECTION_OCTETS_MAX: usize = 256 * 1024;
+
+/// Most fields in a header section.
+pub const HEADER_FIELDS_MAX: usize = 2_000;
+
+/// Most RCPTs in one transaction; beyond it 452 4.5.3. A server must take 100 (RFC 5321 §4.5.3.1.8).
+pub const TRANSACTION_RECIPIENTS_MAX: usize = 1_000;
+
+/// Most protocol errors and refused recipients of unknown mailboxes in one session; then 421.
+pub const SESSION_ERRORS_MAX: u32 = 20;
+
+/// Largest message in octets unless a listener says otherwise: Exchange Online's 150 MB ceiling.
+pub const MESSAGE_OCTETS_MAX: u64 = 150 * 1024 * 1024;
+
+/// Sessions in total.
+pub const SESSIONS_MAX: usize = 1_000;
+
+/// Sessions of one client address.
+pub const SESSIONS_PER_CLIENT_MAX: usize = 100;
+
+/// Wait for a command (RFC 5321 §4.5.3.2.7).
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Wait for the next block of content (RFC 5321 §4.5.3.2.5).
+pub const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
+
+/// Most Received fields before a message is a loop (RFC 5321 §6.3 asks for at least 100).
+pub const RECEIVED_FIELDS_MAX: usize = 100;
+
+/// Most marks of our own in a message: addressed groups it has been through (DESIGN §6).
+pub const LOOP_MARKS_MAX: usize = 32;
+
+/// Deepest nesting of groups, forwarding and contact targets on one path.
+pub const EXPANSION_DEPTH_MAX: usize = 100;
+
+/// Most recipients of one message after expansion.
+pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
+
+/// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
+pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// A pass with more entries than this is committed as accepted and finished after the reply (DESIGN §2.2).
+pub const PASS_ENTRIES_MAX: usize = 250_000;
+
+/// Content up to this many octets is stored inside the spool's row.
+pub const INLINE_CONTENT_OCTETS_MAX: usize = 16 * 1024;
+
+/// Content up to this many octets shares a segment file; above it, it has a file of its own.
+pub const SEGMENT_CONTENT_OCTETS_MAX: usize = 1024 * 1024;
+
+/// Recipients in one copy to a next hop, unless the hop takes fewer.
+///
+/// Unit: recipients. Exchange's `ExpansionSizeLimit` is 1,000; Exchange Online takes 500 by default.
+pub const BATCH_RECIPIENTS_MAX: usize = 500;
+
+/// Time in the queue before a recipient is given up (Exchange's `MessageExpirationTimeout`: 2 days).
+pub const QUEUE_EXPIRY: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// Failures of one message are gathered this long for one report (DESIGN §6).
+pub const REPORT_GATHER: Duration = Duration::from_secs(5 * 60);
+
+/// Most recipients named in one report; the rest are counted (DESIGN §6).
+pub const REPORT_RECIPIENTS_MAX: usize = 100;
+
+/// Most octets of the original message in a report; above it only its header section.
+pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
+
+/// Time a message waits for a moderator (Exchange Server: 5 days).
+pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);

@@ -1,1 +1,3 @@
 //! The categorisation pass and its commit.
+
+pub mod intake;

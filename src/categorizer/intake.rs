@@ -1,0 +1,94 @@
+//! What a listener asks: may this go on, and please take responsibility for that.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::mail::{Envelope, Mailbox, MessageId, Notify, OriginalRecipient, Reply, ReversePath};
+use crate::spool::content::{Content, ContentWriter};
+
+/// What a listener is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerRole {
+    /// MX: only accepted domains, no relaying.
+    Inbound,
+    /// Smart host: clients of trusted networks may send anywhere.
+    Relay,
+}
+
+/// Who is talking, as far as the connection tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientFacts {
+    /// Listener name in the settings.
+    pub listener: Arc<str>,
+    /// Its role.
+    pub role: ListenerRole,
+    /// Client address.
+    pub client: IpAddr,
+    /// EHLO or HELO argument, once given.
+    pub helo: Option<Arc<str>>,
+    /// EHLO, not HELO.
+    pub extended: bool,
+}
+
+/// A RCPT argument before resolution.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AddressedRecipient {
+    /// `<Postmaster>` without domain (RFC 5321 §4.5.1).
+    Postmaster,
+    /// A mailbox.
+    Mailbox(Mailbox),
+}
+
+/// RFC 3461 parameters of a RCPT.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RcptParameters {
+    /// `NOTIFY=`, if given.
+    pub notify: Option<Notify>,
+    /// `ORCPT=`, if given.
+    pub original: Option<OriginalRecipient>,
+}
+
+/// A complete transaction.
+#[derive(Debug)]
+pub struct Submission {
+    /// The id the reply will name.
+    pub id: MessageId,
+    /// Who sent it.
+    pub client: ClientFacts,
+    /// Its envelope.
+    pub envelope: Envelope,
+    /// Its content, synced if it lives in a file.
+    pub content: Content,
+    /// When the final dot arrived.
+    pub received_at: Timestamp,
+}
+
+/// The categoriser as listeners see it. The first three answer at once from memory.
+pub trait Intake: Send + Sync + 'static {
+    /// May a transaction with this reverse-path begin? `envelope` has no recipients yet.
+    fn mail(&self, client: &ClientFacts, envelope: &Envelope) -> Result<(), Reply>;
+
+    /// May this recipient be added? A verdict here is provisional: the pass decides. Returns the
+    /// recipient's forward-path (`<Postmaster>` resolved to its target).
+    fn rcpt(
+        &self,
+        client: &ClientFacts,
+        envelope: &Envelope,
+        recipient: &AddressedRecipient,
+        parameters: &RcptParameters,
+    ) -> Result<Mailbox, Reply>;
+
+    /// Where content goes while it arrives.
+    fn writer(&self) -> Result<Box<dyn ContentWriter>, Reply>;
+
+    /// Runs the pass, commits, and answers: 250 only after the sync.
+    fn submit(&self, submission: Submission) -> Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    /// A refusal the listener itself decided (bad content, too large), to be tracked.
+    fn refused(&self, client: &ClientFacts, reverse_path: &ReversePath, reply: &Reply, reason: crate::track::Reason);
+}
