@@ -117,7 +117,7 @@ pub(super) fn folded<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> St
 }
 
 /// A domain or address literal as it is; anything else with its odd octets replaced by `?`.
-fn safe_domain(text: &str) -> String {
+pub(super) fn safe_domain(text: &str) -> String {
     if let Ok(domain) = Domain::parse(text) {
         return if text.is_ascii() {
             text.to_owned()
