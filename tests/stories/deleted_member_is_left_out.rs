@@ -13,10 +13,16 @@ fn a_deleted_member_is_left_out_with_a_tracked_reason() {
 
     later.write(&world.organisation_path());
     world.until("jonas to be gone", || {
-        let replies = world.stranger().send("x@outside.example", &["jonas@contoso.example"], "");
+        let replies = world
+            .stranger()
+            .send("x@outside.example", &["jonas@contoso.example"], "");
         replies[0].starts_with("550 5.1.10")
     });
-    let replies = world.stranger().send("x@outside.example", &["team@contoso.example"], &message("x@outside.example", "team", "left"));
+    let replies = world.stranger().send(
+        "x@outside.example",
+        &["team@contoso.example"],
+        &message("x@outside.example", "team", "left"),
+    );
     assert!(replies[1].starts_with("250 "), "{replies:?}");
     world.onprem.wait_recipients(1);
     assert_eq!(world.onprem.recipients(), ["lena@contoso.example"]);

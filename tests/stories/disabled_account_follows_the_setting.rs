@@ -17,9 +17,15 @@ fn organisation() -> Organisation {
 fn a_disabled_account_is_delivered_as_exchange_does() {
     let world = World::start_with(&organisation());
     let mail = message("x@outside.example", "team", "deliver");
-    world.stranger().send("x@outside.example", &["team@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["team@contoso.example"], &mail);
     world.onprem.wait_recipients(3);
-    let expected = ["front-desk@contoso.example", "jonas@contoso.example", "lena@contoso.example"];
+    let expected = [
+        "front-desk@contoso.example",
+        "jonas@contoso.example",
+        "lena@contoso.example",
+    ];
     assert_eq!(world.onprem.recipients(), expected);
 }
 
@@ -28,8 +34,15 @@ fn with_drop_a_disabled_account_is_left_out_but_never_a_shared_mailbox() {
     let mut world = World::of(&organisation()).policy("disabled_accounts = \"drop\"");
     world.start();
     let mail = message("x@outside.example", "team", "drop");
-    world.stranger().send("x@outside.example", &["team@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["team@contoso.example"], &mail);
     world.onprem.wait_recipients(2);
-    world.until("an empty queue", || world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty));
-    assert_eq!(world.onprem.recipients(), ["front-desk@contoso.example", "lena@contoso.example"]);
+    world.until("an empty queue", || {
+        world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty)
+    });
+    assert_eq!(
+        world.onprem.recipients(),
+        ["front-desk@contoso.example", "lena@contoso.example"]
+    );
 }

@@ -10,7 +10,11 @@ fn a_dynamic_group_follows_the_directory() {
         organisation
             .recipient("lena", "UserMailbox", "office = \"Berlin\"")
             .recipient("jonas", "UserMailbox", &format!("office = \"{office}\""))
-            .dynamic("berlin", "(RecipientType -eq 'UserMailbox') -and (Office -eq 'Berlin')", "");
+            .dynamic(
+                "berlin",
+                "(RecipientType -eq 'UserMailbox') -and (Office -eq 'Berlin')",
+                "",
+            );
     }
     let world = World::start_with(&organisation);
     let why = world.command(&["group", "why", "berlin@contoso.example", "jonas@contoso.example"]);
@@ -20,10 +24,19 @@ fn a_dynamic_group_follows_the_directory() {
 
     after.write(&world.organisation_path());
     world.until("jonas to be a member", || {
-        world.command(&["group", "why", "berlin@contoso.example", "jonas@contoso.example"]).status.code() == Some(0)
+        world
+            .command(&["group", "why", "berlin@contoso.example", "jonas@contoso.example"])
+            .status
+            .code()
+            == Some(0)
     });
     let mail = message("x@outside.example", "berlin", "both");
-    world.stranger().send("x@outside.example", &["berlin@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["berlin@contoso.example"], &mail);
     world.onprem.wait_recipients(2);
-    assert_eq!(world.onprem.recipients(), ["jonas@contoso.example", "lena@contoso.example"]);
+    assert_eq!(
+        world.onprem.recipients(),
+        ["jonas@contoso.example", "lena@contoso.example"]
+    );
 }

@@ -17,11 +17,22 @@ fn half_cloud_half_on_premises() {
     organisation.group("all", &members, "");
     let world = World::start_with(&organisation);
     let mail = message("x@outside.example", "all", "both");
-    world.stranger().send("x@outside.example", &["all@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["all@contoso.example"], &mail);
     let cloud = world.cloud.wait_recipients(20);
     let onprem = world.onprem.wait_recipients(20);
     assert_eq!((cloud.len(), onprem.len()), (1, 1), "one copy per next hop");
-    assert!(cloud[0].recipients.iter().all(|to| to.ends_with("@contoso.mail.onmicrosoft.example")));
+    assert!(
+        cloud[0]
+            .recipients
+            .iter()
+            .all(|to| to.ends_with("@contoso.mail.onmicrosoft.example"))
+    );
     assert!(onprem[0].recipients.iter().all(|to| to.ends_with("@contoso.example")));
-    assert!(cloud[0].content.ends_with(&mail), "the message leaves as it came:\n{}", cloud[0].content);
+    assert!(
+        cloud[0].content.ends_with(&mail),
+        "the message leaves as it came:\n{}",
+        cloud[0].content
+    );
 }

@@ -12,7 +12,9 @@ fn a_held_message_survives_a_restart_and_a_moderator_releases_it() {
     );
     let mut world = World::start_with(&organisation);
     let mail = message("canteen@contoso.example", "announce@contoso.example", "closed");
-    let replies = world.colleague().send("canteen@contoso.example", &["announce@contoso.example"], &mail);
+    let replies = world
+        .colleague()
+        .send("canteen@contoso.example", &["announce@contoso.example"], &mail);
     assert!(replies[1].starts_with("250 "), "{replies:?}");
     let holds = world.json(&["moderate", "list"]);
     assert_eq!(holds.as_array().map(Vec::len), Some(1), "{holds}");
@@ -21,7 +23,10 @@ fn a_held_message_survives_a_restart_and_a_moderator_releases_it() {
     world.start();
     let holds = world.json(&["moderate", "list"]);
     let id = holds[0]["id"].as_str().expect("an id").to_owned();
-    assert!(world.onprem.copies().is_empty(), "nothing is delivered before the decision");
+    assert!(
+        world.onprem.copies().is_empty(),
+        "nothing is delivered before the decision"
+    );
     let approved = world.command(&["moderate", "approve", &id, "--as", "eva@contoso.example"]);
     assert!(approved.status.success(), "{approved:?}");
     world.onprem.wait_recipients(1);

@@ -20,9 +20,14 @@ fn organisation() -> Organisation {
 fn forwarding_is_left_to_the_mailboxs_server_by_default() {
     let world = World::start_with(&organisation());
     let mail = message("x@outside.example", "team", "left");
-    world.stranger().send("x@outside.example", &["team@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["team@contoso.example"], &mail);
     world.onprem.wait_recipients(2);
-    assert_eq!(world.onprem.recipients(), ["jonas@contoso.example", "lena@contoso.example"]);
+    assert_eq!(
+        world.onprem.recipients(),
+        ["jonas@contoso.example", "lena@contoso.example"]
+    );
     assert!(world.internet.copies().is_empty());
 }
 
@@ -31,9 +36,14 @@ fn forwarding_is_done_here_when_set() {
     let mut world = World::of(&organisation()).policy("forwarding = \"here\"");
     world.start();
     let mail = message("x@outside.example", "team", "here");
-    world.stranger().send("x@outside.example", &["team@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["team@contoso.example"], &mail);
     world.onprem.wait_recipients(2);
     world.internet.wait_recipients(1);
-    assert_eq!(world.onprem.recipients(), ["jonas@contoso.example", "mia@contoso.example"]);
+    assert_eq!(
+        world.onprem.recipients(),
+        ["jonas@contoso.example", "mia@contoso.example"]
+    );
     assert_eq!(world.internet.recipients(), ["jonas@home.example"]);
 }

@@ -21,13 +21,23 @@ fn a_mass_loss_of_objects_is_held_until_accepted() {
     after.write(&world.organisation_path());
     let reload = world.command(&["reload"]);
     assert_eq!(reload.status.code(), Some(4), "{reload:?}");
-    world.stranger().send("x@outside.example", &["all@contoso.example"], &message("x@outside.example", "all", "before"));
+    world.stranger().send(
+        "x@outside.example",
+        &["all@contoso.example"],
+        &message("x@outside.example", "all", "before"),
+    );
     assert_eq!(world.onprem.wait_recipients(40).len(), 1);
 
     let accepted = world.command(&["reload", "--accept"]);
     assert!(accepted.status.success(), "{accepted:?}");
-    world.stranger().send("x@outside.example", &["all@contoso.example"], &message("x@outside.example", "all", "after"));
+    world.stranger().send(
+        "x@outside.example",
+        &["all@contoso.example"],
+        &message("x@outside.example", "all", "after"),
+    );
     world.onprem.wait_recipients(60);
-    let copy = world.onprem.wait_copy("the second copy", |copy| copy.content.contains("Subject: after"));
+    let copy = world
+        .onprem
+        .wait_copy("the second copy", |copy| copy.content.contains("Subject: after"));
     assert_eq!(copy.recipients.len(), 20);
 }

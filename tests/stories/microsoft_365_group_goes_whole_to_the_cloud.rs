@@ -14,7 +14,11 @@ fn a_microsoft_365_group_goes_whole_to_the_cloud() {
         )
         .group("all", &["project-x", "lena"], "");
     let world = World::start_with(&organisation);
-    world.stranger().send("x@outside.example", &["all@contoso.example"], &message("x@outside.example", "all", "whole"));
+    world.stranger().send(
+        "x@outside.example",
+        &["all@contoso.example"],
+        &message("x@outside.example", "all", "whole"),
+    );
     world.cloud.wait_recipients(1);
     world.onprem.wait_recipients(1);
     assert_eq!(world.cloud.recipients(), ["project-x@contoso.mail.onmicrosoft.example"]);

@@ -10,7 +10,11 @@ fn a_moved_member_goes_to_todays_next_hop() {
     after.cloud("lena").group("team", &["lena"], "");
     let world = World::start_with(&before);
     let mut client = world.stranger();
-    client.send("x@outside.example", &["team@contoso.example"], &message("x@outside.example", "team", "first"));
+    client.send(
+        "x@outside.example",
+        &["team@contoso.example"],
+        &message("x@outside.example", "team", "first"),
+    );
     world.onprem.wait_recipients(1);
 
     after.write(&world.organisation_path());
@@ -18,7 +22,11 @@ fn a_moved_member_goes_to_todays_next_hop() {
         let explained = world.json(&["explain", "--from", "x@outside.example", "--to", "team@contoso.example"]);
         explained.to_string().contains("cloud")
     });
-    client.send("x@outside.example", &["team@contoso.example"], &message("x@outside.example", "team", "second"));
+    client.send(
+        "x@outside.example",
+        &["team@contoso.example"],
+        &message("x@outside.example", "team", "second"),
+    );
     world.cloud.wait_recipients(1);
     assert_eq!(world.cloud.recipients(), ["lena@contoso.mail.onmicrosoft.example"]);
     assert_eq!(world.onprem.recipients(), ["lena@contoso.example"]);

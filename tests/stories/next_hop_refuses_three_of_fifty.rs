@@ -13,12 +13,19 @@ fn the_next_hop_refuses_three_of_fifty_and_the_sender_gets_one_report_naming_exa
     let world = World::start_with(&organisation);
     let refused = ["p07", "p23", "p41"];
     for name in refused {
-        world.cloud.answer_rcpt(&format!("{name}@contoso.mail.onmicrosoft.example"), "550 5.1.10 nobody here");
+        world.cloud.answer_rcpt(
+            &format!("{name}@contoso.mail.onmicrosoft.example"),
+            "550 5.1.10 nobody here",
+        );
     }
     let mail = message("hr@contoso.example", "all@contoso.example", "bonus");
-    world.colleague().send("hr@contoso.example", &["all@contoso.example"], &mail);
+    world
+        .colleague()
+        .send("hr@contoso.example", &["all@contoso.example"], &mail);
     world.cloud.wait_recipients(47);
-    let report = world.onprem.wait_copy("the report", |copy| copy.reverse_path.is_empty());
+    let report = world
+        .onprem
+        .wait_copy("the report", |copy| copy.reverse_path.is_empty());
     assert_eq!(report.recipients, ["hr@contoso.example"]);
     for name in &names {
         assert_eq!(
@@ -29,6 +36,8 @@ fn the_next_hop_refuses_three_of_fifty_and_the_sender_gets_one_report_naming_exa
         );
     }
     assert!(report.content.contains("multipart/report"), "{}", report.content);
-    world.until("an empty queue", || world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty));
+    world.until("an empty queue", || {
+        world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty)
+    });
     assert_eq!(world.onprem.copies().len(), 1, "one report");
 }

@@ -12,9 +12,13 @@ fn the_next_hops_recipient_limit_is_learned() {
     let world = World::start_with(&organisation);
     world.cloud.limit_recipients(10);
     let mail = message("x@outside.example", "all", "tens");
-    world.stranger().send("x@outside.example", &["all@contoso.example"], &mail);
+    world
+        .stranger()
+        .send("x@outside.example", &["all@contoso.example"], &mail);
     world.cloud.wait_recipients(95);
-    world.until("an empty queue", || world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty));
+    world.until("an empty queue", || {
+        world.json(&["queue", "list"]).as_array().is_some_and(Vec::is_empty)
+    });
     let mut arrived = world.cloud.recipients();
     arrived.dedup();
     assert_eq!((arrived.len(), world.cloud.recipients().len()), (95, 95));

@@ -21,10 +21,23 @@ fn reject_beats_accept_through_a_nested_group() {
     let world = World::start_with(&organisation);
     let mut client = world.colleague();
 
-    let replies = client.send("lena@contoso.example", &["news@contoso.example"], &message("lena@contoso.example", "news", "a"));
-    assert!(replies[1].starts_with("250 "), "accepted as a member of staff: {replies:?}");
+    let replies = client.send(
+        "lena@contoso.example",
+        &["news@contoso.example"],
+        &message("lena@contoso.example", "news", "a"),
+    );
+    assert!(
+        replies[1].starts_with("250 "),
+        "accepted as a member of staff: {replies:?}"
+    );
     let replies = client.send("jonas@contoso.example", &["news@contoso.example"], "");
-    assert!(replies[0].starts_with("550 5.7.124 "), "rejected as an intern although staff is accepted: {replies:?}");
+    assert!(
+        replies[0].starts_with("550 5.7.124 "),
+        "rejected as an intern although staff is accepted: {replies:?}"
+    );
     let replies = client.send("mia@contoso.example", &["news@contoso.example"], "");
-    assert!(replies[0].starts_with("550 5.7.124 "), "a member of the group is not in its accept list: {replies:?}");
+    assert!(
+        replies[0].starts_with("550 5.7.124 "),
+        "a member of the group is not in its accept list: {replies:?}"
+    );
 }

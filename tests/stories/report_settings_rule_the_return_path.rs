@@ -25,7 +25,9 @@ fn report_settings_rule_the_return_path() {
         let to = format!("{group}@contoso.example");
         let replies = world.stranger().send("x@outside.example", &[&to], &mail);
         assert!(replies[1].starts_with("250 "), "{replies:?}");
-        let copy = world.onprem.wait_copy(group, |copy| copy.content.contains(&format!("Subject: {group}")));
+        let copy = world
+            .onprem
+            .wait_copy(group, |copy| copy.content.contains(&format!("Subject: {group}")));
         assert_eq!(copy.reverse_path, reverse_path, "{group}");
         assert!(copy.recipient_parameters[0].contains(parameter), "{group}: {copy:?}");
     }

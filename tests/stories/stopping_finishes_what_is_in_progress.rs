@@ -24,7 +24,12 @@ fn stopping_finishes_what_is_in_progress() {
 
     world.start();
     let hop = Hop::start_at(address);
-    assert!(world.command(&["queue", "retry", "--next-hop", "cloud", "--yes"]).status.success());
+    assert!(
+        world
+            .command(&["queue", "retry", "--next-hop", "cloud", "--yes"])
+            .status
+            .success()
+    );
     hop.wait_recipients(1);
     drop(Client::connect(world.inbound()));
 }

@@ -18,7 +18,11 @@ fn too_many_recipients_in_one_transaction_are_deferred() {
             let reply = client.command(&format!("RCPT TO:<{name}>"));
             if reply.starts_with("452 4.5.3 ") {
                 assert!(taken >= 1000, "at least the default limit: {taken}");
-                assert!(client.content(&message("x@outside.example", "many", "many")).starts_with("250 "));
+                assert!(
+                    client
+                        .content(&message("x@outside.example", "many", "many"))
+                        .starts_with("250 ")
+                );
                 world.onprem.wait_recipients(101);
                 return;
             }

@@ -34,7 +34,9 @@ fn a_trusted_client_of_the_relay_listener_may_send_anywhere() {
     organisation.on_premises("lena");
     let world = World::start_with(&organisation);
     let mail = message("lena@contoso.example", "someone@elsewhere.example", "out");
-    let replies = world.colleague().send("lena@contoso.example", &["someone@elsewhere.example"], &mail);
+    let replies = world
+        .colleague()
+        .send("lena@contoso.example", &["someone@elsewhere.example"], &mail);
     assert!(replies[1].starts_with("250 "), "{replies:?}");
     world.internet.wait_recipients(1);
     assert_eq!(world.internet.recipients(), ["someone@elsewhere.example"]);

@@ -23,7 +23,8 @@ impl Client {
     /// Connects without reading the greeting.
     pub fn connect_silently(address: SocketAddr) -> Self {
         let out = TcpStream::connect(address).expect("the listener accepts");
-        out.set_read_timeout(Some(Duration::from_secs(30))).expect("the option exists");
+        out.set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("the option exists");
         out.set_nodelay(true).expect("the option exists");
         Self {
             reader: BufReader::new(out.try_clone().expect("a second handle")),
@@ -87,5 +88,7 @@ impl Client {
 
 /// A short message.
 pub fn message(from: &str, to: &str, subject: &str) -> String {
-    format!("From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{subject}.{from}>\r\nDate: Fri, 20 Nov 2026 10:00:00 +0100\r\n\r\nHello.\r\n")
+    format!(
+        "From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nMessage-ID: <{subject}.{from}>\r\nDate: Fri, 20 Nov 2026 10:00:00 +0100\r\n\r\nHello.\r\n"
+    )
 }

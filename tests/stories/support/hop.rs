@@ -91,12 +91,18 @@ impl Hop {
     /// Answers RCPT for an address with this reply line once, then accepts.
     pub fn answer_rcpt_once(&self, address: &str, reply: &str) {
         let mut behaviour = self.state.behaviour.lock().expect("no panic under the lock");
-        behaviour.rcpt.insert(address.to_owned(), vec![reply.to_owned(), String::new()]);
+        behaviour
+            .rcpt
+            .insert(address.to_owned(), vec![reply.to_owned(), String::new()]);
     }
 
     /// Takes at most so many recipients per transaction; 452 4.5.3 beyond.
     pub fn limit_recipients(&self, count: usize) {
-        self.state.behaviour.lock().expect("no panic under the lock").recipients_max = Some(count);
+        self.state
+            .behaviour
+            .lock()
+            .expect("no panic under the lock")
+            .recipients_max = Some(count);
     }
 
     /// Answers the next dot with this reply line; the message is not taken.
@@ -107,12 +113,19 @@ impl Hop {
 
     /// Offers no DSN extension.
     pub fn without_dsn(&self) {
-        self.state.behaviour.lock().expect("no panic under the lock").without_dsn = true;
+        self.state
+            .behaviour
+            .lock()
+            .expect("no panic under the lock")
+            .without_dsn = true;
     }
 
     /// Waits until so many recipients arrived, over all copies; panics with what is there otherwise.
     pub fn wait_recipients(&self, count: usize) -> Vec<Copy> {
-        self.wait(|copies| copies.iter().map(|copy| copy.recipients.len()).sum::<usize>() >= count, &format!("{count} recipients"))
+        self.wait(
+            |copies| copies.iter().map(|copy| copy.recipients.len()).sum::<usize>() >= count,
+            &format!("{count} recipients"),
+        )
     }
 
     /// Waits for a copy that satisfies a test.
@@ -127,7 +140,12 @@ impl Hop {
         while !test(&copies) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "waited for {what}; arrived: {copies:#?}");
-            copies = self.state.changed.wait_timeout(copies, left).expect("no panic under the lock").0;
+            copies = self
+                .state
+                .changed
+                .wait_timeout(copies, left)
+                .expect("no panic under the lock")
+                .0;
         }
         copies.clone()
     }
@@ -175,8 +193,14 @@ fn serve(stream: &TcpStream, state: &State) -> std::io::Result<()> {
         let verb = command.split([' ', ':']).next().unwrap_or("").to_ascii_uppercase();
         let reply = match verb.as_str() {
             "EHLO" => {
-                let dsn = if state.behaviour.lock().expect("lock").without_dsn { "" } else { "250-DSN\r\n" };
-                format!("250-hop.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n{dsn}250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES")
+                let dsn = if state.behaviour.lock().expect("lock").without_dsn {
+                    ""
+                } else {
+                    "250-DSN\r\n"
+                };
+                format!(
+                    "250-hop.example\r\n250-PIPELINING\r\n250-SIZE 0\r\n250-8BITMIME\r\n{dsn}250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES"
+                )
             }
             "MAIL" => {
                 copy = empty();
@@ -212,7 +236,10 @@ fn take(copy: &Copy, state: &State) -> String {
 fn answer_rcpt(command: &str, copy: &mut Copy, state: &State) -> String {
     let (address, parameters) = path(command);
     let mut behaviour = state.behaviour.lock().expect("lock");
-    if behaviour.recipients_max.is_some_and(|most| copy.recipients.len() >= most) {
+    if behaviour
+        .recipients_max
+        .is_some_and(|most| copy.recipients.len() >= most)
+    {
         return "452 4.5.3 too many recipients".to_owned();
     }
     if let Some(replies) = behaviour.rcpt.get_mut(&address) {

@@ -20,7 +20,10 @@ impl Organisation {
 
     /// A mailbox in the cloud: mail goes to its routing address by next hop `cloud`.
     pub fn cloud(&mut self, name: &str) -> &mut Self {
-        let routing = format!("external_email_address = \"{}@contoso.mail.onmicrosoft.example\"", local(name));
+        let routing = format!(
+            "external_email_address = \"{}@contoso.mail.onmicrosoft.example\"",
+            local(name)
+        );
         self.recipient(name, "RemoteUserMailbox", &routing)
     }
 
@@ -49,7 +52,13 @@ impl Organisation {
             "require_sender_authentication_enabled = false\n"
         };
         let more = format!("members = {members:?}\n{open}{more}");
-        table(&mut self.groups, "groups", name, "MailUniversalDistributionGroup", &more);
+        table(
+            &mut self.groups,
+            "groups",
+            name,
+            "MailUniversalDistributionGroup",
+            &more,
+        );
         self
     }
 
