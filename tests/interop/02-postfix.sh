@@ -75,7 +75,6 @@ delivered() { [ "$(find "$pf/mail/all/new" -type f 2>/dev/null | wc -l)" = "$1" 
 until_true "1000 copies in Postfix's Maildir" delivered 1000
 
 # As client: Postfix relays an address outside its own domains to muster's relay listener.
-sed -i "s/^mydestination =.*/mydestination =/; s/^virtual_mailbox_domains = .*/virtual_mailbox_domains = contoso.example/" "$pf/etc/main.cf"
 swaks --silent 2 --server "127.0.0.1:$client_port" --from p1@contoso.example --to someone@elsewhere.example \
     --header 'Subject: by Postfix' --header 'X-Interop: client' > "$scratch/swaks.log" 2>&1
 traced() { "$muster" --config "$scratch/muster.toml" trace --to someone@elsewhere.example --json | grep -q '"RECEIVE"'; }

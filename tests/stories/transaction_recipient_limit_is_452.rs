@@ -7,9 +7,7 @@ fn too_many_recipients_in_one_transaction_are_deferred() {
     let mut organisation = Organisation::new();
     let names: Vec<String> = (0..101).map(|number| format!("p{number:03}@contoso.example")).collect();
     names.iter().for_each(|name| drop(organisation.on_premises(name)));
-    let world = World::of(&organisation).more("");
-    let mut world = world.top("");
-    world.start();
+    let world = World::start_with(&organisation);
     let mut client = world.stranger();
     assert!(client.command("MAIL FROM:<x@outside.example>").starts_with("250 "));
     let mut taken = 0;
