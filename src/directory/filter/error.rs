@@ -75,7 +75,7 @@ pub enum FilterFault {
     #[error("{property} is compared with {value:?}, but takes {expected}{}", meant(.suggestion))]
     WrongValue {
         property: &'static str,
-        value: String,
+        value: Box<str>,
         expected: &'static str,
         suggestion: Option<&'static str>,
     },
@@ -102,13 +102,13 @@ pub struct FilterError {
     pub fault: FilterFault,
     pub place: Place,
     /// The line the fault is in, cut to what fits a screen, and the caret line.
-    excerpt: String,
+    excerpt: Box<str>,
 }
 
 impl FilterError {
     pub(super) fn new(source: &str, span: Range<usize>, fault: FilterFault) -> Self {
         let place = Place::of(source, span);
-        let excerpt = excerpt(source, &place);
+        let excerpt = excerpt(source, &place).into();
         Self { fault, place, excerpt }
     }
 

@@ -128,13 +128,14 @@ impl Node {
             holds: false,
         });
         let holds = match self {
-            // No short cut: every clause is shown with its value.
-            Self::All(parts) => parts.iter().fold(true, |all, part| {
-                part.explain(recipient, context, depth + 1, clauses) && all
-            }),
-            Self::Any(parts) => parts.iter().fold(false, |any, part| {
-                part.explain(recipient, context, depth + 1, clauses) || any
-            }),
+            Self::All(parts) => {
+                let answers = explain_each(parts, recipient, context, depth + 1, clauses);
+                answers.into_iter().all(|holds| holds)
+            }
+            Self::Any(parts) => {
+                let answers = explain_each(parts, recipient, context, depth + 1, clauses);
+                answers.into_iter().any(|holds| holds)
+            }
             Self::Not(inner) => !inner.explain(recipient, context, depth + 1, clauses),
             Self::Test(prepared) => prepared.holds(recipient, context),
             Self::Constant(value) => *value,
@@ -168,6 +169,20 @@ impl Node {
             Self::Constant(_) => {}
         }
     }
+}
+
+/// No short cut: every clause is shown with its value.
+fn explain_each(
+    parts: &[Node],
+    recipient: &RecipientObject,
+    context: &dyn EvaluationContext,
+    depth: usize,
+    clauses: &mut Vec<Clause>,
+) -> Vec<bool> {
+    parts
+        .iter()
+        .map(|part| part.explain(recipient, context, depth, clauses))
+        .collect()
 }
 
 impl Prepared {

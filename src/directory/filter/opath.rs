@@ -341,7 +341,14 @@ impl<'a> Parser<'a> {
                 span,
                 FilterFault::WrongValue {
                     property: attribute.name(),
-                    value: comparison.literal.text().unwrap_or("$null").chars().take(80).collect(),
+                    value: comparison
+                        .literal
+                        .text()
+                        .unwrap_or("$null")
+                        .chars()
+                        .take(80)
+                        .collect::<String>()
+                        .into(),
                     expected,
                     suggestion,
                 },

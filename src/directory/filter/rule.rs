@@ -110,10 +110,10 @@ impl CompiledRule {
     pub fn groups_asked(&self) -> Vec<DistinguishedName> {
         let mut all: Vec<DistinguishedName> = Vec::new();
         self.node.each_test(&mut |attribute, dn| {
-            if let (Attribute::MemberOfGroup, Some(dn)) = (attribute, dn) {
-                if !all.contains(dn) {
-                    all.push(dn.clone());
-                }
+            if let (Attribute::MemberOfGroup, Some(dn)) = (attribute, dn)
+                && !all.contains(dn)
+            {
+                all.push(dn.clone());
             }
         });
         all
