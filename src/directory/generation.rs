@@ -342,14 +342,12 @@ impl Draft {
     }
 
     fn place(&mut self, base: &Directory, ordinal: Ordinal, object: RecipientObject) {
-        if let Some(old) = base.recipient(ordinal) {
-            if old.source != object.source {
-                self.findings.push(Finding::SourceChanged {
-                    id: object.id.clone(),
-                    from: old.source.clone(),
-                    to: object.source.clone(),
-                });
-            }
+        if let Some(old) = base.recipient(ordinal).filter(|old| old.source != object.source) {
+            self.findings.push(Finding::SourceChanged {
+                id: object.id.clone(),
+                from: old.source.clone(),
+                to: object.source.clone(),
+            });
         }
         if !object.is_live() {
             self.bury(base, ordinal, Tombstone::of(&object));

@@ -1,0 +1,36 @@
+//! Stories: one promise per file, told over real sockets against the real binary.
+
+mod automatic_mail_is_told_apart;
+mod broken_directory_file_changes_nothing;
+mod claimed_own_domain_is_refused;
+mod cycle_delivers_once;
+mod deleted_member_is_left_out;
+mod disabled_account_follows_the_setting;
+mod dynamic_group_follows_the_directory;
+mod empty_dynamic_group_is_refused;
+mod expanded_report_is_given_when_asked;
+mod explain_and_delivery_agree;
+mod forty_megabyte_message;
+mod full_disk_is_answered_before_it_is_full;
+mod half_cloud_half_on_premises;
+mod held_message_survives_restart;
+mod mailbox_forwarding_follows_the_setting;
+mod mass_loss_of_objects_is_held;
+mod microsoft_365_group_goes_whole_to_the_cloud;
+mod moderators_refusal_reaches_the_sender;
+mod moved_member_goes_to_todays_next_hop;
+mod nested_groups_own_rule_stops_one_branch;
+mod next_hop_down_then_up;
+mod next_hop_refuses_three_of_fifty;
+mod next_hops_recipient_limit_is_learned;
+mod reject_beats_accept_through_nested_group;
+mod report_settings_rule_the_return_path;
+mod same_person_gets_one_copy;
+mod smuggled_message_is_not_executed;
+mod stopping_finishes_what_is_in_progress;
+mod stranger_is_refused_by_internal_group;
+mod support;
+mod trace_tells_what_became_of_a_message;
+mod transaction_recipient_limit_is_452;
+mod two_relays_cannot_bounce_a_group;
+mod unknown_recipients_and_relaying_are_refused;
