@@ -52,6 +52,9 @@ pub const EXPANSION_DEPTH_MAX: usize = 100;
 /// Most recipients of one message after expansion.
 pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
 
+/// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
+pub const LISTED_GROUPS_MAX: usize = 20_000;
+
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 
