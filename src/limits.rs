@@ -52,6 +52,9 @@ pub const EXPANSION_DEPTH_MAX: usize = 100;
 /// Most recipients of one message after expansion.
 pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
 
+/// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
+pub const LISTED_GROUPS_MAX: usize = 20_000;
+
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 
@@ -98,3 +101,37 @@ pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Most messages in one answer of `trace`.
 pub const TRACE_MESSAGES_MAX: u32 = 1_000;
+
+/// Sessions to one next hop (Exchange: 20 connections per domain).
+pub const HOP_SESSIONS_MAX: usize = 20;
+
+/// Sessions to a next hop that has just been met: enough to fill two cores, few enough not to frighten it.
+pub const HOP_SESSIONS_START: usize = 8;
+
+/// Messages in one session, then a new one: spreads load over the addresses of a next hop.
+pub const SESSION_MESSAGES_MAX: u32 = 100;
+
+/// How long a session without work stays open.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// A message of at most this many recipients may use the session kept for small ones (DESIGN §7).
+pub const SMALL_MESSAGE_RECIPIENTS_MAX: u32 = 100;
+
+/// How long a learned recipient limit of a next hop is believed.
+pub const LEARNED_LIMIT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Mail exchangers tried for one domain.
+pub const MX_HOSTS_MAX: usize = 10;
+
+/// Addresses tried in one attempt to reach a next hop.
+pub const HOST_ADDRESSES_MAX: usize = 10;
+
+/// Octets in one line of a next hop's reply; RFC 5321 §4.5.3.1.5 says 512.
+pub const REPLY_LINE_OCTETS_MAX: usize = 1_000;
+
+/// Lines in one reply of a next hop.
+pub const REPLY_LINES_MAX: usize = 100;
+
+/// Octets of rosters and contents that delivery keeps in memory for sets that wait; above it they are
+/// read from the store when their turn comes.
+pub const DELIVERY_LOADED_OCTETS_MAX: usize = 48 * 1024 * 1024;

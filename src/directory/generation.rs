@@ -146,6 +146,11 @@ impl Directory {
         self.find(Space::Address, key.as_str())
     }
 
+    /// Whose copies leave for an address.
+    pub fn lookup_final(&self, key: &AddressKey) -> Lookup {
+        self.find(Space::Final, key.as_str())
+    }
+
     /// Who has a legacyExchangeDN, or else an X500 address (recipient resolution: in this order).
     pub fn lookup_legacy(&self, legacy_dn: &str) -> Lookup {
         let folded = fold(legacy_dn);
