@@ -120,3 +120,45 @@ pub const REPLY_LINES_MAX: usize = 100;
 /// Octets of rosters and contents that delivery keeps in memory for sets that wait; above it they are
 /// read from the store when their turn comes.
 pub const DELIVERY_LOADED_OCTETS_MAX: usize = 48 * 1024 * 1024;
+
+/// Most messages in the spool; beyond it 451 (DESIGN §7). One costs about 150 octets of memory.
+pub const QUEUE_MESSAGES_MAX: usize = 1_000_000;
+
+/// Free space below which no mail is taken (452), in octets: outcomes of delivery must still find room.
+pub const DISK_FLOOR_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Free space above the floor at which mail is taken again, in octets: keeps the answer from flapping.
+pub const DISK_RESUME_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How old a reading of the free space may be.
+pub const DISK_READING_AGE_MAX: Duration = Duration::from_millis(200);
+
+/// Operations that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_MAX: usize = 16_384;
+
+/// Octets of content that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_OCTETS_MAX: usize = 256 * 1024 * 1024;
+
+/// Operations in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OPERATIONS_MAX: usize = 4_096;
+
+/// Octets of content in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OCTETS_MAX: usize = 32 * 1024 * 1024;
+
+/// Size of a segment file in octets.
+pub const SEGMENT_OCTETS: u64 = 64 * 1024 * 1024;
+
+/// Segments without live bodies that are kept to be written over.
+pub const SEGMENT_SPARES_MAX: usize = 4;
+
+/// Octets written to the write-ahead log (estimated) before a checkpoint empties it.
+pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
+pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
+
+/// Events in one row of the outbox.
+pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;
+
+/// Rosters up to this many octets are checked when the spool opens; larger ones when they are read.
+pub const ROSTER_CHECKED_AT_OPEN_OCTETS_MAX: usize = 64 * 1024;
