@@ -27,8 +27,7 @@ fn the_ledger_sees_every_kind_of_fault() {
     let declined = "sent T1 team@c.example x@c.example\ndeclined T1 550 x@c.example\nacked T1\n";
     let whole = "in 1 1 1 T1 s@c.example a@c.example B@c.example\n";
     let half = "in 1 1 1 T1 s@c.example a@c.example\n";
-    let twice =
-        "in 1 1 1 T1 s@c.example a@c.example b@c.example\nin 2 2 1 T1 s@c.example b@c.example\n";
+    let twice = "in 1 1 1 T1 s@c.example a@c.example b@c.example\nin 2 2 1 T1 s@c.example b@c.example\n";
     let stray = "in 1 1 1 T1 s@c.example a@c.example b@c.example x@c.example\n";
     let reported = "in 1 1 1 T1 s@c.example a@c.example\nreport 2 1 2 T1 s@c.example b@c.example\n";
     // source, sink: lost, unexpected, duplicated, halved, recovered
@@ -70,9 +69,7 @@ const FRAME: &str = "\\0\\0\\0\\1\\0\\0\\0\\0\\1\\1\\1\\1\\2\\2\\2\\2\\3\\3\\3\\
 const COMMIT: &str = "\\0\\0\\0\\1\\0\\0\\0\\7\\1\\1\\1\\1\\2\\2\\2\\2\\3\\3\\3\\3\\4\\4\\4\\4";
 
 fn content() -> String {
-    format!(
-        "1 recvfrom({SOCKET}, \"X-Ledger-Token: {TOKEN}\\r\\nFrom\"..., 9000, 0, NULL, NULL) = 4096"
-    )
+    format!("1 recvfrom({SOCKET}, \"X-Ledger-Token: {TOKEN}\\r\\nFrom\"..., 9000, 0, NULL, NULL) = 4096")
 }
 
 fn log_write(header: &str) -> String {
@@ -115,11 +112,7 @@ fn a_reply_before_the_sync_of_the_log_is_found() {
     for (lines, covered) in rows {
         let lines: Vec<String> = lines.into_iter().cloned().collect();
         let found = findings(&lines);
-        assert_eq!(
-            (found.replies, found.covered),
-            (1, covered),
-            "{lines:#?}\n{found:?}"
-        );
+        assert_eq!((found.replies, found.covered), (1, covered), "{lines:#?}\n{found:?}");
         assert_eq!(found.violations, 1 - covered);
     }
 }
@@ -164,11 +157,7 @@ fn the_end_of_data_is_found_wherever_the_pieces_break() {
             let mut scanner = DotScanner::default();
             let mut base = 0;
             let mut found = None;
-            for piece in [
-                &content[..first],
-                &content[first..second],
-                &content[second..],
-            ] {
+            for piece in [&content[..first], &content[first..second], &content[second..]] {
                 if let Some(at) = scanner.feed(piece) {
                     found = Some(base + at);
                     break;
@@ -184,14 +173,8 @@ fn the_end_of_data_is_found_wherever_the_pieces_break() {
 #[test]
 fn replies_and_tokens_are_read() {
     let mut codes = Vec::new();
-    assert_eq!(
-        replies_in(b"250-a\r\n250 b\r\n354 go\r\n25", &mut codes),
-        22
-    );
+    assert_eq!(replies_in(b"250-a\r\n250 b\r\n354 go\r\n25", &mut codes), 22);
     assert_eq!(codes, [250, 354]);
-    assert_eq!(
-        token_in(b"A: b\r\nX-Ledger-Token: T1\r\n"),
-        Some(&b"T1"[..])
-    );
+    assert_eq!(token_in(b"A: b\r\nX-Ledger-Token: T1\r\n"), Some(&b"T1"[..]));
     assert_eq!(token_in(b"A: X-Ledger-Token: T1\r\n"), None);
 }

@@ -184,7 +184,9 @@ impl Categorizer {
         let mut expansion = crate::expansion::Expansion::default();
         for (index, to) in candidate.envelope.recipients.iter().enumerate() {
             let found = view.directory.lookup(&to.forward_path.key()).one();
-            let group = found.and_then(|ordinal| view.object(ordinal)).filter(|object| object.kind.is_group());
+            let group = found
+                .and_then(|ordinal| view.object(ordinal))
+                .filter(|object| object.kind.is_group());
             if let Some(group) = group {
                 expansion.judged.push(crate::expansion::Judged {
                     addressed: u32::try_from(index).unwrap_or(u32::MAX),
@@ -225,11 +227,17 @@ impl Categorizer {
             (Ok(()), Ok(message)) => {
                 self.dispatch
                     .enqueue(Arc::new(message), candidate.content.clone(), outcome.sets);
-                outcome.reports.into_iter().for_each(|report| self.release_copies(report));
+                outcome
+                    .reports
+                    .into_iter()
+                    .for_each(|report| self.release_copies(report));
             }
             // A message that reached nobody has left the spool with its pass.
             (Ok(()), Err(SpoolFault::Missing(_))) => {
-                outcome.reports.into_iter().for_each(|report| self.release_copies(report));
+                outcome
+                    .reports
+                    .into_iter()
+                    .for_each(|report| self.release_copies(report));
             }
             (Err(fault), _) | (_, Err(fault)) => {
                 tracing::error!(message = %candidate.id, %fault, "the outcome of a pass could not be kept; a restart makes it again");

@@ -37,7 +37,12 @@ pub struct Making<'a> {
 #[must_use]
 pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
     let mut outcome = Outcome {
-        events: expansion.events.iter().cloned().map(|kind| making.event(kind)).collect(),
+        events: expansion
+            .events
+            .iter()
+            .cloned()
+            .map(|kind| making.event(kind))
+            .collect(),
         ..Outcome::default()
     };
     outcome.sets = sets(making, &expansion.branches);
@@ -195,7 +200,11 @@ pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
 /// Addresses of an envelope as text.
 #[must_use]
 pub fn addressed_texts(envelope: &Envelope) -> Vec<String> {
-    envelope.recipients.iter().map(|to| to.forward_path.to_string()).collect()
+    envelope
+        .recipients
+        .iter()
+        .map(|to| to.forward_path.to_string())
+        .collect()
 }
 
 /// Addresses of an envelope.

@@ -106,13 +106,7 @@ impl Categorizer {
         Verdict::Accept(Box::new(made), prefix)
     }
 
-    fn expand(
-        &self,
-        candidate: &Candidate,
-        organisation: &Organisation,
-        view: &View,
-        now: Timestamp,
-    ) -> Expansion {
+    fn expand(&self, candidate: &Candidate, organisation: &Organisation, view: &View, now: Timestamp) -> Expansion {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
         let request = Request {
             sender: &candidate.sender,
@@ -125,7 +119,13 @@ impl Categorizer {
             now,
             detail: Detail::Quiet,
         };
-        expansion::expand(&request, view, &organisation.rules, &*organisation.hops, &organisation.limits)
+        expansion::expand(
+            &request,
+            view,
+            &organisation.rules,
+            &*organisation.hops,
+            &organisation.limits,
+        )
     }
 
     /// Trace fields of every copy: Received, and the marks of addressed groups (DESIGN §6).
@@ -250,7 +250,10 @@ fn naming(refusal: &Refusal, candidate: &Candidate, addressed: u32) -> Refusal {
     let Some(recipient) = candidate.envelope.recipients.get(addressed as usize) else {
         return refusal.clone();
     };
-    let text = format!("<{}>: {} (nobody got the message)", recipient.forward_path, refusal.reply.text);
+    let text = format!(
+        "<{}>: {} (nobody got the message)",
+        recipient.forward_path, refusal.reply.text
+    );
     Refusal {
         reply: Reply {
             text: text.into(),
@@ -261,7 +264,10 @@ fn naming(refusal: &Refusal, candidate: &Candidate, addressed: u32) -> Refusal {
 }
 
 /// Refuses what no rule of a recipient needs to be asked for: loops by hop count, header bounds.
-pub fn screen(head: Result<HeaderFacts, crate::mail::header::HeaderFault>, most: usize) -> Result<HeaderFacts, Refusal> {
+pub fn screen(
+    head: Result<HeaderFacts, crate::mail::header::HeaderFault>,
+    most: usize,
+) -> Result<HeaderFacts, Refusal> {
     let head = head.map_err(|fault| Refusal {
         reply: Reply::new(552, (5, 3, 4), format!("{fault}")),
         reason: Reason::HeaderTooLarge,

@@ -86,9 +86,13 @@ impl Categorizer {
         match decided {
             Decided::Applied => {
                 if !outcome.sets.is_empty() {
-                    self.dispatch.enqueue(Arc::new(message), candidate.content, outcome.sets);
+                    self.dispatch
+                        .enqueue(Arc::new(message), candidate.content, outcome.sets);
                 }
-                outcome.reports.into_iter().for_each(|report| self.release_copies(report));
+                outcome
+                    .reports
+                    .into_iter()
+                    .for_each(|report| self.release_copies(report));
                 hold.state = state;
                 Ok(hold)
             }
@@ -179,7 +183,13 @@ impl Categorizer {
             now: self.now(),
             detail: Detail::Quiet,
         };
-        expansion::expand(&request, &view, &organisation.rules, &*organisation.hops, &organisation.limits)
+        expansion::expand(
+            &request,
+            &view,
+            &organisation.rules,
+            &*organisation.hops,
+            &organisation.limits,
+        )
     }
 
     /// Who already has the message or will get it: everybody in a committed set of it.

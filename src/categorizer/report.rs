@@ -96,12 +96,7 @@ impl Categorizer {
     }
 
     /// What becomes of an accepted message of which nobody is left: one report, or silence to `<>`.
-    pub(super) fn all_refused(
-        &self,
-        candidate: &Candidate,
-        organisation: &Organisation,
-        refusal: &Refusal,
-    ) -> Outcome {
+    pub(super) fn all_refused(&self, candidate: &Candidate, organisation: &Organisation, refusal: &Refusal) -> Outcome {
         let mut outcome = Outcome::default();
         let now = self.now();
         let recipients = candidate
@@ -118,7 +113,14 @@ impl Categorizer {
             recipients,
             0,
         );
-        push_report(&mut outcome, candidate.id, &candidate.envelope.reverse_path, ReportKind::Failed, report, now);
+        push_report(
+            &mut outcome,
+            candidate.id,
+            &candidate.envelope.reverse_path,
+            ReportKind::Failed,
+            report,
+            now,
+        );
         outcome
     }
 
@@ -143,7 +145,8 @@ impl Categorizer {
     fn report_refused(&self, outcome: &mut Outcome, about: &About<'_>, candidate: &Candidate, expansion: &Expansion) {
         let now = self.now();
         let mut by_path: Vec<(ReversePath, Vec<ReportRecipient>)> = Vec::new();
-        let mut add = |path: &ReversePath, recipient: ReportRecipient| match by_path.iter_mut().find(|(p, _)| p == path) {
+        let mut add = |path: &ReversePath, recipient: ReportRecipient| match by_path.iter_mut().find(|(p, _)| p == path)
+        {
             Some((_, list)) => list.push(recipient),
             None => by_path.push((path.clone(), vec![recipient])),
         };
@@ -173,7 +176,10 @@ impl Categorizer {
             } else {
                 (&branch.recipient, Disclosure::Recipient)
             };
-            add(&branch.reverse_path, refused_recipient(to, address, disclosure, &branch.refusal, now));
+            add(
+                &branch.reverse_path,
+                refused_recipient(to, address, disclosure, &branch.refusal, now),
+            );
         }
         for (path, recipients) in by_path {
             let report = self.delivery_report(about, &path, recipients, 0);
@@ -302,8 +308,13 @@ impl Categorizer {
             detail: Detail::Quiet,
             ..Request::new(&candidate.sender, &candidate.envelope.recipients, now)
         };
-        let expansion =
-            crate::expansion::expand(&request, &view, &organisation.rules, &*organisation.hops, &organisation.limits);
+        let expansion = crate::expansion::expand(
+            &request,
+            &view,
+            &organisation.rules,
+            &*organisation.hops,
+            &organisation.limits,
+        );
         if let Some(halt) = &expansion.halt {
             tracing::warn!(message = %candidate.id, reason = %halt.refusal.reason, "a report cannot be routed");
             return None;
