@@ -189,7 +189,7 @@ impl Walk<'_> {
             came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
         }
         for text in entries.unresolved.iter() {
-            self.drop(text, Reason::MemberUnresolved);
+            self.gone(text);
         }
         for number in &live & view.directory.group_set() {
             came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
@@ -232,6 +232,15 @@ impl Walk<'_> {
         Ok(Came::Something)
     }
 
+    /// An entry that names nobody, or nobody any more.
+    fn gone(&mut self, text: &str) {
+        match self.view.directory.lookup_gone(text) {
+            Some(tombstone) if tombstone.kind.is_group() => self.vanished(text),
+            Some(_) => self.drop(text, Reason::MemberDeleted),
+            None => self.drop(text, Reason::MemberUnresolved),
+        }
+    }
+
     /// An implicit contact. An object may have appeared with its address since the roll was computed: its
     /// rules are asked then. An address of ours that nobody has is somebody who is gone.
     fn bare(&mut self, mailbox: &Mailbox, state: &State) -> Step<Came> {
@@ -243,7 +252,7 @@ impl Walk<'_> {
                 self.refuse(None, mailbox, state, refusal)?;
             }
             Lookup::None => match self.rules.accepted.kind_of(mailbox) {
-                Some(DomainKind::Authoritative) => self.drop(mailbox.as_str(), Reason::MemberUnresolved),
+                Some(DomainKind::Authoritative) => self.gone(mailbox.as_str()),
                 Some(DomainKind::InternalRelay) | None => self.outside(mailbox, state)?,
             },
         }

@@ -7,7 +7,7 @@ use super::outcome::{
 };
 use super::reports::State;
 use super::request::{Detail, HoldStanding, Limits, Release, Request, Start};
-use super::routes::{Router, Routes};
+use super::routes::{HopId, Router, Routes};
 use super::seen::{Final, Seen};
 use crate::directory::{ObjectId, Ordinal, RecipientObject};
 use crate::mail::{EnvelopeRecipient, Mailbox};
@@ -28,19 +28,24 @@ pub fn expand(request: &Request<'_>, view: &View, rules: &Rules, router: &dyn Ro
     walk.finish(ended.err())
 }
 
-/// Judges one addressed recipient at RCPT: everything but the members of a group. The pass decides.
+/// Judges one addressed recipient at RCPT: everything but the members of a group and the next hop. The pass
+/// decides. `request.start` is not read.
 #[must_use]
-pub fn judge_recipient(
-    request: &Request<'_>,
-    recipient: &EnvelopeRecipient,
-    view: &View,
-    rules: &Rules,
-    router: &dyn Router,
-    limits: &Limits,
-) -> Expansion {
-    let mut walk = Walk::new(request, view, rules, router, limits, Extent::Judgement);
+pub fn judge_recipient(recipient: &EnvelopeRecipient, request: &Request<'_>, view: &View, rules: &Rules) -> Judged {
+    let limits = Limits::default();
+    let mut walk = Walk::new(request, view, rules, &Anywhere, &limits, Extent::Judgement);
     let ended = walk.addressed_all(std::slice::from_ref(recipient));
-    walk.finish(ended.err())
+    let mut judged = walk.finish(ended.err()).judged;
+    judged.pop().expect("one recipient gives one verdict")
+}
+
+/// Routes are not judged at RCPT.
+struct Anywhere;
+
+impl Router for Anywhere {
+    fn next_hop(&self, _: Option<&RecipientObject>, _: &Mailbox) -> Result<HopId, Reason> {
+        Ok(HopId(0))
+    }
 }
 
 /// How far a walk goes.

@@ -4,13 +4,18 @@
 //! the answer to "may it serve now?". Never: a flattened list (nested groups stay entries, because each is
 //! asked for its own rules), a clock, a store.
 
+pub mod affected;
+pub mod build;
 pub mod codec;
 pub mod freshness;
 pub mod roll;
 pub mod table;
+pub mod update;
 pub mod view;
 
+pub use build::{BuildFault, Built, build};
 pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
 pub use roll::{Cause, Entries, Provenance, Roll};
 pub use table::{Attempt, RollEntry, RollTable};
+pub use update::Update;
 pub use view::View;
