@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::outcome::{Making, addressed, outcome};
-use super::{Categorizer, Organisation};
+use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
 use crate::mail::header::HeaderFacts;
@@ -75,7 +75,8 @@ impl Categorizer {
         let organisation = self.organisation.load_full();
         let view = self.views.view();
         let now = self.env.clock.now();
-        let expansion = self.expand(candidate, &organisation, &view, now);
+        let hops = organisation.hops.pass();
+        let expansion = self.expand(candidate, &organisation, &*hops, &view, now);
         if let Some(refusal) = refusal(&expansion, candidate, &organisation, moment) {
             return match moment {
                 Moment::BeforeReply => Verdict::Refuse(refusal),
@@ -93,7 +94,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now,
             moderation_expiry: organisation.rules.moderation_expiry,

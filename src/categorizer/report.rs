@@ -295,6 +295,7 @@ impl Categorizer {
 
     fn own_pass(&self, candidate: &Candidate) -> Option<Acceptance> {
         let organisation = self.organisation();
+        let hops = organisation.hops.pass();
         let view = self.view();
         let now = self.now();
         let request = Request {
@@ -312,7 +313,7 @@ impl Categorizer {
             &request,
             &view,
             &organisation.rules,
-            &*organisation.hops,
+            &*hops,
             &organisation.limits,
         );
         if let Some(halt) = &expansion.halt {
@@ -330,7 +331,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now,
             moderation_expiry: organisation.rules.moderation_expiry,
