@@ -110,6 +110,21 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
+/// Longest request on the local socket in octets.
+pub const ADMIN_REQUEST_OCTETS_MAX: usize = 64 * 1024;
+
+/// Longest answer on the local socket in octets: the members of a group of 100,000 are about 20 MB.
+pub const ADMIN_ANSWER_OCTETS_MAX: usize = 128 * 1024 * 1024;
+
+/// Most connections to the local socket; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+
+/// Wait for a request, or for an answer to be read, on the local socket.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most messages in one answer of `trace`.
+pub const TRACE_MESSAGES_MAX: u32 = 1_000;
+
 /// Sessions to one next hop (Exchange: 20 connections per domain).
 pub const HOP_SESSIONS_MAX: usize = 20;
 
