@@ -48,7 +48,10 @@ impl Router for PassHops {
 impl NextHops for PassHops {
     fn name(&self, hop: HopId) -> String {
         let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        labels.get(hop.0 as usize).map(|(label, _)| label.clone()).unwrap_or_default()
+        labels
+            .get(hop.0 as usize)
+            .map(|(label, _)| label.clone())
+            .unwrap_or_default()
     }
 
     fn expiry(&self, hop: HopId) -> Duration {

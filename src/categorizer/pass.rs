@@ -107,7 +107,14 @@ impl Categorizer {
         Verdict::Accept(Box::new(made), prefix)
     }
 
-    fn expand(&self, candidate: &Candidate, organisation: &Organisation, view: &View, now: Timestamp) -> Expansion {
+    fn expand(
+        &self,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+        view: &View,
+        now: Timestamp,
+    ) -> Expansion {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
         let request = Request {
             sender: &candidate.sender,
@@ -120,13 +127,7 @@ impl Categorizer {
             now,
             detail: Detail::Quiet,
         };
-        expansion::expand(
-            &request,
-            view,
-            &organisation.rules,
-            &*organisation.hops,
-            &organisation.limits,
-        )
+        expansion::expand(&request, view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Trace fields of every copy: Received, and the marks of addressed groups (DESIGN §6).

@@ -169,7 +169,13 @@ impl Categorizer {
         Ok(made)
     }
 
-    fn expand_release(&self, release: &Release, candidate: &Candidate, organisation: &Organisation, hops: &dyn NextHops) -> Expansion {
+    fn expand_release(
+        &self,
+        release: &Release,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+    ) -> Expansion {
         let view = self.view();
         // The marks were judged at submission; the copies bear the group's own mark by now.
         let marked = |_: &ObjectId| false;
@@ -184,13 +190,7 @@ impl Categorizer {
             now: self.now(),
             detail: Detail::Quiet,
         };
-        expansion::expand(
-            &request,
-            &view,
-            &organisation.rules,
-            hops,
-            &organisation.limits,
-        )
+        expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Who already has the message or will get it: everybody in a committed set of it.

@@ -309,13 +309,7 @@ impl Categorizer {
             detail: Detail::Quiet,
             ..Request::new(&candidate.sender, &candidate.envelope.recipients, now)
         };
-        let expansion = crate::expansion::expand(
-            &request,
-            &view,
-            &organisation.rules,
-            &*hops,
-            &organisation.limits,
-        );
+        let expansion = crate::expansion::expand(&request, &view, &organisation.rules, &*hops, &organisation.limits);
         if let Some(halt) = &expansion.halt {
             tracing::warn!(message = %candidate.id, reason = %halt.refusal.reason, "a report cannot be routed");
             return None;

@@ -192,7 +192,12 @@ impl DirectoryKeeper {
         let settings = self.sources.load();
         let guard = settings.iter().find(|settings| settings.name == *source)?.guard;
         let gone: HashSet<&ObjectId> = changes.removals.iter().collect();
-        let own = || before.recipients().filter(|(_, object)| object.source == *source).map(|(_, object)| &object.id);
+        let own = || {
+            before
+                .recipients()
+                .filter(|(_, object)| object.source == *source)
+                .map(|(_, object)| &object.id)
+        };
         match judge(guard, own(), own().filter(|id| !gone.contains(id))) {
             GuardVerdict::Pass => None,
             GuardVerdict::Held(loss) => Some(loss),
@@ -286,7 +291,9 @@ fn difference(directory: &Directory, source: &SourceId, objects: Vec<RecipientOb
     let mut upserts = Vec::new();
     for object in objects {
         seen.insert(object.id.clone());
-        let known = directory.ordinal_of(&object.id).and_then(|ordinal| directory.recipient(ordinal));
+        let known = directory
+            .ordinal_of(&object.id)
+            .and_then(|ordinal| directory.recipient(ordinal));
         if known != Some(&object) {
             upserts.push(object);
         }
@@ -317,12 +324,20 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
     let mut ids = HashSet::new();
     batch.objects.retain(|row| ids.insert(row.id.clone()));
     let removed = changes.removals.iter().filter(|id| !ids.contains(id.as_str()));
-    batch.objects_removed = removed.filter_map(|id| before.ordinal_of(id)).map(|ordinal| ordinal.0).collect();
+    batch.objects_removed = removed
+        .filter_map(|id| before.ordinal_of(id))
+        .map(|ordinal| ordinal.0)
+        .collect();
     Ok(batch)
 }
 
 fn add_rolls(batch: &mut ChangeBatch, update: &Update) {
-    batch.rolls = update.changed.iter().chain(&update.confirmed).map(|roll| row(roll)).collect();
+    batch.rolls = update
+        .changed
+        .iter()
+        .chain(&update.confirmed)
+        .map(|roll| row(roll))
+        .collect();
     batch.rolls_removed = update.forgotten.iter().map(|group| group.0).collect();
 }
 
@@ -337,8 +352,16 @@ fn row(roll: &Roll) -> RollRow {
 }
 
 fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
-    let name = |group: &Ordinal| directory.recipient(*group).map_or_else(String::new, |object| object.primary.to_string());
-    update.failed.iter().map(|(group, fault)| (name(group), fault.to_string())).collect()
+    let name = |group: &Ordinal| {
+        directory
+            .recipient(*group)
+            .map_or_else(String::new, |object| object.primary.to_string())
+    };
+    update
+        .failed
+        .iter()
+        .map(|(group, fault)| (name(group), fault.to_string()))
+        .collect()
 }
 
 /// The view and counters that a store holds. A row that cannot be read is left out and said.
@@ -365,7 +388,9 @@ fn restore(stored: &DirectoryState, now: Timestamp) -> Result<(View, State), Sto
     let directory = if stored.generation == 0 {
         Directory::empty()
     } else {
-        Directory::empty().apply(changes, &mut ordinals, stored.generation, now).0
+        Directory::empty()
+            .apply(changes, &mut ordinals, stored.generation, now)
+            .0
     };
     let rolls = RollTable::default().with_rolls(stored.rolls.iter().filter_map(roll));
     let state = State {

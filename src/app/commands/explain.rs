@@ -83,11 +83,14 @@ fn seen(
         return Ok(both);
     }
     let listener = match &question.via {
-        Some(name) => listeners.iter().find(|listener| listener.name == *name).ok_or_else(|| {
-            let names: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
-            let text = format!("there is no listener `{name}`; there are {}", names.join(", "));
-            Refusal::new(RefusalKind::Usage, text)
-        })?,
+        Some(name) => listeners
+            .iter()
+            .find(|listener| listener.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
+                let text = format!("there is no listener `{name}`; there are {}", names.join(", "));
+                Refusal::new(RefusalKind::Usage, text)
+            })?,
         None => listeners
             .first()
             .ok_or_else(|| Refusal::new(RefusalKind::Usage, "there is no listener"))?,
@@ -135,13 +138,27 @@ fn verdict(
     }
     let hops = organisation.hops.pass();
     let recipients = std::slice::from_ref(recipient);
-    let expansion = ask(categorizer, organisation, &*hops, &seen, size_bytes, Start::Addressed(recipients));
+    let expansion = ask(
+        categorizer,
+        organisation,
+        &*hops,
+        &seen,
+        size_bytes,
+        Start::Addressed(recipients),
+    );
     fill(&mut verdict, &*hops, &expansion);
     if verdict.kind == VerdictKind::Held {
         // Who would get it after an approval: counted, not committed.
         if let Some(hold) = expansion.holds.first() {
             let release = release_of(hold);
-            let after = ask(categorizer, organisation, &*hops, &seen, size_bytes, Start::Release(&release));
+            let after = ask(
+                categorizer,
+                organisation,
+                &*hops,
+                &seen,
+                size_bytes,
+                Start::Release(&release),
+            );
             count(&mut verdict, &*hops, &after);
         }
     }
@@ -204,7 +221,10 @@ fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
         Some(expansion::Verdict::Accepted) | None => {}
     }
     count(verdict, hops, expansion);
-    let top = expansion.judged.first().is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
+    let top = expansion
+        .judged
+        .first()
+        .is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
     for hold in expansion.holds.iter().skip(usize::from(top)) {
         verdict.branches.push(BranchLeft {
             recipient: hold.recipient.to_string(),
@@ -224,7 +244,10 @@ fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
 
 fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
     verdict.recipients = expansion.recipients();
-    let ids = expansion.branches.iter().flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
+    let ids = expansion
+        .branches
+        .iter()
+        .flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
     verdict.next_hops = super::groups::count_by_hop(hops, ids).into_iter().collect();
     verdict.duplicates = expansion.judged.iter().map(|judged| judged.tally.duplicates).sum();
     for event in &expansion.events {
@@ -263,7 +286,11 @@ fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
             } => verdict.branches.push(BranchLeft {
                 recipient: recipient.clone(),
                 path: path.clone(),
-                kind: if reply.is_transient() { VerdictKind::Deferred } else { VerdictKind::Refused },
+                kind: if reply.is_transient() {
+                    VerdictKind::Deferred
+                } else {
+                    VerdictKind::Refused
+                },
                 reply: Some(reply.clone()),
                 reason: *reason,
             }),
