@@ -194,3 +194,6 @@ pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;
 
 /// Rosters up to this many octets are checked when the spool opens; larger ones when they are read.
 pub const ROSTER_CHECKED_AT_OPEN_OCTETS_MAX: usize = 64 * 1024;
+
+/// Recipients of one delivery set that the trace indexes one by one; larger rosters are searched.
+pub const TRACE_INDEXED_RECIPIENTS_MAX: u32 = 1_000;

@@ -88,16 +88,9 @@ impl Categorizer {
             now: self.env.clock.now(),
             detail: Detail::Quiet,
         };
-        let hops: &dyn expansion::Router = &*organisation.hops;
-        let judged = expansion::judge_recipient(&request, recipient, &view, rules, hops, &organisation.limits);
-        if let Some(halt) = judged.halt {
-            return Err(halt.refusal);
-        }
-        match judged.judged.into_iter().next().map(|judged| judged.verdict) {
-            Some(expansion::Verdict::Refused(refusal)) => Err(refusal),
-            None | Some(expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_)) => {
-                Ok(())
-            }
+        match expansion::judge_recipient(recipient, &request, &view, rules).verdict {
+            expansion::Verdict::Refused(refusal) => Err(refusal),
+            expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_) => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::outcome::{Making, outcome};
 use super::pass::{Candidate, Moment, report_facts};
 use super::report::{About, push_report};
-use super::{Categorizer, Organisation};
+use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::directory::delivery::ModerationNotice;
 use crate::expansion::{self, Committed, Detail, Expansion, HoldStanding, Release, Request, Start};
@@ -146,7 +146,8 @@ impl Categorizer {
             committed: self.committed(hold, &space)?,
             others: self.others(hold)?,
         };
-        let expansion = self.expand_release(&release, candidate, &organisation);
+        let hops = organisation.hops.pass();
+        let expansion = self.expand_release(&release, candidate, &organisation, &*hops);
         if let Some(halt) = &expansion.halt {
             if halt.refusal.is_transient() {
                 return Err(ReleaseFault::NotNow(halt.refusal.clone()));
@@ -158,7 +159,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now: self.now(),
             moderation_expiry: organisation.rules.moderation_expiry,
@@ -168,7 +169,13 @@ impl Categorizer {
         Ok(made)
     }
 
-    fn expand_release(&self, release: &Release, candidate: &Candidate, organisation: &Organisation) -> Expansion {
+    fn expand_release(
+        &self,
+        release: &Release,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+    ) -> Expansion {
         let view = self.view();
         // The marks were judged at submission; the copies bear the group's own mark by now.
         let marked = |_: &ObjectId| false;
@@ -183,13 +190,7 @@ impl Categorizer {
             now: self.now(),
             detail: Detail::Quiet,
         };
-        expansion::expand(
-            &request,
-            &view,
-            &organisation.rules,
-            &*organisation.hops,
-            &organisation.limits,
-        )
+        expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Who already has the message or will get it: everybody in a committed set of it.

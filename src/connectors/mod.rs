@@ -1,1 +1,4 @@
 //! Sources of recipient objects.
+
+pub mod guard;
+pub mod sync;

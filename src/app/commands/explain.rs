@@ -7,7 +7,7 @@ use crate::admin::command::ExplainQuestion;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::categorizer::gate;
 use crate::categorizer::intake::{ClientFacts, ListenerRole};
-use crate::categorizer::{Categorizer, Organisation};
+use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
 use crate::mail::{EnvelopeRecipient, Mailbox, ReversePath};
@@ -83,11 +83,14 @@ fn seen(
         return Ok(both);
     }
     let listener = match &question.via {
-        Some(name) => listeners.iter().find(|listener| listener.name == *name).ok_or_else(|| {
-            let names: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
-            let text = format!("there is no listener `{name}`; there are {}", names.join(", "));
-            Refusal::new(RefusalKind::Usage, text)
-        })?,
+        Some(name) => listeners
+            .iter()
+            .find(|listener| listener.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
+                let text = format!("there is no listener `{name}`; there are {}", names.join(", "));
+                Refusal::new(RefusalKind::Usage, text)
+            })?,
         None => listeners
             .first()
             .ok_or_else(|| Refusal::new(RefusalKind::Usage, "there is no listener"))?,
@@ -133,15 +136,30 @@ fn verdict(
         refuse(&mut verdict, &gate::spoofed());
         return verdict;
     }
+    let hops = organisation.hops.pass();
     let recipients = std::slice::from_ref(recipient);
-    let expansion = ask(categorizer, organisation, &seen, size_bytes, Start::Addressed(recipients));
-    fill(&mut verdict, organisation, &expansion);
+    let expansion = ask(
+        categorizer,
+        organisation,
+        &*hops,
+        &seen,
+        size_bytes,
+        Start::Addressed(recipients),
+    );
+    fill(&mut verdict, &*hops, &expansion);
     if verdict.kind == VerdictKind::Held {
         // Who would get it after an approval: counted, not committed.
         if let Some(hold) = expansion.holds.first() {
             let release = release_of(hold);
-            let after = ask(categorizer, organisation, &seen, size_bytes, Start::Release(&release));
-            count(&mut verdict, organisation, &after);
+            let after = ask(
+                categorizer,
+                organisation,
+                &*hops,
+                &seen,
+                size_bytes,
+                Start::Release(&release),
+            );
+            count(&mut verdict, &*hops, &after);
         }
     }
     verdict
@@ -150,6 +168,7 @@ fn verdict(
 fn ask(
     categorizer: &Categorizer,
     organisation: &Organisation,
+    hops: &dyn NextHops,
     seen: &Seen,
     size_bytes: Option<u64>,
     start: Start<'_>,
@@ -167,7 +186,7 @@ fn ask(
         detail: Detail::Explain,
     };
     let view = categorizer.view();
-    expansion::expand(&request, &view, &organisation.rules, &*organisation.hops, &organisation.limits)
+    expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
 }
 
 fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
@@ -180,7 +199,7 @@ fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
     verdict.reason = Some(refusal.reason);
 }
 
-fn fill(verdict: &mut Verdict, organisation: &Organisation, expansion: &Expansion) {
+fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
     let bypass = expansion.explanations.iter().flat_map(|explained| &explained.facts);
     verdict.bypass = bypass.into_iter().find_map(|fact| match fact {
         Fact::ModerationBypassed { by } => Some(by.to_string()),
@@ -201,8 +220,11 @@ fn fill(verdict: &mut Verdict, organisation: &Organisation, expansion: &Expansio
         Some(expansion::Verdict::Discarded(reason)) => verdict.reason = Some(*reason),
         Some(expansion::Verdict::Accepted) | None => {}
     }
-    count(verdict, organisation, expansion);
-    let top = expansion.judged.first().is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
+    count(verdict, hops, expansion);
+    let top = expansion
+        .judged
+        .first()
+        .is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
     for hold in expansion.holds.iter().skip(usize::from(top)) {
         verdict.branches.push(BranchLeft {
             recipient: hold.recipient.to_string(),
@@ -220,10 +242,13 @@ fn fill(verdict: &mut Verdict, organisation: &Organisation, expansion: &Expansio
     }
 }
 
-fn count(verdict: &mut Verdict, organisation: &Organisation, expansion: &Expansion) {
+fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
     verdict.recipients = expansion.recipients();
-    let ids = expansion.branches.iter().flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
-    verdict.next_hops = super::groups::count_by_hop(&*organisation.hops, ids).into_iter().collect();
+    let ids = expansion
+        .branches
+        .iter()
+        .flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
+    verdict.next_hops = super::groups::count_by_hop(hops, ids).into_iter().collect();
     verdict.duplicates = expansion.judged.iter().map(|judged| judged.tally.duplicates).sum();
     for event in &expansion.events {
         match event {
@@ -261,7 +286,11 @@ fn count(verdict: &mut Verdict, organisation: &Organisation, expansion: &Expansi
             } => verdict.branches.push(BranchLeft {
                 recipient: recipient.clone(),
                 path: path.clone(),
-                kind: if reply.is_transient() { VerdictKind::Deferred } else { VerdictKind::Refused },
+                kind: if reply.is_transient() {
+                    VerdictKind::Deferred
+                } else {
+                    VerdictKind::Refused
+                },
                 reply: Some(reply.clone()),
                 reason: *reason,
             }),

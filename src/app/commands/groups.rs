@@ -8,9 +8,10 @@ use crate::admin::answer::{ClauseVerdict, GroupMembers, GroupShown, GroupSummary
 use crate::admin::command::MemberDepth;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::categorizer::NextHops;
+use crate::directory::filter::EvaluationOptions;
+use crate::directory::filter::evaluate::ClauseKind;
 use crate::directory::filter::membership::DirectMembers;
 use crate::directory::filter::rule::CompiledRule;
-use crate::directory::filter::{ClauseKind, EvaluationOptions};
 use crate::directory::group::RuleCondition;
 use crate::directory::{Lookup, Ordinal, RecipientObject, Reference};
 use crate::mail::Mailbox;
@@ -52,7 +53,10 @@ impl Groups<'_> {
         let settings = group.group.as_deref();
         let delivery = group.delivery.as_deref();
         let texts = |list: Option<&Vec<Reference>>| -> Vec<String> {
-            list.into_iter().flatten().map(|reference| self.readable(reference)).collect()
+            list.into_iter()
+                .flatten()
+                .map(|reference| self.readable(reference))
+                .collect()
         };
         let (nested, depth, recipients) = self.reach(ordinal);
         let rule = settings.and_then(|settings| settings.rule.as_deref());
@@ -77,7 +81,9 @@ impl Groups<'_> {
                 RuleCondition::Custom { text, .. } => text.to_string(),
                 RuleCondition::Precanned(precanned) => precanned.text(),
             }),
-            container: rule.and_then(|rule| rule.recipient_container.as_deref()).map(str::to_owned),
+            container: rule
+                .and_then(|rule| rule.recipient_container.as_deref())
+                .map(str::to_owned),
             nested_groups: nested,
             depth,
             recipients,
@@ -117,7 +123,11 @@ impl Groups<'_> {
         let (member, recipient) = self.find(who)?;
         let mut paths = Vec::new();
         for (nested, path) in self.walk(ordinal) {
-            if self.view.roll(nested).is_some_and(|roll| roll.receivers().objects.contains(member.0)) {
+            if self
+                .view
+                .roll(nested)
+                .is_some_and(|roll| roll.receivers().objects.contains(member.0))
+            {
                 let mut names: Vec<String> = vec![group.primary.to_string()];
                 names.extend(path);
                 paths.push(names);
@@ -136,7 +146,12 @@ impl Groups<'_> {
         })
     }
 
-    fn clauses(&self, group: &RecipientObject, recipient: &RecipientObject, notes: &mut Vec<String>) -> Vec<ClauseVerdict> {
+    fn clauses(
+        &self,
+        group: &RecipientObject,
+        recipient: &RecipientObject,
+        notes: &mut Vec<String>,
+    ) -> Vec<ClauseVerdict> {
         let Some(rule) = group.group.as_deref().and_then(|settings| settings.rule.as_deref()) else {
             return Vec::new();
         };
@@ -171,7 +186,10 @@ impl Groups<'_> {
     }
 
     fn summary(&self, ordinal: Ordinal, group: &RecipientObject) -> GroupSummary {
-        let moderation = group.delivery.as_deref().and_then(|delivery| delivery.moderation.as_deref());
+        let moderation = group
+            .delivery
+            .as_deref()
+            .and_then(|delivery| delivery.moderation.as_deref());
         GroupSummary {
             address: group.primary.to_string(),
             kind: group.kind.recipient_type_details().to_owned(),
@@ -280,7 +298,10 @@ impl Groups<'_> {
                 let nested = &*roll.receivers().objects & self.view.directory.group_set();
                 for number in nested {
                     let child = Ordinal(number);
-                    let object = self.view.object(child).filter(|object| !object.kind.is_microsoft365_group());
+                    let object = self
+                        .view
+                        .object(child)
+                        .filter(|object| !object.kind.is_microsoft365_group());
                     if let Some(object) = object.filter(|_| seen.insert(child)) {
                         let mut below: Vec<String> = Vec::clone(&path);
                         below.push(object.primary.to_string());
@@ -298,7 +319,9 @@ impl Groups<'_> {
         let walked = self.walk(top);
         let depth = walked.iter().map(|(_, path)| path.len()).max().unwrap_or(0) as u64;
         let direct = self.view.roll(top).map_or(0, |roll| {
-            roll.receivers().objects.intersection_len(self.view.directory.group_set())
+            roll.receivers()
+                .objects
+                .intersection_len(self.view.directory.group_set())
         });
         let mut people = roaring::RoaringBitmap::new();
         let mut outside = HashSet::new();
@@ -338,7 +361,11 @@ impl Groups<'_> {
                 notes.push(format!("{gone} entries no longer exist"));
             }
         }
-        if group.group.as_deref().is_some_and(|settings| settings.managed_by.is_empty()) {
+        if group
+            .group
+            .as_deref()
+            .is_some_and(|settings| settings.managed_by.is_empty())
+        {
             notes.push("no owner".to_owned());
         }
         notes
@@ -349,7 +376,11 @@ impl Groups<'_> {
         if object.kind.is_group() {
             Ok((ordinal, object))
         } else {
-            let text = format!("{} is not a group but a {}", object.primary, object.kind.recipient_type_details());
+            let text = format!(
+                "{} is not a group but a {}",
+                object.primary,
+                object.kind.recipient_type_details()
+            );
             Err(Refusal::new(RefusalKind::NotFound, text))
         }
     }

@@ -226,13 +226,11 @@ impl Committer {
         let now = self.shared.env.clock.now();
         let mut batch = Batch::new(&self.connection, &mut self.state, now);
         for operation in operations {
-            let answer = match operation {
-                Operation::Accept(..) if sync::early_reply() => {
-                    batch.apply(operation)?.give();
-                    Answer::None
-                }
-                _ => batch.apply(operation)?,
-            };
+            let is_early = matches!(operation, Operation::Accept(..)) && sync::early_reply();
+            let mut answer = batch.apply(operation)?;
+            if is_early {
+                std::mem::replace(&mut answer, Answer::None).give();
+            }
             answers.push(answer);
         }
         batch.finish()?;

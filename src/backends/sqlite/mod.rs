@@ -13,6 +13,7 @@
 mod apply;
 mod body;
 mod committer;
+pub mod directory;
 mod housekeeper;
 mod live;
 mod load;
@@ -27,6 +28,7 @@ mod space;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,4 @@
+//! Answers of the running service to `admin`'s commands.
+
+pub mod explain;
+pub mod groups;
