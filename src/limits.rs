@@ -122,6 +122,15 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 32;
 /// Wait for a request, or for an answer to be read, on the local socket.
 pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Tracking events moved from the spool to the trace in one commit.
+pub const TRACE_MOVE_EVENTS_MAX: usize = 2_000;
+
+/// How often the outbox is looked at: short for a person who asks `trace`, long enough to gather a commit.
+pub const TRACE_MOVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest pause after the trace could not be written.
+pub const TRACE_MOVE_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// Most messages in one answer of `trace`.
 pub const TRACE_MESSAGES_MAX: u32 = 1_000;
 

@@ -42,10 +42,13 @@ const RINGS: [(&str, &[&str]); 5] = [
     ("app", &["config", "admin", "app", "manual", "main", "lib"]),
 ];
 
-/// Longest file, tests included.
+/// Longest file, its tests included.
 const FILE_LINES_MAX: usize = 500;
 
-/// Longest function: a screen is about 70 lines, and a table may run over a little.
+/// Longest file that holds nothing but tests: tables and dialogues are read by the row.
+const TEST_FILE_LINES_MAX: usize = 800;
+
+/// Longest function outside tests: a screen is about 70 lines, and a `match` may run over a little.
 const FUNCTION_LINES_MAX: usize = 80;
 
 /// Files over [`FILE_LINES_MAX`], with the reason.
@@ -173,14 +176,19 @@ fn files_and_functions_fit() {
     let mut found = Vec::new();
     for source in source::sources("src").into_iter().chain(source::sources("tests")) {
         let lines = source.text.lines().count();
-        if lines > FILE_LINES_MAX && !LONG_FILES.iter().any(|(path, _)| *path == source.path) {
-            found.push(format!("{}: {lines} lines, at most {FILE_LINES_MAX}", source.path));
+        let lines_max = if source.is_test() {
+            TEST_FILE_LINES_MAX
+        } else {
+            FILE_LINES_MAX
+        };
+        if lines > lines_max && !LONG_FILES.iter().any(|(path, _)| *path == source.path) {
+            found.push(format!("{}: {lines} lines, at most {lines_max}", source.path));
         }
         for function in source.functions() {
             let known = LONG_FUNCTIONS
                 .iter()
                 .any(|(path, name, _)| *path == source.path && *name == function.name);
-            if function.lines > FUNCTION_LINES_MAX && !known {
+            if function.lines > FUNCTION_LINES_MAX && !function.is_test && !known {
                 found.push(format!(
                     "{}:{}: `{}` has {} lines, at most {FUNCTION_LINES_MAX}",
                     source.path, function.line, function.name, function.lines

@@ -88,6 +88,12 @@ pub const RFCS: &[Rfc] = &[
         No,
         "only its keyword auto-notified is known: ordinary mail",
     ),
+    rfc(
+        5737,
+        "Addresses for documentation",
+        Done,
+        "stand for a stranger where none is named",
+    ),
     rfc(6152, "8BITMIME", Done, "content is never converted"),
     rfc(6522, "multipart/report", Done, ""),
     rfc(6531, "SMTPUTF8", Done, "addresses are never downgraded"),
