@@ -2,3 +2,5 @@
 
 pub mod explain;
 pub mod groups;
+pub mod holds;
+pub mod queue;
