@@ -52,9 +52,7 @@ fn measure(folder: &Path, window: Duration) -> io::Result<(f64, f64, f64)> {
         .collect();
     let mut together = 0.0;
     for handle in threads {
-        together += handle
-            .join()
-            .map_err(|_| io::Error::other("a thread panicked"))??;
+        together += handle.join().map_err(|_| io::Error::other("a thread panicked"))??;
     }
     Ok((alone, together, creations(folder, window)?))
 }

@@ -28,11 +28,7 @@ enum Shape {
     /// One flat group `all` of everybody.
     Flat { members: usize },
     /// Groups `g0` and on, each reaching `size` people through nested groups that overlap.
-    Nested {
-        groups: usize,
-        size: usize,
-        people: usize,
-    },
+    Nested { groups: usize, size: usize, people: usize },
     /// For durability tests: groups `one0`, `team0`, `big0` and on with 1, 20 and 500 members.
     Mixed { groups: usize },
 }
@@ -58,19 +54,12 @@ fn main() -> io::Result<()> {
             groups: Vec::new(),
         },
         Shape::Flat { members } => flat(members),
-        Shape::Nested {
-            groups,
-            size,
-            people,
-        } => nested(groups, size, people),
+        Shape::Nested { groups, size, people } => nested(groups, size, people),
         Shape::Mixed { groups } => mixed(groups),
     };
     fs::create_dir_all(options.folder.join("directory"))?;
     fs::write(options.folder.join("members"), members(&organisation))?;
-    fs::write(
-        options.folder.join("postfix-virtual"),
-        postfix_virtual(&organisation),
-    )?;
+    fs::write(options.folder.join("postfix-virtual"), postfix_virtual(&organisation))?;
     muster_directory(&organisation, &options.folder.join("directory"))
 }
 
@@ -92,11 +81,7 @@ fn nested(groups: usize, size: usize, people: usize) -> Organisation {
     let tenth = size / 10;
     let mut all = Vec::new();
     for number in 0..groups {
-        let slice = |from: usize, to: usize| {
-            (from..to)
-                .map(|at| (number * 37 + at) % people)
-                .collect::<Vec<usize>>()
-        };
+        let slice = |from: usize, to: usize| (from..to).map(|at| (number * 37 + at) % people).collect::<Vec<usize>>();
         let name = |part: &str| format!("g{number}{part}");
         all.push(Group {
             name: name(""),
@@ -119,10 +104,7 @@ fn nested(groups: usize, size: usize, people: usize) -> Organisation {
             nested: Vec::new(),
         });
     }
-    Organisation {
-        people,
-        groups: all,
-    }
+    Organisation { people, groups: all }
 }
 
 fn mixed(groups: usize) -> Organisation {
@@ -138,10 +120,7 @@ fn mixed(groups: usize) -> Organisation {
             });
         }
     }
-    Organisation {
-        people,
-        groups: all,
-    }
+    Organisation { people, groups: all }
 }
 
 impl Organisation {
@@ -149,9 +128,7 @@ impl Organisation {
         let mut reached: BTreeSet<usize> = group.people.iter().copied().collect();
         for name in &group.nested {
             let inner = self.groups.iter().find(|inner| inner.name == *name);
-            reached.extend(
-                self.reached(inner.expect("a generated group nests only generated groups")),
-            );
+            reached.extend(self.reached(inner.expect("a generated group nests only generated groups")));
         }
         reached
     }
@@ -169,11 +146,7 @@ fn entries(group: &Group) -> impl Iterator<Item = String> + '_ {
 fn members(organisation: &Organisation) -> String {
     let mut text = String::new();
     for group in &organisation.groups {
-        let reached: Vec<String> = organisation
-            .reached(group)
-            .into_iter()
-            .map(person)
-            .collect();
+        let reached: Vec<String> = organisation.reached(group).into_iter().map(person).collect();
         let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, reached.join(" "));
     }
     text
@@ -193,11 +166,7 @@ fn postfix_virtual(organisation: &Organisation) -> String {
 fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()> {
     let mut people = "id,kind,address,display_name\n".to_owned();
     for number in 0..organisation.people {
-        let _ = writeln!(
-            people,
-            "p{number},mailbox,{},Person {number}",
-            person(number)
-        );
+        let _ = writeln!(people, "p{number},mailbox,{},Person {number}", person(number));
     }
     fs::write(folder.join("people.csv"), people)?;
     let mut groups = String::new();
@@ -212,9 +181,7 @@ fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()
             "kind = \"distribution-group\"\ndisplay_name = \"{}\"",
             group.name
         );
-        let list: Vec<String> = entries(group)
-            .map(|address| format!("\"{address}\""))
-            .collect();
+        let list: Vec<String> = entries(group).map(|address| format!("\"{address}\"")).collect();
         let _ = writeln!(groups, "members = [{}]\n", list.join(", "));
     }
     fs::write(folder.join("groups.toml"), groups)

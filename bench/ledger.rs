@@ -63,11 +63,7 @@ fn verdict(options: &Options) -> Result<Verdict, String> {
         let (path, octets) = match sink.rsplit_once('@') {
             Some((path, octets)) => (
                 path,
-                Some(
-                    octets
-                        .parse()
-                        .map_err(|_| format!("{sink}: not FILE@OCTETS"))?,
-                ),
+                Some(octets.parse().map_err(|_| format!("{sink}: not FILE@OCTETS"))?),
             ),
             None => (sink.as_str(), None),
         };

@@ -67,9 +67,7 @@ struct Options {
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, run(options))
 }
 
@@ -195,12 +193,15 @@ fn addresses(path: Option<&Path>) -> io::Result<HashSet<Vec<u8>>> {
 
 fn greeting(extensions: &[String]) -> Vec<u8> {
     let mut lines = vec!["sink.invalid".to_owned()];
-    lines.extend(extensions.iter().filter(|name| !name.is_empty()).map(
-        |name| match name.as_str() {
-            "SIZE" => "SIZE 1073741824".to_owned(),
-            other => other.to_owned(),
-        },
-    ));
+    lines.extend(
+        extensions
+            .iter()
+            .filter(|name| !name.is_empty())
+            .map(|name| match name.as_str() {
+                "SIZE" => "SIZE 1073741824".to_owned(),
+                other => other.to_owned(),
+            }),
+    );
     let last = lines.len() - 1;
     let mut reply = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -377,20 +378,15 @@ impl Session {
         let counters = &self.shared.counters;
         if self.recipients_count >= self.shared.recipients_max {
             add(&counters.over_limit, 1);
-            self.out
-                .extend_from_slice(b"452 4.5.3 Too many recipients\r\n");
+            self.out.extend_from_slice(b"452 4.5.3 Too many recipients\r\n");
             return;
         }
-        if !self.shared.refuse.is_empty()
-            && self.shared.refuse.contains(&address.to_ascii_lowercase())
-        {
+        if !self.shared.refuse.is_empty() && self.shared.refuse.contains(&address.to_ascii_lowercase()) {
             add(&counters.refused, 1);
             self.out.extend_from_slice(b"550 5.1.1 No such mailbox\r\n");
             return;
         }
-        if !self.shared.defer.is_empty()
-            && self.shared.defer.contains(&address.to_ascii_lowercase())
-        {
+        if !self.shared.defer.is_empty() && self.shared.defer.contains(&address.to_ascii_lowercase()) {
             add(&counters.deferred, 1);
             self.out.extend_from_slice(b"450 4.2.1 Mailbox busy\r\n");
             return;
@@ -403,8 +399,7 @@ impl Session {
 
     fn data(&mut self) {
         if self.recipients_count == 0 {
-            self.out
-                .extend_from_slice(b"554 5.5.1 No valid recipients\r\n");
+            self.out.extend_from_slice(b"554 5.5.1 No valid recipients\r\n");
             return;
         }
         self.in_content = true;

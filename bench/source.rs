@@ -69,9 +69,7 @@ struct Options {
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, run(options))
 }
 
@@ -132,8 +130,7 @@ impl Shared {
         Ok(Shared {
             options,
             // Differs between runs into one ledger; the low octets of the clock and the process do.
-            run: std::process::id()
-                ^ u32::try_from(started_micros >> 12 & 0xFFFF_FFFF).unwrap_or(0),
+            run: std::process::id() ^ u32::try_from(started_micros >> 12 & 0xFFFF_FFFF).unwrap_or(0),
             started: Instant::now(),
             started_micros,
             next: Cell::new(0),
@@ -186,20 +183,13 @@ impl Shared {
 
     fn summary(&self) -> serde_json::Value {
         let mut latencies = self.latencies.borrow_mut();
-        let wall = self
-            .last_reply_micros
-            .get()
-            .saturating_sub(self.started_micros);
+        let wall = self.last_reply_micros.get().saturating_sub(self.started_micros);
         #[allow(clippy::cast_precision_loss)]
         let (seconds, acked) = (wall as f64 / 1e6, self.acked.get() as f64);
         #[allow(clippy::cast_precision_loss)]
         let taken = self.recipients_taken.get() as f64;
         let rate = |count: f64| {
-            if seconds > 0.0 {
-                (count / seconds).round()
-            } else {
-                0.0
-            }
+            if seconds > 0.0 { (count / seconds).round() } else { 0.0 }
         };
         json!({
             "sent": self.next.get(), "acked": self.acked.get(), "refused": self.refused.get(),
@@ -245,9 +235,7 @@ async fn drive(shared: Rc<Shared>) -> io::Result<()> {
         record(&shared, &message, &outcome)?;
         match outcome {
             Outcome::Acked => connection = Some(open),
-            Outcome::Refused(421) | Outcome::Aborted | Outcome::Unknown => {
-                tokio::time::sleep(RECONNECT_PAUSE).await
-            }
+            Outcome::Refused(421) | Outcome::Aborted | Outcome::Unknown => tokio::time::sleep(RECONNECT_PAUSE).await,
             Outcome::Refused(_) => {
                 tokio::time::sleep(REFUSED_PAUSE).await;
                 if open.reset().await.is_ok() {
@@ -288,12 +276,7 @@ struct Message {
 }
 
 /// One transaction: MAIL, every RCPT and DATA in flight together, then the content.
-async fn transact(
-    open: &mut Connection,
-    shared: &Shared,
-    message: &Message,
-    content: &Content,
-) -> io::Result<Outcome> {
+async fn transact(open: &mut Connection, shared: &Shared, message: &Message, content: &Content) -> io::Result<Outcome> {
     let mut envelope = Vec::with_capacity(64 + message.recipients.len() * 48);
     let mut line = format!("sent {}", message.token);
     write!(
@@ -335,9 +318,7 @@ async fn transact(
     if codes[0] != 250 {
         return Ok(Outcome::Refused(codes[0]));
     }
-    shared
-        .recipients_taken
-        .set(shared.recipients_taken.get() + taken);
+    shared.recipients_taken.set(shared.recipients_taken.get() + taken);
     let micros = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
     shared.latencies.borrow_mut().push(micros);
     Ok(Outcome::Acked)

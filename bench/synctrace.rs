@@ -9,9 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(
-    about = "Proves from a strace that every 250 after a dot follows the syncs that cover it"
-)]
+#[command(about = "Proves from a strace that every 250 after a dot follows the syncs that cover it")]
 struct Options {
     /// What strace wrote.
     trace: PathBuf,
@@ -40,11 +38,7 @@ fn main() -> ExitCode {
     };
     let findings = rig::synctrace::check(&trace, &options.store, &options.log);
     println!("{}", findings.to_json());
-    let kinds = [
-        findings.in_log_only,
-        findings.in_shared_file,
-        findings.in_own_file,
-    ];
+    let kinds = [findings.in_log_only, findings.in_shared_file, findings.in_own_file];
     if findings.violations > 0 {
         return ExitCode::from(1);
     }

@@ -248,11 +248,7 @@ fn read_source(text: &str, acked_before: usize) -> Result<Vec<(&str, Sent<'_>)>,
     Ok(sent)
 }
 
-fn read_sink<'a>(
-    text: &'a str,
-    names: &mut Names,
-    arrived: &mut HashMap<&'a str, Arrived>,
-) -> Result<(), String> {
+fn read_sink<'a>(text: &'a str, names: &mut Names, arrived: &mut HashMap<&'a str, Arrived>) -> Result<(), String> {
     for line in text.lines() {
         let mut words = line.split(' ');
         let verb = words.next().unwrap_or_default();
@@ -264,14 +260,8 @@ fn read_sink<'a>(
         match verb {
             // A report that returns no header section cannot be told apart from another one.
             "in" if token == NO_TOKEN && path == "<>" => {}
-            "in" => entry
-                .or_default()
-                .recipients
-                .extend(words.map(|who| names.id(who))),
-            "report" => entry
-                .or_default()
-                .reported
-                .extend(words.map(|who| names.id(who))),
+            "in" => entry.or_default().recipients.extend(words.map(|who| names.id(who))),
+            "report" => entry.or_default().reported.extend(words.map(|who| names.id(who))),
             _ => return Err(format!("sink ledger: unknown line {line:?}")),
         }
     }

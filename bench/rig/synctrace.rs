@@ -74,16 +74,11 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn is_outgoing(&self) -> bool {
-        matches!(self.name, "write" | "writev" | "sendto" | "sendmsg")
-            && connection_in(&self.arguments).is_some()
+        matches!(self.name, "write" | "writev" | "sendto" | "sendmsg") && connection_in(&self.arguments).is_some()
     }
 
     fn moment(&self) -> usize {
-        if self.is_outgoing() {
-            self.start
-        } else {
-            self.end
-        }
+        if self.is_outgoing() { self.start } else { self.end }
     }
 }
 
@@ -117,18 +112,11 @@ fn calls_in(trace: &str) -> Vec<Call<'_>> {
 fn completed(start: usize, end: usize, name: &str, body: String) -> Option<Call<'_>> {
     let split = body.rfind(") = ").or_else(|| {
         // `close(7)      = 0`: short calls are padded.
-        body.rfind(" = ")
-            .filter(|at| body[..*at].trim_end().ends_with(')'))
+        body.rfind(" = ").filter(|at| body[..*at].trim_end().ends_with(')'))
     })?;
     let (head, tail) = body.split_at(split);
-    let tail = tail
-        .trim_start_matches(')')
-        .trim_start()
-        .trim_start_matches("= ");
-    let number: String = tail
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '-')
-        .collect();
+    let tail = tail.trim_start_matches(')').trim_start().trim_start_matches("= ");
+    let number: String = tail.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
     let result: i64 = number.parse().ok()?;
     let returned = path_in(tail);
     let arguments = head.trim_end().trim_end_matches(')').to_owned();
@@ -258,10 +246,7 @@ impl Watch {
             }
             "fsync" | "fdatasync" => {
                 if let Some(path) = path_in(&call.arguments) {
-                    self.syncs
-                        .entry(path)
-                        .or_default()
-                        .push((call.start, call.end));
+                    self.syncs.entry(path).or_default().push((call.start, call.end));
                 }
             }
             "openat" | "open" => self.open(call),
@@ -375,9 +360,7 @@ impl Watch {
                 *written
             };
             if !self.synced(path, needed, reply) {
-                faults.push(format!(
-                    "{path}: not synced between its last write and the reply"
-                ));
+                faults.push(format!("{path}: not synced between its last write and the reply"));
             }
             faults.extend(self.entry_faults(path, reply));
             if let Some(database) = path.strip_suffix("-wal") {
@@ -394,11 +377,9 @@ impl Watch {
         }
         self.findings.violations += 1;
         if self.findings.examples.len() < EXAMPLES_MAX {
-            self.findings.examples.push(format!(
-                "{token}, reply in line {}: {}",
-                reply + 1,
-                faults.join("; ")
-            ));
+            self.findings
+                .examples
+                .push(format!("{token}, reply in line {}: {}", reply + 1, faults.join("; ")));
         }
     }
 
@@ -411,9 +392,7 @@ impl Watch {
             .or_else(|| self.folders.get(path).copied());
         let parent = path.rsplit_once('/')?.0;
         if made.is_some_and(|made| !self.synced(parent, made, reply)) {
-            return Some(format!(
-                "{path}: folder not synced between its creation and the reply"
-            ));
+            return Some(format!("{path}: folder not synced between its creation and the reply"));
         }
         if self.holds(parent) && parent != self.store {
             self.entry_faults(parent, reply)
@@ -424,11 +403,7 @@ impl Watch {
 
     fn synced(&self, path: &str, after: usize, before: usize) -> bool {
         let syncs = self.syncs.get(path);
-        syncs.is_some_and(|syncs| {
-            syncs
-                .iter()
-                .any(|(start, end)| *start > after && *end < before)
-        })
+        syncs.is_some_and(|syncs| syncs.iter().any(|(start, end)| *start > after && *end < before))
     }
 
     fn holds(&self, path: &str) -> bool {
@@ -468,11 +443,7 @@ fn paths_of(call: &Call) -> Vec<String> {
     let mut rest = call.arguments.as_str();
     let mut base = String::new();
     while let Some(open) = rest.find(['"', '<']) {
-        let closing = if rest[open..].starts_with('<') {
-            '>'
-        } else {
-            '"'
-        };
+        let closing = if rest[open..].starts_with('<') { '>' } else { '"' };
         let Some(length) = rest[open + 1..].find(closing) else {
             break;
         };

@@ -76,9 +76,7 @@ pub fn replies_in(buffer: &[u8], codes: &mut Vec<u16>) -> usize {
         let line = &buffer[start..start + length];
         start += length + 1;
         if line.get(3) != Some(&b'-') {
-            let code = line
-                .get(..3)
-                .and_then(|digits| std::str::from_utf8(digits).ok());
+            let code = line.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
             codes.push(code.and_then(|digits| digits.parse().ok()).unwrap_or(0));
             taken = start;
         }
