@@ -4,3 +4,4 @@ pub mod explain;
 pub mod groups;
 pub mod holds;
 pub mod queue;
+pub mod trace;
