@@ -36,14 +36,15 @@ pub enum ReleaseFault {
 }
 
 impl Categorizer {
-    /// Decides a hold. One decision at a time: a release subtracts what earlier ones committed.
+    /// Decides a hold; returns it with the number of recipients released. One decision at a time: a release
+    /// subtracts what earlier ones committed.
     pub async fn decide(
         self: &Arc<Self>,
         id: HoldId,
         decision: Decision,
         actor: &Actor,
         comment: Option<String>,
-    ) -> Result<Hold, ReleaseFault> {
+    ) -> Result<(Hold, u64), ReleaseFault> {
         let _one_at_a_time = self.decisions.lock().await;
         let hold = self.spool.hold(id)?;
         let state = moderation::decide(&hold, decision, actor, comment.clone(), self.now())?;
@@ -73,7 +74,7 @@ impl Categorizer {
         state: HoldState,
         candidate: Candidate,
         outcome: Outcome,
-    ) -> Result<Hold, ReleaseFault> {
+    ) -> Result<(Hold, u64), ReleaseFault> {
         let message = self.spool.message(hold.message)?;
         let decided = self
             .spool
@@ -85,6 +86,7 @@ impl Categorizer {
             .await?;
         match decided {
             Decided::Applied => {
+                let recipients = outcome.sets.iter().map(|set| u64::from(set.roster.len())).sum();
                 if !outcome.sets.is_empty() {
                     self.dispatch
                         .enqueue(Arc::new(message), candidate.content, outcome.sets);
@@ -94,13 +96,28 @@ impl Categorizer {
                     .into_iter()
                     .for_each(|report| self.release_copies(report));
                 hold.state = state;
-                Ok(hold)
+                Ok((hold, recipients))
             }
             Decided::Already(first) => match first.state {
                 HoldState::Decided { decision, by, at, .. } => Err(DecisionFault::Already { decision, by, at }.into()),
                 HoldState::Waiting => Err(SpoolFault::Missing(hold.id.to_string()).into()),
             },
         }
+    }
+
+    /// Recipients that an approval would release today.
+    pub fn would_release(&self, id: HoldId) -> Result<u64, ReleaseFault> {
+        let hold = self.spool.hold(id)?;
+        if hold.state != HoldState::Waiting {
+            return Ok(0);
+        }
+        let candidate = self.stored_candidate(hold.message)?;
+        let organisation = self.organisation();
+        let release = self.release_of(&hold)?;
+        let hops = organisation.hops.pass();
+        Ok(self
+            .expand_release(&release, &candidate, &organisation, &*hops)
+            .recipients())
     }
 
     /// Copies, nested holds and notices of a decision.
@@ -134,18 +151,7 @@ impl Categorizer {
     fn approved(&self, hold: &Hold, candidate: &Candidate) -> Result<Outcome, ReleaseFault> {
         let organisation = self.organisation();
         let space = self.views.space();
-        let release = Release {
-            object: ObjectId::new(hold.object.as_str()),
-            recipient: hold.recipient.clone(),
-            addressed: hold.addressed,
-            path: hold.path.clone(),
-            reverse_path: hold.reverse_path.clone(),
-            notify: hold.notify,
-            bypass_nested: hold.bypass_nested,
-            hidden: hold.hidden,
-            committed: self.committed(hold, &space)?,
-            others: self.others(hold)?,
-        };
+        let release = self.release_of(hold)?;
         let hops = organisation.hops.pass();
         let expansion = self.expand_release(&release, candidate, &organisation, &*hops);
         if let Some(halt) = &expansion.halt {
@@ -167,6 +173,21 @@ impl Categorizer {
         let mut made = outcome(&making, &expansion);
         self.add_reports(&mut made, candidate, &organisation, &expansion, Moment::AfterReply);
         Ok(made)
+    }
+
+    fn release_of(&self, hold: &Hold) -> Result<Release, SpoolFault> {
+        Ok(Release {
+            object: ObjectId::new(hold.object.as_str()),
+            recipient: hold.recipient.clone(),
+            addressed: hold.addressed,
+            path: hold.path.clone(),
+            reverse_path: hold.reverse_path.clone(),
+            notify: hold.notify,
+            bypass_nested: hold.bypass_nested,
+            hidden: hold.hidden,
+            committed: self.committed(hold, &self.views.space())?,
+            others: self.others(hold)?,
+        })
     }
 
     fn expand_release(

@@ -2,3 +2,6 @@
 
 pub mod explain;
 pub mod groups;
+pub mod holds;
+pub mod queue;
+pub mod trace;
