@@ -27,6 +27,7 @@ const fn rfc(number: u16, title: &'static str, state: State, note: &'static str)
 /// Every RFC cited in `src`, by number.
 pub const RFCS: &[Rfc] = &[
     rfc(1870, "SIZE", Done, "declared sizes are checked at MAIL and at RCPT"),
+    rfc(2034, "ENHANCEDSTATUSCODES", Done, "on every reply but greeting, EHLO and 354"),
     rfc(
         2045,
         "MIME part one",
