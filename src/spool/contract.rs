@@ -147,6 +147,8 @@ impl Sample {
             reverse_path: ReversePath::Null,
             notify: None,
             bypass_nested: false,
+            hidden: false,
+            notice: crate::directory::delivery::ModerationNotice::Always,
             moderators: vec![mailbox("boss@contoso.example")],
             held_at: moment(1),
             expires_at: moment(432_000),

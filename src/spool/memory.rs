@@ -262,6 +262,18 @@ impl Spool for MemorySpool {
         Ok(self.state().holds_waiting())
     }
 
+    fn holds_of(&self, message: MessageId) -> Result<Vec<Hold>, SpoolFault> {
+        let state = self.state();
+        let mut holds: Vec<Hold> = state
+            .holds
+            .values()
+            .filter(|hold| hold.message == message)
+            .cloned()
+            .collect();
+        holds.sort_by_key(|hold| (hold.held_at, hold.id));
+        Ok(holds)
+    }
+
     fn recover(&self) -> Result<Recovered, SpoolFault> {
         let state = self.state();
         let open = state.sets.values().filter(|set| !set.finished && !set.left);

@@ -143,6 +143,9 @@ pub trait Spool: Send + Sync + 'static {
     /// Holds that wait, oldest first.
     fn holds(&self) -> Result<Vec<Hold>, SpoolFault>;
 
+    /// Every hold of a message, in whatever state.
+    fn holds_of(&self, message: MessageId) -> Result<Vec<Hold>, SpoolFault>;
+
     /// What a restart must take up again.
     fn recover(&self) -> Result<Recovered, SpoolFault>;
 

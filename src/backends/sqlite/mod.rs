@@ -216,6 +216,10 @@ impl Spool for SqliteSpool {
         self.reader.holds()
     }
 
+    fn holds_of(&self, message: MessageId) -> Result<Vec<Hold>, SpoolFault> {
+        self.reader.holds_of(message)
+    }
+
     fn recover(&self) -> Result<Recovered, SpoolFault> {
         self.reader.recover()
     }

@@ -230,10 +230,20 @@ impl Reader {
 
     /// Holds that wait, oldest first. Damaged ones are set aside.
     pub(super) fn holds(&self) -> Result<Vec<Hold>, SpoolFault> {
+        self.read_holds("SELECT id, row FROM holds WHERE decided_at IS NULL", ())
+    }
+
+    /// Every hold of a message, oldest first. Damaged ones are set aside.
+    pub(super) fn holds_of(&self, message: MessageId) -> Result<Vec<Hold>, SpoolFault> {
+        let key = message.0.as_bytes().to_vec();
+        self.read_holds("SELECT id, row FROM holds WHERE message = ?1", (key,))
+    }
+
+    fn read_holds(&self, query: &str, parameters: impl rusqlite::Params) -> Result<Vec<Hold>, SpoolFault> {
         let rows: Vec<(i64, Vec<u8>)> = self.with("holds", |connection| {
             connection
-                .prepare_cached("SELECT id, row FROM holds WHERE decided_at IS NULL")?
-                .query_map([], |row| Ok((row.get(0)?, record::octets(row, 1)?)))?
+                .prepare_cached(query)?
+                .query_map(parameters, |row| Ok((row.get(0)?, record::octets(row, 1)?)))?
                 .collect()
         })?;
         let mut holds = Vec::with_capacity(rows.len());

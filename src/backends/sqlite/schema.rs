@@ -36,7 +36,7 @@ CREATE INDEX sets_message ON sets (message);
 CREATE TABLE states (id INTEGER PRIMARY KEY, finished INTEGER NOT NULL, rows INTEGER NOT NULL, state BLOB NOT NULL);
 CREATE TABLE progress (id INTEGER, no INTEGER, row BLOB NOT NULL, PRIMARY KEY (id, no)) WITHOUT ROWID;
 CREATE TABLE holds (id INTEGER PRIMARY KEY, message BLOB NOT NULL, decided_at INTEGER, row BLOB NOT NULL);
-CREATE INDEX holds_waiting ON holds (message) WHERE decided_at IS NULL;
+CREATE INDEX holds_of_message ON holds (message);
 CREATE INDEX holds_decided ON holds (decided_at) WHERE decided_at IS NOT NULL;
 CREATE TABLE outbox (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, lines BLOB NOT NULL);
 CREATE TABLE quarantine (

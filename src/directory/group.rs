@@ -1,0 +1,140 @@
+//! Settings only a group has: who belongs to it, who owns it, how reports travel, how fresh it is.
+//!
+//! Every `Option` is a fact the source did not state; the service default then holds.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::delivery::Reference;
+use super::filter::precanned::Precanned;
+
+/// What a group carries beyond any recipient (Set-DistributionGroup, Set-DynamicDistributionGroup,
+/// Set-UnifiedGroup).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupSettings {
+    /// Direct members of a static group, as the source names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Reference>,
+    /// `ManagedBy`: the owners, the first one receives reports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub managed_by: Vec<Reference>,
+    /// `ReportToOriginatorEnabled`: Exchange's default is true.
+    pub report_to_originator: bool,
+    /// `ReportToManagerEnabled`: bounces of the copies go to the first owner.
+    pub report_to_owner: bool,
+    /// `SendOofMessageToOriginatorEnabled`; a missing attribute reads false.
+    pub send_oof: bool,
+    /// `HiddenGroupMembershipEnabled`: members are never shown to senders.
+    pub hidden_membership: bool,
+    /// `BccBlocked`: a copy addressed in Bcc reaches nobody.
+    pub bcc_blocked: bool,
+    /// The rule of a dynamic group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Box<DynamicRule>>,
+    /// When the roll of a dynamic group follows the directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<RefreshMode>,
+    /// Age beyond which the roll counts as stale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+    /// What a stale roll means for mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_stale: Option<StaleAction>,
+    /// Expansion of a Microsoft 365 group here; `None` relays it whole to its cloud address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscribers: Option<Box<Subscribers>>,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self {
+            members: Vec::new(),
+            managed_by: Vec::new(),
+            report_to_originator: true,
+            report_to_owner: false,
+            send_oof: false,
+            hidden_membership: false,
+            bcc_blocked: false,
+            rule: None,
+            refresh: None,
+            max_age: None,
+            on_stale: None,
+            subscribers: None,
+        }
+    }
+}
+
+/// When a stored roll is recomputed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefreshMode {
+    /// A directory change patches exactly the rolls it affects.
+    OnChange,
+    /// Exchange Online's way: a rebuild every so often (there 24 hours).
+    Interval(Duration),
+}
+
+/// What happens to mail for a group whose roll is older than its `max_age`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StaleAction {
+    Serve,
+    Defer,
+    Refuse,
+}
+
+/// Explicit decision to expand a Microsoft 365 group to the people who subscribed to it.
+///
+/// Members and subscribers are different lists; only subscribers get copies (Set-UnifiedGroup).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Subscribers {
+    pub expand: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<Reference>,
+}
+
+/// Who belongs to a dynamic distribution group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DynamicRule {
+    pub condition: RuleCondition,
+    /// `RecipientContainer`: the organizational unit or domain searched, with everything below.
+    /// Absent means the whole directory; Exchange has no such state and uses the unit the group lies in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient_container: Option<Box<str>>,
+    /// How texts compare; absent means the service default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparisonProfile>,
+}
+
+/// The condition as the administrator stated it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleCondition {
+    /// `RecipientFilter`: the text is kept as it was, tails included.
+    Custom { language: FilterLanguage, text: Box<str> },
+    /// `IncludedRecipients` and `Conditional…`.
+    Precanned(Precanned),
+}
+
+/// The language of a custom condition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterLanguage {
+    #[default]
+    Opath,
+}
+
+/// How texts are compared in filters. Envelope addresses never fold this way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComparisonProfile {
+    /// On-premises Active Directory: case, accents, kana type and width do not matter.
+    ActiveDirectory,
+    /// Exchange Online and Entra: case does not matter.
+    #[default]
+    Cloud,
+}

@@ -1,0 +1,278 @@
+//! A running `muster` with two next hops, `cloud` and `onprem`, and a default, `internet`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Client, Hop, Organisation};
+
+/// Everything one story needs. Dropping it ends the process and removes its files.
+pub struct World {
+    directory: tempfile::TempDir,
+    settings: Settings,
+    process: Option<Process>,
+    /// Next hop of cloud mailboxes.
+    pub cloud: Hop,
+    /// Next hop of on-premises mailboxes.
+    pub onprem: Hop,
+    /// Next hop of everything else.
+    pub internet: Hop,
+}
+
+#[derive(Default)]
+struct Settings {
+    policy: String,
+    queue: String,
+    more: String,
+    hops: Vec<(String, SocketAddr)>,
+}
+
+struct Process {
+    child: Child,
+    inbound: SocketAddr,
+    relay: SocketAddr,
+}
+
+impl World {
+    /// Writes the organisation and settings; [`World::start`] starts.
+    pub fn of(organisation: &Organisation) -> Self {
+        let world = Self {
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            settings: Settings::default(),
+            process: None,
+            cloud: Hop::start(),
+            onprem: Hop::start(),
+            internet: Hop::start(),
+        };
+        organisation.write(&world.organisation_path());
+        world
+    }
+
+    /// Writes the organisation and starts.
+    pub fn start_with(organisation: &Organisation) -> Self {
+        let mut world = Self::of(organisation);
+        world.start();
+        world
+    }
+
+    /// A line in `[policy]`.
+    pub fn policy(mut self, line: &str) -> Self {
+        self.settings.policy += &format!("{line}\n");
+        self
+    }
+
+    /// A line in `[queue]`.
+    pub fn queue(mut self, line: &str) -> Self {
+        self.settings.queue += &format!("{line}\n");
+        self
+    }
+
+    /// More tables at the end of the settings.
+    pub fn more(mut self, toml: &str) -> Self {
+        self.settings.more += toml;
+        self
+    }
+
+    /// Another address for one of the next hops.
+    pub fn hop(mut self, name: &str, address: SocketAddr) -> Self {
+        self.settings.hops.push((name.to_owned(), address));
+        self
+    }
+
+    /// Where the directory files are.
+    pub fn organisation_path(&self) -> PathBuf {
+        self.directory.path().join("organisation")
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub fn start(&mut self) -> &mut Self {
+        let settings = self.directory.path().join("muster.toml");
+        std::fs::write(&settings, self.settings_text()).expect("settings");
+        self.process = Some(Process::start(&settings));
+        self
+    }
+
+    /// Stops as an operator would (SIGTERM) and waits for the end.
+    pub fn stop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.terminate();
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.child.kill().expect("the process exists");
+            process.child.wait().expect("the process ends");
+        }
+    }
+
+    /// A session with the `inbound` listener: a stranger.
+    pub fn stranger(&self) -> Client {
+        Client::connect(self.process().inbound)
+    }
+
+    /// A session with the `relay` listener: proven internal for `contoso.example`.
+    pub fn colleague(&self) -> Client {
+        Client::connect(self.process().relay)
+    }
+
+    /// Address of the `inbound` listener.
+    pub fn inbound(&self) -> SocketAddr {
+        self.process().inbound
+    }
+
+    /// Process id of the service.
+    pub fn process_id(&self) -> u32 {
+        self.process().child.id()
+    }
+
+    /// Runs a command of `muster` against the service.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_muster"))
+            .arg("--config")
+            .arg(self.directory.path().join("muster.toml"))
+            .args(arguments)
+            .output()
+            .expect("the command runs")
+    }
+
+    /// Runs a command and reads its `--json` output.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let output = self.command(&all);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|fault| {
+            panic!(
+                "{arguments:?}: {fault}\n{}\n{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
+    }
+
+    /// Repeats a check until it holds; panics with `what` if it does not within 20 s.
+    pub fn until(&self, what: &str, check: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !check() {
+            assert!(Instant::now() < deadline, "waited for {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the story started the service")
+    }
+
+    fn settings_text(&self) -> String {
+        let address = |name: &str, hop: &Hop| {
+            let other = self.settings.hops.iter().rev().find(|(known, _)| known == name);
+            other.map_or(hop.address(), |(_, address)| *address)
+        };
+        let Settings {
+            policy, queue, more, ..
+        } = &self.settings;
+        format!(
+            r#"hostname = "muster.contoso.example"
+data_dir = "data"
+postmaster = "postmaster-desk@contoso.example"
+accepted_domains = ["contoso.example"]
+[[listeners]]
+name = "inbound"
+address = "127.0.0.1:0"
+role = "inbound"
+
+[[listeners]]
+name = "relay"
+address = "127.0.0.1:0"
+role = "relay"
+
+[[trusted_networks]]
+name = "loopback"
+networks = ["127.0.0.0/8"]
+listeners = ["relay"]
+
+[[sources]]
+name = "files"
+kind = "files"
+path = "organisation"
+
+[[next_hops]]
+name = "cloud"
+hosts = ["{}"]
+
+[[next_hops]]
+name = "onprem"
+hosts = ["{}"]
+
+[[next_hops]]
+name = "internet"
+hosts = ["{}"]
+
+[routing]
+cloud = "cloud"
+on_premises = "onprem"
+default = "internet"
+
+[policy]
+{policy}
+[queue]
+retry_first = "1s"
+report_gather = "1s"
+{queue}
+{more}
+"#,
+            address("cloud", &self.cloud),
+            address("onprem", &self.onprem),
+            address("internet", &self.internet),
+        )
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Process {
+    fn start(settings: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
+            .arg("serve")
+            .arg("--config")
+            .arg(settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("muster starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe was asked for")).lines();
+        let (mut inbound, mut relay) = (None, None);
+        // `serve` prints one line `listening NAME ROLE ADDRESS` per listener, then `ready`.
+        for line in lines.by_ref() {
+            let line = line.expect("readable output");
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                ["listening", "inbound", _, address] => inbound = address.parse().ok(),
+                ["listening", "relay", _, address] => relay = address.parse().ok(),
+                ["ready", ..] => break,
+                _ => {}
+            }
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            inbound: inbound.expect("muster said where it listens (inbound)"),
+            relay: relay.expect("muster said where it listens (relay)"),
+        }
+    }
+
+    fn terminate(mut self) {
+        let id = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a process id is not zero");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("the process exists");
+        let status = self.child.wait().expect("the process ends");
+        assert!(status.success(), "an orderly end: {status}");
+    }
+}
