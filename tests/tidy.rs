@@ -345,15 +345,15 @@ fn every_exchange_parameter_has_a_row_and_every_row_a_reader() {
     failures(found);
 }
 
-/// True if `word` stands in `text` and is not the end of a longer word.
+/// True if `word` stands in `text` and is not part of a longer word.
 fn has_word(text: &str, word: &str) -> bool {
-    let starts_with_letter = word.starts_with(|c: char| c.is_alphanumeric());
+    let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let joins_before = in_word(word.chars().next());
+    let joins_after = in_word(word.chars().next_back());
     text.match_indices(word).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        let ends_with_letter = word.ends_with(|c: char| c.is_alphanumeric());
-        !(starts_with_letter && before.is_some_and(|c| c.is_alphanumeric() || c == '_'))
-            && !(ends_with_letter && after.is_some_and(|c| c.is_alphanumeric() || c == '_'))
+        let before = joins_before && in_word(text[..at].chars().next_back());
+        let after = joins_after && in_word(text[at + word.len()..].chars().next());
+        !before && !after
     })
 }
 
