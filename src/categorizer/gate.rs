@@ -42,6 +42,15 @@ pub fn busy(fault: &SpoolFault) -> Reply {
     }
 }
 
+/// What a reverse-path of ours without proof is told.
+#[must_use]
+pub fn spoofed() -> Refusal {
+    Refusal {
+        reply: replies::of(Reason::SenderSpoofed, None),
+        reason: Reason::SenderSpoofed,
+    }
+}
+
 impl Categorizer {
     /// A spoofed sender is refused at RCPT, not here: clients that report it then name the recipient.
     pub(super) fn judge_mail(&self) -> Result<(), Refusal> {
@@ -64,10 +73,7 @@ impl Categorizer {
         let rules = &organisation.rules;
         let sender = sender(client, &envelope.reverse_path, rules);
         if sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse {
-            return Err(Refusal {
-                reply: replies::of(Reason::SenderSpoofed, None),
-                reason: Reason::SenderSpoofed,
-            });
+            return Err(spoofed());
         }
         let view = self.views.view();
         let marked = |_: &ObjectId| false;
@@ -82,8 +88,7 @@ impl Categorizer {
             now: self.env.clock.now(),
             detail: Detail::Quiet,
         };
-        let judged = expansion::judge_recipient(recipient, &request, &view, rules);
-        match judged.verdict {
+        match expansion::judge_recipient(recipient, &request, &view, rules).verdict {
             expansion::Verdict::Refused(refusal) => Err(refusal),
             expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_) => Ok(()),
         }

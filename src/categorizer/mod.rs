@@ -39,6 +39,13 @@ pub trait NextHops: Router + Send + Sync {
     fn expiry(&self, hop: HopId) -> Duration;
 }
 
+/// Where the next hops of one pass come from. A pass numbers them for itself: mail exchangers of outside
+/// domains are next hops too, and their number has no bound.
+pub trait HopSource: Send + Sync {
+    /// Next hops for one pass.
+    fn pass(&self) -> Box<dyn NextHops>;
+}
+
 /// Where committed copies go on.
 pub trait Dispatch: Send + Sync {
     /// Takes sets that a commit holds. Must not block.
@@ -56,7 +63,7 @@ pub struct Organisation {
     /// Bounds of expansions.
     pub limits: expansion::Limits,
     /// Next hops.
-    pub hops: Arc<dyn NextHops>,
+    pub hops: Arc<dyn HopSource>,
     /// Most Received fields.
     pub received_fields_max: usize,
 }

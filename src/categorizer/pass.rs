@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::outcome::{Making, addressed, outcome};
-use super::{Categorizer, Organisation};
+use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
 use crate::mail::header::HeaderFacts;
@@ -75,7 +75,8 @@ impl Categorizer {
         let organisation = self.organisation.load_full();
         let view = self.views.view();
         let now = self.env.clock.now();
-        let expansion = self.expand(candidate, &organisation, &view, now);
+        let hops = organisation.hops.pass();
+        let expansion = self.expand(candidate, &organisation, &*hops, &view, now);
         if let Some(refusal) = refusal(&expansion, candidate, &organisation, moment) {
             return match moment {
                 Moment::BeforeReply => Verdict::Refuse(refusal),
@@ -93,7 +94,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now,
             moderation_expiry: organisation.rules.moderation_expiry,
@@ -106,7 +107,14 @@ impl Categorizer {
         Verdict::Accept(Box::new(made), prefix)
     }
 
-    fn expand(&self, candidate: &Candidate, organisation: &Organisation, view: &View, now: Timestamp) -> Expansion {
+    fn expand(
+        &self,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+        view: &View,
+        now: Timestamp,
+    ) -> Expansion {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
         let request = Request {
             sender: &candidate.sender,
@@ -119,13 +127,7 @@ impl Categorizer {
             now,
             detail: Detail::Quiet,
         };
-        expansion::expand(
-            &request,
-            view,
-            &organisation.rules,
-            &*organisation.hops,
-            &organisation.limits,
-        )
+        expansion::expand(&request, view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Trace fields of every copy: Received, and the marks of addressed groups (DESIGN §6).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::outcome::{Making, outcome};
 use super::pass::{Candidate, Moment, report_facts};
 use super::report::{About, push_report};
-use super::{Categorizer, Organisation};
+use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::directory::delivery::ModerationNotice;
 use crate::expansion::{self, Committed, Detail, Expansion, HoldStanding, Release, Request, Start};
@@ -36,14 +36,15 @@ pub enum ReleaseFault {
 }
 
 impl Categorizer {
-    /// Decides a hold. One decision at a time: a release subtracts what earlier ones committed.
+    /// Decides a hold; returns it with the number of recipients released. One decision at a time: a release
+    /// subtracts what earlier ones committed.
     pub async fn decide(
         self: &Arc<Self>,
         id: HoldId,
         decision: Decision,
         actor: &Actor,
         comment: Option<String>,
-    ) -> Result<Hold, ReleaseFault> {
+    ) -> Result<(Hold, u64), ReleaseFault> {
         let _one_at_a_time = self.decisions.lock().await;
         let hold = self.spool.hold(id)?;
         let state = moderation::decide(&hold, decision, actor, comment.clone(), self.now())?;
@@ -73,7 +74,7 @@ impl Categorizer {
         state: HoldState,
         candidate: Candidate,
         outcome: Outcome,
-    ) -> Result<Hold, ReleaseFault> {
+    ) -> Result<(Hold, u64), ReleaseFault> {
         let message = self.spool.message(hold.message)?;
         let decided = self
             .spool
@@ -85,6 +86,7 @@ impl Categorizer {
             .await?;
         match decided {
             Decided::Applied => {
+                let recipients = outcome.sets.iter().map(|set| u64::from(set.roster.len())).sum();
                 if !outcome.sets.is_empty() {
                     self.dispatch
                         .enqueue(Arc::new(message), candidate.content, outcome.sets);
@@ -94,13 +96,28 @@ impl Categorizer {
                     .into_iter()
                     .for_each(|report| self.release_copies(report));
                 hold.state = state;
-                Ok(hold)
+                Ok((hold, recipients))
             }
             Decided::Already(first) => match first.state {
                 HoldState::Decided { decision, by, at, .. } => Err(DecisionFault::Already { decision, by, at }.into()),
                 HoldState::Waiting => Err(SpoolFault::Missing(hold.id.to_string()).into()),
             },
         }
+    }
+
+    /// Recipients that an approval would release today.
+    pub fn would_release(&self, id: HoldId) -> Result<u64, ReleaseFault> {
+        let hold = self.spool.hold(id)?;
+        if hold.state != HoldState::Waiting {
+            return Ok(0);
+        }
+        let candidate = self.stored_candidate(hold.message)?;
+        let organisation = self.organisation();
+        let release = self.release_of(&hold)?;
+        let hops = organisation.hops.pass();
+        Ok(self
+            .expand_release(&release, &candidate, &organisation, &*hops)
+            .recipients())
     }
 
     /// Copies, nested holds and notices of a decision.
@@ -134,19 +151,9 @@ impl Categorizer {
     fn approved(&self, hold: &Hold, candidate: &Candidate) -> Result<Outcome, ReleaseFault> {
         let organisation = self.organisation();
         let space = self.views.space();
-        let release = Release {
-            object: ObjectId::new(hold.object.as_str()),
-            recipient: hold.recipient.clone(),
-            addressed: hold.addressed,
-            path: hold.path.clone(),
-            reverse_path: hold.reverse_path.clone(),
-            notify: hold.notify,
-            bypass_nested: hold.bypass_nested,
-            hidden: hold.hidden,
-            committed: self.committed(hold, &space)?,
-            others: self.others(hold)?,
-        };
-        let expansion = self.expand_release(&release, candidate, &organisation);
+        let release = self.release_of(hold)?;
+        let hops = organisation.hops.pass();
+        let expansion = self.expand_release(&release, candidate, &organisation, &*hops);
         if let Some(halt) = &expansion.halt {
             if halt.refusal.is_transient() {
                 return Err(ReleaseFault::NotNow(halt.refusal.clone()));
@@ -158,7 +165,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now: self.now(),
             moderation_expiry: organisation.rules.moderation_expiry,
@@ -168,7 +175,28 @@ impl Categorizer {
         Ok(made)
     }
 
-    fn expand_release(&self, release: &Release, candidate: &Candidate, organisation: &Organisation) -> Expansion {
+    fn release_of(&self, hold: &Hold) -> Result<Release, SpoolFault> {
+        Ok(Release {
+            object: ObjectId::new(hold.object.as_str()),
+            recipient: hold.recipient.clone(),
+            addressed: hold.addressed,
+            path: hold.path.clone(),
+            reverse_path: hold.reverse_path.clone(),
+            notify: hold.notify,
+            bypass_nested: hold.bypass_nested,
+            hidden: hold.hidden,
+            committed: self.committed(hold, &self.views.space())?,
+            others: self.others(hold)?,
+        })
+    }
+
+    fn expand_release(
+        &self,
+        release: &Release,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+    ) -> Expansion {
         let view = self.view();
         // The marks were judged at submission; the copies bear the group's own mark by now.
         let marked = |_: &ObjectId| false;
@@ -183,13 +211,7 @@ impl Categorizer {
             now: self.now(),
             detail: Detail::Quiet,
         };
-        expansion::expand(
-            &request,
-            &view,
-            &organisation.rules,
-            &*organisation.hops,
-            &organisation.limits,
-        )
+        expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Who already has the message or will get it: everybody in a committed set of it.

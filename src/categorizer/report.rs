@@ -295,6 +295,7 @@ impl Categorizer {
 
     fn own_pass(&self, candidate: &Candidate) -> Option<Acceptance> {
         let organisation = self.organisation();
+        let hops = organisation.hops.pass();
         let view = self.view();
         let now = self.now();
         let request = Request {
@@ -308,13 +309,7 @@ impl Categorizer {
             detail: Detail::Quiet,
             ..Request::new(&candidate.sender, &candidate.envelope.recipients, now)
         };
-        let expansion = crate::expansion::expand(
-            &request,
-            &view,
-            &organisation.rules,
-            &*organisation.hops,
-            &organisation.limits,
-        );
+        let expansion = crate::expansion::expand(&request, &view, &organisation.rules, &*hops, &organisation.limits);
         if let Some(halt) = &expansion.halt {
             tracing::warn!(message = %candidate.id, reason = %halt.refusal.reason, "a report cannot be routed");
             return None;
@@ -330,7 +325,7 @@ impl Categorizer {
             envelope: &candidate.envelope,
             subject: candidate.head.subject.as_deref(),
             space: &space,
-            hops: &*organisation.hops,
+            hops: &*hops,
             spool: &*self.spool,
             now,
             moderation_expiry: organisation.rules.moderation_expiry,
