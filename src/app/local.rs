@@ -7,6 +7,7 @@ use crate::admin::cli::{Exit, Local, Output};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
+use crate::directory::filter::rule::CompiledRule;
 use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::env::Env;
 use crate::rolls::View;
@@ -117,8 +118,11 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
                     let text = format!("{} has no members: mail to it is refused with 550 5.2.4", object.primary);
                     report.findings.push(plain(Severity::Note, text));
                 }
-                for warning in &built.warnings {
-                    report.findings.push(plain(Severity::Warning, format!("{}: {warning}", object.primary)));
+                let rule = object.group.as_deref().and_then(|settings| settings.rule.as_deref());
+                if let Some(Ok(compiled)) = rule.map(|rule| CompiledRule::compile(rule, &options)) {
+                    for warning in compiled.warnings() {
+                        report.findings.push(plain(Severity::Warning, format!("{}: {warning}", object.primary)));
+                    }
                 }
             }
             Err(fault) => {

@@ -3,6 +3,9 @@
 pub mod commands;
 pub mod directory;
 pub mod hops;
+pub mod local;
 pub mod reports;
+pub mod serve;
 pub mod service;
+pub mod welcome;
 pub mod wiring;
