@@ -7,6 +7,10 @@ use std::time::Duration;
 /// RFC 5321 §4.5.3.1.4 says 512 and lets extensions add; RFC 3461 adds up to 500 for ORCPT, RFC 6531 more.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
 
+/// Replies to one pipelined group are written once they exceed this many octets, so that a client that sends and
+/// never reads costs no more memory.
+pub const REPLIES_PENDING_OCTETS_MAX: usize = 16 * 1024;
+
 /// Longest line of content in octets, CRLF included.
 ///
 /// RFC 5321 §4.5.3.1.6 says 1,000; real mail exceeds it and Exchange passes it on, so the bound here only
