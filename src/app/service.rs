@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::backends::sqlite::{SqliteDirectory, SqliteSpool, SqliteTrace};
+use crate::backends::sqlite::SqliteSpool;
+use crate::backends::sqlite::directory::SqliteDirectoryStore;
+use crate::backends::sqlite::trace::SqliteTraceStore;
 use crate::categorizer::commit::Submissions;
 use crate::categorizer::{Categorizer, Dispatch, Views};
 use crate::config::settings::Settings;
@@ -225,7 +227,11 @@ impl Service {
             if let Some(Ok(stopped)) = async { Some(task?.await) }.await
                 && stopped.sessions_cut > 0
             {
-                tracing::warn!(listener = listener.name, cut = stopped.sessions_cut, "sessions were cut at the deadline");
+                tracing::warn!(
+                    listener = listener.name,
+                    cut = stopped.sessions_cut,
+                    "sessions were cut at the deadline"
+                );
             }
         }
         self.delivery.shutdown(SHUTDOWN_MAX).await;
@@ -276,8 +282,8 @@ impl Parts {
             fault: fault.to_string(),
         };
         let spool = SqliteSpool::open(data, wiring::spool(settings), env.clone()).map_err(|fault| store(&fault))?;
-        let directory = SqliteDirectory::open(data, env).map_err(|fault| store(&fault))?;
-        let traces = SqliteTrace::open(data).map_err(|fault| store(&fault))?;
+        let directory = SqliteDirectoryStore::open(data, env).map_err(|fault| store(&fault))?;
+        let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
