@@ -108,12 +108,6 @@ pub const MX_HOSTS_MAX: usize = 10;
 /// Addresses tried in one attempt to reach a next hop.
 pub const HOST_ADDRESSES_MAX: usize = 10;
 
-/// Octets in one line of a next hop's reply; RFC 5321 §4.5.3.1.5 says 512.
-pub const REPLY_LINE_OCTETS_MAX: usize = 1_000;
-
-/// Lines in one reply of a next hop.
-pub const REPLY_LINES_MAX: usize = 100;
-
 /// Octets of rosters and contents that delivery keeps in memory for sets that wait; above it they are
 /// read from the store when their turn comes.
 pub const DELIVERY_LOADED_OCTETS_MAX: usize = 48 * 1024 * 1024;
