@@ -40,6 +40,29 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Wait for the next block of content (RFC 5321 §4.5.3.2.5).
 pub const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 
+/// Longest reply line of a next hop in octets, CRLF included.
+///
+/// RFC 5321 §4.5.3.1.5 says 512; real servers exceed it.
+pub const REPLY_LINE_OCTETS_MAX: usize = 1_000;
+
+/// Most lines in one reply of a next hop.
+pub const REPLY_LINES_MAX: usize = 100;
+
+/// Most octets in one reply of a next hop.
+pub const REPLY_OCTETS_MAX: usize = 64 * 1024;
+
+/// Wait for a next hop's greeting, and for its reply to EHLO, MAIL and RCPT (RFC 5321 §4.5.3.2.1 to .3).
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Wait for the reply to DATA (RFC 5321 §4.5.3.2.4).
+pub const DATA_REPLY_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+
+/// Wait for the reply to the final dot (RFC 5321 §4.5.3.2.6); shorter ones make duplicates.
+pub const FINAL_REPLY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Wait for the reply to QUIT; nothing depends on it.
+pub const QUIT_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Most Received fields before a message is a loop (RFC 5321 §6.3 asks for at least 100).
 pub const RECEIVED_FIELDS_MAX: usize = 100;
 
