@@ -321,12 +321,19 @@ mod tests {
         assert_eq!(hop.unreachable(3, Reason::NextHopDeferred, None, at(0), 0), None);
         assert_eq!(hop.window(), 3);
         assert!(!hop.is_waiting(at(0)));
-        let retry_at = hop.unreachable(0, Reason::NextHopUnreachable, None, at(0), 0).expect("left alone");
+        let retry_at = hop
+            .unreachable(0, Reason::NextHopUnreachable, None, at(0), 0)
+            .expect("left alone");
         assert!(hop.is_waiting(at(0)) && !hop.is_waiting(retry_at));
         assert_eq!(hop.sessions_wanted(7, at(0)), 0);
         assert_eq!(hop.sessions_wanted(7, retry_at), 1, "one session asks first");
-        let again = hop.unreachable(0, Reason::NextHopUnreachable, None, retry_at, 0).expect("left alone");
-        assert!(again.duration_since(retry_at) > retry_at.duration_since(at(0)), "the wait grows");
+        let again = hop
+            .unreachable(0, Reason::NextHopUnreachable, None, retry_at, 0)
+            .expect("left alone");
+        assert!(
+            again.duration_since(retry_at) > retry_at.duration_since(at(0)),
+            "the wait grows"
+        );
         hop.retry_now(retry_at);
         assert!(!hop.is_waiting(retry_at));
         hop.greeted();
@@ -346,7 +353,10 @@ mod tests {
     #[test]
     fn three_broken_sessions_are_a_hop_to_leave_alone() {
         let mut hop = destination();
-        assert_eq!([hop.broke(), hop.broke(), hop.broke(), hop.broke()], [false, false, true, false]);
+        assert_eq!(
+            [hop.broke(), hop.broke(), hop.broke(), hop.broke()],
+            [false, false, true, false]
+        );
         hop.completed(Duration::ZERO);
         assert_eq!([hop.broke(), hop.broke(), hop.broke()], [false, false, true]);
     }

@@ -15,7 +15,7 @@ const QUANTUM: i64 = 20;
 pub enum Turn {
     /// Yes.
     Take,
-    /// Not now; it keeps its place.
+    /// Not now; it is passed over and waits on.
     Later,
 }
 
@@ -64,6 +64,7 @@ impl<K: Copy + Eq> Ring<K> {
         }
         let (index, credit) = best?;
         if credit <= 0 {
+            // Nobody who may be served has credit: all work off as many rounds as it takes.
             let rounds = -credit / QUANTUM + 1;
             for (_, credit) in &mut self.members {
                 *credit = (*credit + rounds * QUANTUM).min(QUANTUM);
@@ -80,7 +81,6 @@ impl<K: Copy + Eq> Ring<K> {
         };
         *credit -= i64::from(cost);
         if *credit <= 0 {
-            *credit += QUANTUM;
             self.members.rotate_left(1);
         }
     }
@@ -204,11 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_be_served_keeps_his_place() {
+    fn who_may_not_be_served_waits_on() {
         let mut fair = Fair::new();
         fair.join(0, 'a');
         fair.join(0, 'b');
-        let chosen = fair.choose(|_| Turn::Take, |item| if item == 'a' { Turn::Later } else { Turn::Take });
+        let chosen = fair.choose(
+            |_| Turn::Take,
+            |item| if item == 'a' { Turn::Later } else { Turn::Take },
+        );
         assert_eq!(chosen, Some((0, 'b')));
         fair.served(0, 1, Then::Leaves);
         assert_eq!(fair.choose(|_| Turn::Take, |_| Turn::Later), None);

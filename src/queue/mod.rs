@@ -33,8 +33,8 @@ pub use due::{Tick, Unreachable, Waiting};
 use fair::{Fair, Then, Turn};
 use item::{FlowKey, Item, SetEntry};
 pub use item::{LastAnswer, NewSet, Past};
-pub use notice::{Notice, NoticeKey, Told};
 use notice::Notices;
+pub use notice::{Notice, NoticeKey, Told};
 use ranks::Ranges;
 pub use settle::{Delayed, Settle, Settled, Standing};
 use wheel::Wheel;
@@ -294,7 +294,9 @@ impl Queue {
     }
 
     fn item_mut(&mut self, id: ItemId) -> &mut Item {
-        self.items.get_mut(&id).expect("an item lives as long as ranks or batches of it are about")
+        self.items
+            .get_mut(&id)
+            .expect("an item lives as long as ranks or batches of it are about")
     }
 
     /// An item with ready ranks joins its destination's line; the line's length is kept by [`Place::ready`].
@@ -355,7 +357,11 @@ impl Queue {
         let only_small = destination.keeps_last_for_small();
         let share = (destination.window() / 2).max(1);
         let flow_turn = |(is_large, _): Flow| {
-            if is_large && only_small { Turn::Later } else { Turn::Take }
+            if is_large && only_small {
+                Turn::Later
+            } else {
+                Turn::Take
+            }
         };
         let items = &self.items;
         let turn = |item: ItemId| {
@@ -395,6 +401,7 @@ impl Queue {
         let mut ranks = RoaringBitmap::new();
         ranks::add(&mut ranks, &batch.ranks);
         self.make_ready(batch.item, &ranks);
+        self.forget_if_spent(batch.item);
     }
 
     /// Moves some ranks of a batch to another destination: their recipients have moved.
@@ -408,7 +415,11 @@ impl Queue {
         batch.ranks = ranks::take_lowest(&mut left, usize::MAX);
         let attempts = self.item_mut(batch.item).attempts;
         let Some(entry) = self.sets.get(&batch.set) else { return };
-        let there = entry.items.iter().copied().find(|item| self.items[item].destination == to);
+        let there = entry
+            .items
+            .iter()
+            .copied()
+            .find(|item| self.items[item].destination == to);
         let there = there.unwrap_or_else(|| self.make_item(batch.set, batch.message, to));
         let item = self.item_mut(there);
         item.attempts = item.attempts.max(attempts);
@@ -422,7 +433,9 @@ impl Queue {
             BatchKind::Large => Some(true),
         };
         if let Some(is_large) = is_large {
-            self.place_mut(batch.destination).destination.end(batch.message, is_large);
+            self.place_mut(batch.destination)
+                .destination
+                .end(batch.message, is_large);
         }
         self.item_mut(batch.item).in_flight -= 1;
     }

@@ -199,7 +199,10 @@ impl Queue {
             return None;
         }
         let first = *entry.items.first()?;
-        let schedule = &self.places[self.items[&first].destination.0 as usize].destination.bounds().retry;
+        let schedule = &self.places[self.items[&first].destination.0 as usize]
+            .destination
+            .bounds()
+            .retry;
         if now < retry::later(entry.queued_at, schedule.delay_report) {
             return None;
         }
@@ -235,7 +238,11 @@ impl Queue {
     /// The standing of a set; a set that has ended leaves the queue.
     pub fn close(&mut self, set: SetId) -> Option<Standing> {
         let entry = self.sets.get(&set)?;
-        let next = entry.items.iter().filter_map(|item| self.items[item].next_attempt_at).min();
+        let next = entry
+            .items
+            .iter()
+            .filter_map(|item| self.items[item].next_attempt_at)
+            .min();
         let standing = Standing {
             attempts: entry.attempts,
             next_attempt_at: next,

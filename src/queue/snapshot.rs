@@ -78,8 +78,7 @@ impl Queue {
     /// The queue as it stands. Costs a row per set.
     #[must_use]
     pub fn view(&self) -> QueueView {
-        let mut destinations: Vec<DestinationView> =
-            self.destinations().map(|id| self.destination_view(id)).collect();
+        let mut destinations: Vec<DestinationView> = self.destinations().map(|id| self.destination_view(id)).collect();
         let mut items = Vec::with_capacity(self.items.len());
         for item in self.items.values() {
             let entry = &self.sets[&item.set];

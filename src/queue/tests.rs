@@ -65,7 +65,11 @@ fn one_message_leaves_half_of_the_sessions_and_one_for_small_ones() {
     let hop = queue.destination("cloud", bounds);
     queue.add(new_set(1, 1_000), hop);
     let first: Vec<Batch> = std::iter::from_fn(|| queue.take(hop, at(0))).take(4).collect();
-    assert_eq!(first.len(), 3, "alone it has all sessions but the one kept for small messages");
+    assert_eq!(
+        first.len(),
+        3,
+        "alone it has all sessions but the one kept for small messages"
+    );
     queue.add(new_set(2, 500), hop);
     queue.add(new_set(3, 5), hop);
     let small = queue.take(hop, at(0)).expect("the kept session");
@@ -76,8 +80,13 @@ fn one_message_leaves_half_of_the_sessions_and_one_for_small_ones() {
         assert!(!settled.expect("known").standing.finished);
         queue.take(hop, at(0)).expect("a session is free");
     }
-    assert_eq!(queue.at(hop).busy_with(message(1)), 2);
-    assert_eq!(queue.at(hop).busy_with(message(2)), 1);
+    assert_eq!(
+        queue.at(hop).busy_with(message(1)),
+        1,
+        "fair: the other has had fewer recipients so far"
+    );
+    assert_eq!(queue.at(hop).busy_with(message(2)), 2);
+    assert!(queue.take(hop, at(0)).is_none(), "the last session is kept");
 }
 
 #[test]
@@ -104,7 +113,10 @@ fn deferred_recipients_come_back_together_and_no_earlier() {
     assert!(queue.tick(due - Duration::from_millis(1)).wake.is_empty());
     assert_eq!(queue.tick(due).wake, [hop]);
     let batch = queue.take(hop, due).expect("due");
-    assert_eq!((batch.ranks.as_slice(), batch.again), ([(0, 0), (10, 10), (20, 20)].as_slice(), true));
+    assert_eq!(
+        (batch.ranks.as_slice(), batch.again),
+        ([(0, 0), (10, 10), (20, 20)].as_slice(), true)
+    );
     let settled = queue.settle(&batch, Settle::default(), due, 0).expect("known");
     assert!(settled.standing.finished && queue.is_empty());
 }
@@ -242,8 +254,17 @@ fn who_moved_goes_to_the_other_hop() {
     assert_eq!(batch.ranks, [(0, 1), (4, 8)]);
     queue.settle(&batch, Settle::default(), at(0), 0).expect("known");
     let moved = queue.take(cloud, at(0)).expect("moved");
-    assert_eq!((moved.ranks.as_slice(), moved.again), ([(2, 3), (9, 9)].as_slice(), false));
-    assert!(queue.settle(&moved, Settle::default(), at(0), 0).expect("known").standing.finished);
+    assert_eq!(
+        (moved.ranks.as_slice(), moved.again),
+        ([(2, 3), (9, 9)].as_slice(), false)
+    );
+    assert!(
+        queue
+            .settle(&moved, Settle::default(), at(0), 0)
+            .expect("known")
+            .standing
+            .finished
+    );
 }
 
 /// What a session makes of a batch in the simulation.
@@ -289,7 +310,9 @@ struct World {
 impl World {
     fn new(sizes: &[u32]) -> Self {
         let mut queue = Queue::default();
-        let hops = ["cloud", "onprem", "internet"].map(|name| queue.destination(name, bounds)).to_vec();
+        let hops = ["cloud", "onprem", "internet"]
+            .map(|name| queue.destination(name, bounds))
+            .to_vec();
         let mut world = Self {
             queue,
             hops,
@@ -389,7 +412,9 @@ impl World {
     /// Everything in memory is gone; ranks with a final outcome stay closed, unreported failures are told again.
     fn restart(&mut self) {
         let mut queue = Queue::default();
-        self.hops = ["cloud", "onprem", "internet"].map(|name| queue.destination(name, bounds)).to_vec();
+        self.hops = ["cloud", "onprem", "internet"]
+            .map(|name| queue.destination(name, bounds))
+            .to_vec();
         self.out.clear();
         let sizes = self.sizes.clone();
         for (id, recipients) in sizes {
