@@ -38,6 +38,16 @@ impl From<&NextHop> for Bounds {
     }
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            recipients_max: limits::BATCH_RECIPIENTS_MAX,
+            sessions_max: limits::HOP_SESSIONS_MAX,
+            retry: RetrySchedule::default(),
+        }
+    }
+}
+
 /// Why a hop is left alone for now.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trouble {

@@ -212,6 +212,20 @@ impl Queue {
         self.messages.get(&message).map_or(&[], Vec::as_slice)
     }
 
+    /// True if ranks of a set could be sent now or are out.
+    #[must_use]
+    pub fn is_active(&self, set: SetId) -> bool {
+        let mut items = self.sets.get(&set).into_iter().flat_map(|entry| &entry.items);
+        items.any(|item| self.items[item].in_flight > 0 || !self.items[item].ready.is_empty())
+    }
+
+    /// True if ranks of a set could be sent now.
+    #[must_use]
+    pub fn has_ready(&self, set: SetId) -> bool {
+        let mut items = self.sets.get(&set).into_iter().flat_map(|entry| &entry.items);
+        items.any(|item| !self.items[item].ready.is_empty())
+    }
+
     /// Sets in the queue.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -35,8 +35,8 @@ pub struct Told {
     pub rank: u32,
     /// The reply that decided.
     pub reply: Reply,
-    /// Why.
-    pub reason: Reason,
+    /// Why it failed; none for success.
+    pub reason: Option<Reason>,
     /// Host that spoke.
     pub remote: Option<String>,
     /// When.

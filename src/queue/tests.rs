@@ -53,7 +53,7 @@ fn told(batch: &Batch, rank: u32) -> Told {
         set: batch.set,
         rank,
         reply: Reply::new(550, (5, 1, 1), "no such mailbox"),
-        reason: Reason::NextHopRefused,
+        reason: Some(Reason::NextHopRefused),
         remote: None,
         at: at(0),
     }
@@ -436,7 +436,7 @@ impl World {
                 set,
                 rank,
                 reply: Reply::new(550, (5, 1, 1), "no such mailbox"),
-                reason: Reason::NextHopRefused,
+                reason: Some(Reason::NextHopRefused),
                 remote: None,
                 at: at(0),
             });
