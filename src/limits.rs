@@ -75,6 +75,9 @@ pub const EXPANSION_DEPTH_MAX: usize = 100;
 /// Most recipients of one message after expansion.
 pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
 
+/// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
+pub const LISTED_GROUPS_MAX: usize = 20_000;
+
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 
@@ -107,6 +110,21 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
+/// Longest request on the local socket in octets.
+pub const ADMIN_REQUEST_OCTETS_MAX: usize = 64 * 1024;
+
+/// Longest answer on the local socket in octets: the members of a group of 100,000 are about 20 MB.
+pub const ADMIN_ANSWER_OCTETS_MAX: usize = 128 * 1024 * 1024;
+
+/// Most connections to the local socket; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+
+/// Wait for a request, or for an answer to be read, on the local socket.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most messages in one answer of `trace`.
+pub const TRACE_MESSAGES_MAX: u32 = 1_000;
+
 /// Sessions to one next hop (Exchange: 20 connections per domain).
 pub const HOP_SESSIONS_MAX: usize = 20;
 
@@ -134,3 +152,48 @@ pub const HOST_ADDRESSES_MAX: usize = 10;
 /// Octets of rosters and contents that delivery keeps in memory for sets that wait; above it they are
 /// read from the store when their turn comes.
 pub const DELIVERY_LOADED_OCTETS_MAX: usize = 48 * 1024 * 1024;
+
+/// Most messages in the spool; beyond it 451 (DESIGN §7). One costs about 150 octets of memory.
+pub const QUEUE_MESSAGES_MAX: usize = 1_000_000;
+
+/// Free space below which no mail is taken (452), in octets: outcomes of delivery must still find room.
+pub const DISK_FLOOR_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Free space above the floor at which mail is taken again, in octets: keeps the answer from flapping.
+pub const DISK_RESUME_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How old a reading of the free space may be.
+pub const DISK_READING_AGE_MAX: Duration = Duration::from_millis(200);
+
+/// Operations that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_MAX: usize = 16_384;
+
+/// Octets of content that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_OCTETS_MAX: usize = 256 * 1024 * 1024;
+
+/// Operations in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OPERATIONS_MAX: usize = 4_096;
+
+/// Octets of content in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OCTETS_MAX: usize = 32 * 1024 * 1024;
+
+/// Size of a segment file in octets.
+pub const SEGMENT_OCTETS: u64 = 64 * 1024 * 1024;
+
+/// Segments without live bodies that are kept to be written over.
+pub const SEGMENT_SPARES_MAX: usize = 4;
+
+/// Octets written to the write-ahead log (estimated) before a checkpoint empties it.
+pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
+pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
+
+/// Events in one row of the outbox.
+pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;
+
+/// Rosters up to this many octets are checked when the spool opens; larger ones when they are read.
+pub const ROSTER_CHECKED_AT_OPEN_OCTETS_MAX: usize = 64 * 1024;
+
+/// Recipients of one delivery set that the trace indexes one by one; larger rosters are searched.
+pub const TRACE_INDEXED_RECIPIENTS_MAX: u32 = 1_000;

@@ -1,1 +1,4 @@
 //! Composition: the service, the demo.
+
+pub mod commands;
+pub mod hops;

@@ -1,1 +1,19 @@
-//! Settings: one TOML file, every key explained on its field.
+//! Settings: one file, all findings at once.
+//!
+//! In: the path of a TOML file. Out: [`Settings`] that hold together, or every [`Finding`] with line, column and
+//! what was probably meant. Never: half a set of settings; an unknown key passed over.
+
+mod check;
+mod cross;
+mod defaults;
+pub mod file;
+pub mod finding;
+mod load;
+pub mod settings;
+pub mod word;
+
+pub use crate::connectors::document::units;
+pub use check::check;
+pub use finding::{Finding, Findings, Severity};
+pub use load::{LoadError, load};
+pub use settings::Settings;

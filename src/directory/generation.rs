@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use super::change::{ChangeSet, Finding, OrdinalSource, REFERENCE_FINDINGS_MAX, Tombstone, missing_facts, references};
 use super::delivery::Reference;
 use super::dn::DistinguishedName;
-use super::index::{Edit, EditAction, KeyHash, KeyIndex, Lookup, Ordinal, Space, each_key, fold};
+use super::index::{Edit, EditAction, KeyHash, KeyIndex, Lookup, Ordinal, Space, each_gone_key, each_key, fold};
 use super::recipient::{ObjectId, RecipientObject};
 use crate::mail::address::{AddressKey, Mailbox};
 
@@ -144,6 +144,27 @@ impl Directory {
     /// Who accepts mail for an address.
     pub fn lookup(&self, key: &AddressKey) -> Lookup {
         self.find(Space::Address, key.as_str())
+    }
+
+    /// Whose copies leave for an address.
+    pub fn lookup_final(&self, key: &AddressKey) -> Lookup {
+        self.find(Space::Final, key.as_str())
+    }
+
+    /// What is left of an object that had this address or id and is gone; one of them, if several had.
+    pub fn lookup_gone(&self, reference: &str) -> Option<&Tombstone> {
+        let key = match outside_mailbox(reference) {
+            Some(mailbox) => mailbox.key().as_str().to_owned(),
+            None => fold(reference),
+        };
+        self.keys
+            .candidates(KeyHash::of(Space::Gone, &key))
+            .find_map(|ordinal| {
+                let tombstone = self.tombstone(ordinal)?;
+                let mut found = false;
+                each_gone_key(tombstone, &mut |each| found |= each == key);
+                found.then_some(tombstone)
+            })
     }
 
     /// Who has a legacyExchangeDN, or else an X500 address (recipient resolution: in this order).
@@ -337,20 +358,19 @@ impl Draft {
     }
 
     fn place(&mut self, base: &Directory, ordinal: Ordinal, object: RecipientObject) {
-        if let Some(old) = base.recipient(ordinal) {
-            if old.source != object.source {
-                self.findings.push(Finding::SourceChanged {
-                    id: object.id.clone(),
-                    from: old.source.clone(),
-                    to: object.source.clone(),
-                });
-            }
+        if let Some(old) = base.recipient(ordinal).filter(|old| old.source != object.source) {
+            self.findings.push(Finding::SourceChanged {
+                id: object.id.clone(),
+                from: old.source.clone(),
+                to: object.source.clone(),
+            });
         }
         if !object.is_live() {
             self.bury(base, ordinal, Tombstone::of(&object));
             return;
         }
         self.edit_keys(base.recipient(ordinal), Some(&object), ordinal);
+        self.edit_gone(base.tombstone(ordinal), None, ordinal);
         for fact in missing_facts(&object) {
             self.findings.push(Finding::Missing {
                 object: object.id.clone(),
@@ -365,10 +385,25 @@ impl Draft {
 
     fn bury(&mut self, base: &Directory, ordinal: Ordinal, tombstone: Tombstone) {
         self.edit_keys(base.recipient(ordinal), None, ordinal);
+        self.edit_gone(base.tombstone(ordinal), Some(&tombstone), ordinal);
         set(&mut self.next.live, ordinal, false);
         set(&mut self.next.groups, ordinal, false);
         self.touched.push(ordinal);
         self.write(ordinal, Row::Gone(Arc::new(tombstone)));
+    }
+
+    /// Notes by what names an object that is gone is remembered.
+    fn edit_gone(&mut self, old: Option<&Tombstone>, new: Option<&Tombstone>, ordinal: Ordinal) {
+        for (tombstone, action) in [(old, EditAction::Remove), (new, EditAction::Add)] {
+            let Some(tombstone) = tombstone else { continue };
+            each_gone_key(tombstone, &mut |key| {
+                self.edits.push(Edit {
+                    hash: KeyHash::of(Space::Gone, key),
+                    ordinal,
+                    action,
+                });
+            });
+        }
     }
 
     /// Notes the difference between the keys of the old and the new object.
@@ -431,7 +466,7 @@ impl Draft {
                 let matters = match space {
                     Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 => true,
                     // Several objects may share a target or a name; that is no fault by itself.
-                    Space::Final | Space::Name => false,
+                    Space::Final | Space::Name | Space::Gone => false,
                 };
                 if matters && KeyHash::of(space, key) == *hash {
                     doubtful.push((space, key.to_owned()));
@@ -539,7 +574,7 @@ fn hashes(object: &RecipientObject) -> Vec<(KeyHash, Option<KeyHash>)> {
     each_key(object, &mut |space, key| {
         let as_final = match space {
             Space::Address | Space::Final => Some(KeyHash::of(Space::Final, key)),
-            Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name => None,
+            Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name | Space::Gone => None,
         };
         all.push((KeyHash::of(space, key), as_final));
     });

@@ -3,6 +3,7 @@
 //! In: objects as connectors hand them over. Out: a [`Directory`] that answers who an address belongs to,
 //! and rules that say who belongs to a dynamic group. Never: I/O, a clock, a change of what is being read.
 
+mod answer;
 pub mod attribute;
 pub mod change;
 pub mod delivery;

@@ -1,3 +1,59 @@
 //! Filters of dynamic groups: from the administrator's text to a yes or no per recipient object.
+//!
+//! In: OPATH text or precanned parameters. Out: a [`Predicate`](predicate::Predicate), warnings, and a
+//! [`CompiledRule`](rule::CompiledRule) that judges and explains. Never: a property we do not hold read as
+//! false; a text that could mean two things taken in silence.
 
+use jiff::tz::TimeZone;
+
+use super::group::ComparisonProfile;
+
+pub mod country;
+pub mod error;
+pub mod evaluate;
+mod fold;
+mod lex;
+pub mod lint;
+pub mod membership;
+pub mod opath;
+mod operand;
 pub mod precanned;
+pub mod predicate;
+mod print;
+pub mod rule;
+pub mod tail;
+
+pub use error::{FilterError, FilterFault};
+pub use evaluate::{EvaluationContext, NoMemberships};
+pub use lint::{Warning, WarningKind};
+pub use opath::{Parsed, parse};
+pub use predicate::{Comparison, Literal, Operator, Predicate};
+pub use rule::{CompiledRule, Explanation, RuleFault};
+
+/// Longest filter text read, in octets. Real ones with three appended tails have about 3,000.
+pub const LENGTH_OCTETS_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of parentheses and `-not`. A stored filter that was rewritten often has 44 parentheses; the
+/// parser and every walk over the tree recurse this deep, which a thread of 2 MiB bears.
+pub const DEPTH_MAX: usize = 128;
+
+/// Most comparisons in one filter; each costs one look at every candidate.
+pub const COMPARISONS_MAX: usize = 2_000;
+
+/// How a filter is evaluated, beyond its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluationOptions {
+    /// Used where a rule does not state its own.
+    pub comparison: ComparisonProfile,
+    /// Zone of dates without one; Exchange takes the server's.
+    pub zone: TimeZone,
+}
+
+impl Default for EvaluationOptions {
+    fn default() -> Self {
+        Self {
+            comparison: ComparisonProfile::default(),
+            zone: TimeZone::UTC,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Generate: one organisation in the words of every system a run compares.
+//!
+//! In: a shape and its size. Out: in a folder, `members` (what the ledger expects), `postfix-virtual` (alias
+//! table) and `directory/` (files for muster). Never: random; the same shape is the same organisation.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+const DOMAIN: &str = "contoso.example";
+const POSTFIX_LINE_ENTRIES_MAX: usize = 1_000;
+
+#[derive(Parser)]
+#[command(about = "Writes the organisation of a test or benchmark for every system in it")]
+struct Options {
+    folder: PathBuf,
+    #[command(subcommand)]
+    shape: Shape,
+}
+
+#[derive(Subcommand)]
+enum Shape {
+    /// People only: `p0` and on.
+    People { people: usize },
+    /// One flat group `all` of everybody.
+    Flat { members: usize },
+    /// Groups `g0` and on, each reaching `size` people through nested groups that overlap.
+    Nested { groups: usize, size: usize, people: usize },
+    /// For durability tests: groups `one0`, `team0`, `big0` and on with 1, 20 and 500 members.
+    Mixed { groups: usize },
+}
+
+/// A group's direct entries, as numbers of people and names of groups.
+#[derive(Default)]
+struct Group {
+    name: String,
+    people: Vec<usize>,
+    nested: Vec<String>,
+}
+
+struct Organisation {
+    people: usize,
+    groups: Vec<Group>,
+}
+
+fn main() -> io::Result<()> {
+    let options = Options::parse();
+    let organisation = match options.shape {
+        Shape::People { people } => Organisation {
+            people,
+            groups: Vec::new(),
+        },
+        Shape::Flat { members } => flat(members),
+        Shape::Nested { groups, size, people } => nested(groups, size, people),
+        Shape::Mixed { groups } => mixed(groups),
+    };
+    fs::create_dir_all(options.folder.join("directory"))?;
+    fs::write(options.folder.join("members"), members(&organisation))?;
+    fs::write(options.folder.join("postfix-virtual"), postfix_virtual(&organisation))?;
+    muster_directory(&organisation, &options.folder.join("directory"))
+}
+
+fn flat(members: usize) -> Organisation {
+    let all = Group {
+        name: "all".to_owned(),
+        people: (0..members).collect(),
+        nested: Vec::new(),
+    };
+    Organisation {
+        people: members,
+        groups: vec![all],
+    }
+}
+
+/// Group `g` holds two fifths of its people itself; `g-a` and `g-b` overlap with it and each other, and `g-b`
+/// nests `g-c`: everybody in between is reached by two paths.
+fn nested(groups: usize, size: usize, people: usize) -> Organisation {
+    let tenth = size / 10;
+    let mut all = Vec::new();
+    for number in 0..groups {
+        let slice = |from: usize, to: usize| (from..to).map(|at| (number * 37 + at) % people).collect::<Vec<usize>>();
+        let name = |part: &str| format!("g{number}{part}");
+        all.push(Group {
+            name: name(""),
+            people: slice(0, 4 * tenth),
+            nested: vec![name("-a"), name("-b")],
+        });
+        all.push(Group {
+            name: name("-a"),
+            people: slice(3 * tenth, 7 * tenth),
+            nested: Vec::new(),
+        });
+        all.push(Group {
+            name: name("-b"),
+            people: slice(6 * tenth, 8 * tenth),
+            nested: vec![name("-c")],
+        });
+        all.push(Group {
+            name: name("-c"),
+            people: slice(7 * tenth, size),
+            nested: Vec::new(),
+        });
+    }
+    Organisation { people, groups: all }
+}
+
+fn mixed(groups: usize) -> Organisation {
+    let people = 2_000;
+    let mut all = Vec::new();
+    for (kind, size) in [("one", 1), ("team", 20), ("big", 500)] {
+        for number in 0..groups {
+            let people = (0..size).map(|at| (number * 61 + at) % people).collect();
+            all.push(Group {
+                name: format!("{kind}{number}"),
+                people,
+                nested: Vec::new(),
+            });
+        }
+    }
+    Organisation { people, groups: all }
+}
+
+impl Organisation {
+    fn reached(&self, group: &Group) -> BTreeSet<usize> {
+        let mut reached: BTreeSet<usize> = group.people.iter().copied().collect();
+        for name in &group.nested {
+            let inner = self.groups.iter().find(|inner| inner.name == *name);
+            reached.extend(self.reached(inner.expect("a generated group nests only generated groups")));
+        }
+        reached
+    }
+}
+
+fn person(number: usize) -> String {
+    format!("p{number}@{DOMAIN}")
+}
+
+fn entries(group: &Group) -> impl Iterator<Item = String> + '_ {
+    let people = group.people.iter().map(|number| person(*number));
+    people.chain(group.nested.iter().map(|name| format!("{name}@{DOMAIN}")))
+}
+
+fn members(organisation: &Organisation) -> String {
+    let mut text = String::new();
+    for group in &organisation.groups {
+        let reached: Vec<String> = organisation.reached(group).into_iter().map(person).collect();
+        let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, reached.join(" "));
+    }
+    text
+}
+
+/// Postfix's virtual(5): `pattern address, address…`. Long lists are cut into lists of lists, because Postfix
+/// parses one line in time that grows with the square of its length (100,000 on one line take it 60 s more).
+fn postfix_virtual(organisation: &Organisation) -> String {
+    let mut text = String::new();
+    for group in &organisation.groups {
+        let list: Vec<String> = entries(group).collect();
+        if list.len() <= POSTFIX_LINE_ENTRIES_MAX {
+            let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, list.join(", "));
+            continue;
+        }
+        let mut parts = Vec::new();
+        for (number, part) in list.chunks(POSTFIX_LINE_ENTRIES_MAX).enumerate() {
+            let name = format!("{}--{number}@{DOMAIN}", group.name);
+            let _ = writeln!(text, "{name} {}", part.join(", "));
+            parts.push(name);
+        }
+        let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, parts.join(", "));
+    }
+    text
+}
+
+/// The only place that knows muster's directory files: people as CSV, groups as TOML.
+fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()> {
+    let mut people = "id,kind,address,display_name\n".to_owned();
+    for number in 0..organisation.people {
+        let _ = writeln!(people, "p{number},mailbox,{},Person {number}", person(number));
+    }
+    fs::write(folder.join("people.csv"), people)?;
+    let mut groups = String::new();
+    for group in &organisation.groups {
+        let _ = writeln!(
+            groups,
+            "[[group]]\nid = \"{0}\"\naddress = \"{0}@{DOMAIN}\"",
+            group.name
+        );
+        let _ = writeln!(
+            groups,
+            "kind = \"distribution-group\"\ndisplay_name = \"{}\"",
+            group.name
+        );
+        let list: Vec<String> = entries(group).map(|address| format!("\"{address}\"")).collect();
+        let _ = writeln!(groups, "members = [{}]\n", list.join(", "));
+    }
+    fs::write(folder.join("groups.toml"), groups)
+}

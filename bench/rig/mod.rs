@@ -1,0 +1,14 @@
+//! The rig: what the load source, the sink and the checkers share.
+//!
+//! In: files that `source`, `sink` and `strace` wrote; octets of a loopback connection.
+//! Out: counts, verdicts, one line of JSON.
+//! Never: uses the product. The rig drives `muster serve` over sockets like any other server, so that it
+//! can neither share its mistakes nor be fooled by them.
+
+// Every example compiles this module for itself and uses its own part of it.
+#![allow(dead_code)]
+
+pub mod clock;
+pub mod ledger;
+pub mod synctrace;
+pub mod wire;

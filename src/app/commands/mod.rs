@@ -1,0 +1,7 @@
+//! Answers of the running service to `admin`'s commands.
+
+pub mod explain;
+pub mod groups;
+pub mod holds;
+pub mod queue;
+pub mod trace;

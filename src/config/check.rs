@@ -1,0 +1,299 @@
+//! From the text of a settings file to settings that hold together.
+//!
+//! In: the text, the folder relative paths start at, the host name of the system. Out: settings, if no finding
+//! is an error, and every finding. Never: files; `load.rs` looks at those.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_spanned::Spanned;
+
+use super::cross;
+use super::defaults;
+use super::file::{
+    AcceptedDomain, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source, TrustedNetwork,
+};
+use super::finding::{Findings, Severity};
+use super::settings::{
+    AcceptedDomainKind, AcceptedDomainSettings, DisabledAccounts, DomainPattern, Forwarding, HostSettings,
+    LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name, NestedRestrictions, NextHopSettings,
+    NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, RollMode, RollSettings, RoutingSettings, Settings,
+    SourceSettings, Spoofed, TrustedNetworkSettings,
+};
+use crate::connectors::document::read::{Faults, Size};
+use crate::connectors::document::{NodeValue, Read, parse_toml};
+use crate::connectors::guard::GuardSettings;
+use crate::directory::group::{ComparisonProfile, StaleAction};
+use crate::limits;
+use crate::mail::address::Domain;
+
+/// What the text alone does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Path of the settings file, for messages; relative paths start at its folder.
+    pub file: &'a Path,
+    /// Host name of the system, if it is a domain.
+    pub hostname: Option<&'a str>,
+}
+
+/// Checks a settings file; the settings are there unless a finding is an error.
+#[must_use]
+pub fn check(source: &str, surroundings: Surroundings<'_>) -> (Option<Settings>, Findings) {
+    let mut findings = Findings::new(surroundings.file, source);
+    let (root, syntax) = parse_toml(source);
+    let mut faults = Faults::of_syntax(syntax);
+    let file = SettingsFile::read(&root, "", &mut faults);
+    let partial = faults.partial;
+    for mut fault in faults.into_list() {
+        point_to_top_level(&mut fault);
+        findings.push(Severity::Error, fault);
+    }
+    let mut settings = None;
+    if let Some(file) = file {
+        // After a fault of syntax tables may be missing, and every name of theirs would look unknown.
+        if !partial {
+            cross::check(&file, surroundings, &mut findings);
+        }
+        if !findings.has_errors() {
+            settings = build(&file, surroundings);
+        }
+    }
+    findings.sort();
+    debug_assert!(matches!(root.value, NodeValue::Table(_)), "a TOML document is a table");
+    (settings, findings)
+}
+
+/// A key of the top level that stands after a table header belongs to that table: the commonest trap of TOML.
+fn point_to_top_level(fault: &mut crate::connectors::document::Fault) {
+    let Some(name) = fault
+        .message
+        .strip_prefix("unknown key `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    else {
+        return;
+    };
+    let is_scalar = |key: &&crate::connectors::document::Key| key.name == name && key.keys.is_empty();
+    if fault.path.contains('.') && fault.suggestion.is_none() && SettingsFile::KEYS.iter().any(|key| is_scalar(&key)) {
+        fault.suggestion = Some(format!("{name} before the first [table]"));
+    }
+}
+
+/// The stated value, or the default.
+fn or<T: Clone>(stated: &Option<Spanned<T>>, default: T) -> T {
+    stated.as_ref().map_or(default, |value| value.get_ref().clone())
+}
+
+fn stated<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
+    value.as_ref().map(|value| value.get_ref().clone())
+}
+
+fn list<T>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> impl Iterator<Item = &T> {
+    list.iter().flat_map(|list| list.get_ref()).map(Spanned::get_ref)
+}
+
+/// Fills in the defaults. `None` only if a required key is missing, which is a finding already.
+fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings> {
+    let folder = surroundings.file.parent().unwrap_or(Path::new(""));
+    let data_dir = folder.join(or(&file.data_dir, defaults::DATA_DIR.into()));
+    let control_socket = match &file.control_socket {
+        Some(path) => folder.join(path.get_ref()),
+        None => data_dir.join(defaults::CONTROL_SOCKET),
+    };
+    let accepted_domains = accepted_domains(file)?;
+    let patterns: Vec<DomainPattern> = accepted_domains.iter().map(|domain| domain.pattern.clone()).collect();
+    let queue = queue(&or(&file.queue, Queue::default()));
+    let log = or(&file.log, super::file::Log::default());
+    Some(Settings {
+        hostname: hostname(file, surroundings)?,
+        postmaster: stated(&file.postmaster)?,
+        control_socket,
+        accepted_domains,
+        log: LogSettings {
+            level: or(&log.level, LogLevel::Info),
+            format: or(&log.format, LogFormat::Text),
+        },
+        listeners: list(&file.listeners).map(listener).collect::<Option<_>>()?,
+        trusted_networks: list(&file.trusted_networks)
+            .map(|network| trusted_network(network, &patterns))
+            .collect::<Option<_>>()?,
+        sources: list(&file.sources)
+            .map(|each| source(each, folder))
+            .collect::<Option<_>>()?,
+        next_hops: list(&file.next_hops)
+            .map(|hop| next_hop(hop, &data_dir, queue.expiry))
+            .collect::<Option<_>>()?,
+        routing: routing(file.routing.as_ref()?.get_ref())?,
+        policy: policy(&or(&file.policy, Policy::default())),
+        rolls: rolls(&or(&file.rolls, Rolls::default())),
+        queue,
+        limits: limit_settings(&or(&file.limits, Limits::default())),
+        tracking_retention: file
+            .tracking
+            .as_ref()
+            .and_then(|tracking| stated(&tracking.get_ref().retention))
+            .unwrap_or(defaults::TRACKING_RETENTION),
+        data_dir,
+    })
+}
+
+/// The stated name, or that of the system.
+pub(super) fn hostname(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Domain> {
+    stated(&file.hostname).or_else(|| surroundings.hostname.and_then(|name| Domain::parse(name).ok()))
+}
+
+fn accepted_domains(file: &SettingsFile) -> Option<Vec<AcceptedDomainSettings>> {
+    let one_is_stated = list(&file.accepted_domains).any(|domain| or(&domain.default, false));
+    let one = |(index, domain): (usize, &AcceptedDomain)| {
+        Some(AcceptedDomainSettings {
+            pattern: stated(&domain.name)?,
+            kind: or(&domain.kind, AcceptedDomainKind::Authoritative),
+            is_default: or(&domain.default, index == 0 && !one_is_stated),
+        })
+    };
+    list(&file.accepted_domains).enumerate().map(one).collect()
+}
+
+fn listener(listener: &Listener) -> Option<ListenerSettings> {
+    let widened = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Some(ListenerSettings {
+        name: stated(&listener.name)?,
+        address: stated(&listener.address)?,
+        role: stated(&listener.role)?,
+        message_size_max: or(&listener.message_size_max, Size(limits::MESSAGE_OCTETS_MAX)).0,
+        recipients_max: or(&listener.recipients_max, widened(limits::TRANSACTION_RECIPIENTS_MAX)),
+        sessions_max: or(&listener.sessions_max, widened(limits::SESSIONS_MAX)),
+        sessions_per_client_max: or(
+            &listener.sessions_per_client_max,
+            widened(limits::SESSIONS_PER_CLIENT_MAX),
+        ),
+        errors_max: or(&listener.errors_max, limits::SESSION_ERRORS_MAX),
+        command_timeout: or(&listener.command_timeout, limits::COMMAND_TIMEOUT),
+        data_timeout: or(&listener.data_timeout, limits::DATA_BLOCK_TIMEOUT),
+    })
+}
+
+fn trusted_network(network: &TrustedNetwork, accepted: &[DomainPattern]) -> Option<TrustedNetworkSettings> {
+    Some(TrustedNetworkSettings {
+        name: stated(&network.name)?,
+        networks: list(&network.networks).copied().collect(),
+        listeners: list(&network.listeners).cloned().collect(),
+        domains: match &network.domains {
+            Some(_) => list(&network.domains).cloned().collect(),
+            None => accepted.to_vec(),
+        },
+    })
+}
+
+fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
+    Some(SourceSettings {
+        name: stated(&source.name)?,
+        kind: stated(&source.kind)?,
+        path: folder.join(source.path.as_ref()?.get_ref()),
+        max_age: stated(&source.max_age),
+        watch: or(&source.watch, true),
+        poll_interval: or(&source.poll_interval, defaults::POLL_INTERVAL),
+        guard: GuardSettings {
+            share_percent: or(&source.shrink_guard_share, defaults::SHRINK_GUARD_SHARE),
+            count: or(&source.shrink_guard_count, defaults::SHRINK_GUARD_COUNT),
+        },
+    })
+}
+
+fn next_hop(hop: &NextHop, data_dir: &Path, expiry: Duration) -> Option<NextHopSettings> {
+    let port = or(&hop.port, defaults::PORT);
+    let target = if let Some(folder) = &hop.drop_directory {
+        NextHopTarget::DropDirectory(data_dir.join(folder.get_ref()))
+    } else if or(&hop.mx, false) {
+        NextHopTarget::Mx { port }
+    } else {
+        let mut hosts = list(&hop.hosts)
+            .map(|host| {
+                let stated = host.host.as_ref()?.get_ref();
+                Some(HostSettings {
+                    host: stated.host.clone(),
+                    port: stated.port.unwrap_or(port),
+                    preference: or(&host.preference, defaults::HOST_PREFERENCE),
+                })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        hosts.sort_by_key(|host| host.preference);
+        NextHopTarget::Hosts(hosts)
+    };
+    Some(NextHopSettings {
+        name: stated(&hop.name)?,
+        target,
+        connections_max: or(&hop.connections_max, defaults::CONNECTIONS_MAX),
+        recipients_max: or(
+            &hop.recipients_max,
+            u32::try_from(limits::BATCH_RECIPIENTS_MAX).unwrap_or(u32::MAX),
+        ),
+        expiry: or(&hop.expiry, expiry),
+    })
+}
+
+fn routing(routing: &Routing) -> Option<RoutingSettings> {
+    let place = |name: &Option<Spanned<Name>>| stated(name).or_else(|| stated(&routing.default));
+    let mut domains = list(&routing.domains)
+        .map(|each| Some((stated(&each.domain)?, stated(&each.next_hop)?)))
+        .collect::<Option<Vec<(DomainPattern, Name)>>>()?;
+    domains.sort_by_key(|(pattern, _)| {
+        let labels = pattern.domain.as_str().split('.').count();
+        (std::cmp::Reverse(labels), pattern.subdomains)
+    });
+    Some(RoutingSettings {
+        domains,
+        cloud: place(&routing.cloud)?,
+        on_premises: place(&routing.on_premises)?,
+        external: place(&routing.external)?,
+    })
+}
+
+fn policy(policy: &Policy) -> PolicySettings {
+    PolicySettings {
+        disabled_accounts: or(&policy.disabled_accounts, DisabledAccounts::Deliver),
+        forwarding: or(&policy.forwarding, Forwarding::NextHop),
+        nested_restrictions: or(&policy.nested_restrictions, NestedRestrictions::Enforce),
+        notify_partial: or(&policy.notify_partial, NotifyPartial::Proved),
+        spoofed: or(&policy.spoofed, Spoofed::Refuse),
+        plus_addressing: or(&policy.plus_addressing, false),
+        moderation_expiry: or(&policy.moderation_expiry, limits::MODERATION_EXPIRY),
+        comparison_profile: or(&policy.comparison_profile, ComparisonProfile::default()),
+    }
+}
+
+fn rolls(rolls: &Rolls) -> RollSettings {
+    RollSettings {
+        mode: or(&rolls.mode, RollMode::OnChange),
+        interval: or(&rolls.interval, defaults::ROLL_INTERVAL),
+        max_age: stated(&rolls.max_age),
+        on_stale: or(&rolls.on_stale, StaleAction::Serve),
+        verify_every: or(&rolls.verify_every, defaults::VERIFY_EVERY),
+    }
+}
+
+fn queue(queue: &Queue) -> QueueSettings {
+    QueueSettings {
+        expiry: or(&queue.expiry, limits::QUEUE_EXPIRY),
+        retry_first: or(&queue.retry_first, defaults::RETRY_FIRST),
+        retry_max: or(&queue.retry_max, defaults::RETRY_MAX),
+        delay_report_after: or(&queue.delay_report_after, defaults::DELAY_REPORT_AFTER),
+        messages_max: or(&queue.messages_max, defaults::QUEUE_MESSAGES_MAX),
+        report_gather: or(&queue.report_gather, limits::REPORT_GATHER),
+    }
+}
+
+fn limit_settings(stated: &Limits) -> LimitSettings {
+    let widened = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let header_section = u64::try_from(limits::HEADER_SECTION_OCTETS_MAX).unwrap_or(u64::MAX);
+    LimitSettings {
+        disk_free_min: or(&stated.disk_free_min, Size(defaults::DISK_FREE_MIN)).0,
+        sessions_max: or(&stated.sessions_max, widened(limits::SESSIONS_MAX)),
+        received_fields_max: or(&stated.received_fields_max, widened(limits::RECEIVED_FIELDS_MAX)),
+        header_section_max: or(&stated.header_section_max, Size(header_section)).0,
+        expansion_depth_max: or(&stated.expansion_depth_max, widened(limits::EXPANSION_DEPTH_MAX)),
+        expansion_recipients_max: or(
+            &stated.expansion_recipients_max,
+            widened(limits::EXPANSION_RECIPIENTS_MAX),
+        ),
+    }
+}

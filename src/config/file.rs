@@ -1,0 +1,298 @@
+//! The settings file: every key with its use, unit, default and trap.
+//!
+//! In: a TOML document. Out: what it states, each value with its place. Never: a default; those are in
+//! `defaults.rs`, so that `check` can tell what was stated from what was not. `config/muster.toml` shows every
+//! key once; a test holds the two together.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_spanned::Spanned;
+
+use super::word::{
+    AcceptedDomainKind, DisabledAccounts, DomainPattern, Forwarding, LogFormat, LogLevel, Name, NestedRestrictions,
+    NotifyPartial, Role, RollMode, SourceKind, Spoofed,
+};
+use crate::connectors::document::read::{Size, keys, readable};
+use crate::connectors::document::units::Network;
+use crate::directory::group::{ComparisonProfile, StaleAction};
+use crate::mail::address::{Domain, Mailbox};
+
+keys! {
+    /// The whole file.
+    SettingsFile {
+        /// Name of this machine in greetings, EHLO and Received fields. Default: the host name of the system.
+        /// Trap: next hops may refuse a name that does not resolve to the address they see.
+        optional hostname: Domain,
+        /// Where messages, directory and tracking are stored; a relative path starts at the settings file.
+        /// Default: `/var/lib/muster`. Trap: a network file system that does not honour fsync loses mail at a
+        /// power cut.
+        optional data_dir: PathBuf,
+        /// Address that mail for `postmaster` of every accepted domain goes to, and that reports about our own
+        /// trouble are sent to. Required (RFC 5321 §4.5.1).
+        required postmaster: Mailbox,
+        /// Local socket that `muster trace`, `queue` and the other commands talk to. Mode 0660.
+        /// Default: `control.sock` in `data_dir`. Trap: the system takes at most 107 octets.
+        optional control_socket: PathBuf,
+        /// Domains we take mail for; a bare name is short for an authoritative domain. At least one.
+        required accepted_domains: Vec<Spanned<AcceptedDomain>>,
+        /// Log of the service, on standard error.
+        optional log: Log,
+        /// Where clients connect. At least one.
+        required listeners: Vec<Spanned<Listener>>,
+        /// Client networks whose senders are internal. Default: none, everybody is a stranger.
+        optional trusted_networks: Vec<Spanned<TrustedNetwork>>,
+        /// Where recipient objects come from. At least one.
+        required sources: Vec<Spanned<Source>>,
+        /// Where copies go. At least one.
+        required next_hops: Vec<Spanned<NextHop>>,
+        /// Which next hop a recipient's copies take.
+        required routing: Routing,
+        /// Decisions where Exchange leaves one or administrators differ.
+        optional policy: Policy,
+        /// When stored lists of groups are computed and how old they may get.
+        optional rolls: Rolls,
+        /// Waiting and trying again.
+        optional queue: Queue,
+        /// Bounds of the whole service.
+        optional limits: Limits,
+        /// What became of each message, kept for `muster trace`.
+        optional tracking: Tracking,
+    }
+
+    /// `[log]`
+    Log {
+        /// Least severe line that is written: `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
+        /// Trap: `debug` names recipients of every message.
+        optional level: LogLevel,
+        /// `text` for people, `json` for machines: one object per line. Default: `text`.
+        optional format: LogFormat,
+    }
+
+    /// `[[accepted_domains]]`
+    AcceptedDomain {
+        /// The domain; `*.contoso.example` stands for it and all its subdomains. Required.
+        required name: DomainPattern,
+        /// `authoritative`: an unknown recipient is refused (550 5.1.10). `internal_relay`: another system shares
+        /// the domain, an unknown recipient is relayed to the next hop of the domain. Default: `authoritative`.
+        /// Trap: `internal_relay` accepts mail for addresses that exist nowhere and reports it later.
+        optional kind: AcceptedDomainKind,
+        /// Whether this is the organisation's default domain, which names our own postmaster and decodes IMCEAEX
+        /// addresses. Default: true for the first domain.
+        optional default: bool,
+    }
+
+    /// `[[listeners]]`
+    Listener {
+        /// Its name in logs, in `trusted_networks` and in `explain --via`. Required.
+        required name: Name,
+        /// IP address and port: `0.0.0.0:25`, `[::]:25`. Port 0 lets the system choose. Required.
+        required address: SocketAddr,
+        /// `inbound` is an MX: mail for accepted domains only. `relay` is a smart host: clients of a trusted
+        /// network may send anywhere. Required.
+        required role: Role,
+        /// Largest message, announced in SIZE; beyond it 552 5.3.4. Unit: octets. Default: 150M.
+        /// Trap: base64 makes an attachment a third larger; next hops have limits of their own.
+        optional message_size_max: Size,
+        /// Most recipients of one transaction; beyond it 452 4.5.3 and the client goes on in the next.
+        /// Default: 1000. Trap: fewer than 100 breaks RFC 5321 §4.5.3.1.8.
+        optional recipients_max: u32,
+        /// Most sessions at once at this listener; beyond it 421. Default: 1000.
+        optional sessions_max: u32,
+        /// Most sessions at once of one client address; beyond it 421. Default: 100.
+        /// Trap: all clients behind one address translation or load balancer share it.
+        optional sessions_per_client_max: u32,
+        /// Errors and unknown recipients in one session before 421. Default: 20.
+        optional errors_max: u32,
+        /// Wait for the next command. Default: 5m (RFC 5321 §4.5.3.2.7).
+        optional command_timeout: Duration,
+        /// Wait for the next block of content. Default: 3m (RFC 5321 §4.5.3.2.5).
+        optional data_timeout: Duration,
+    }
+
+    /// `[[trusted_networks]]`
+    TrustedNetwork {
+        /// Its name; it is recorded with every message as the proof that the sender is internal. Required.
+        required name: Name,
+        /// IP networks of the clients: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Required.
+        /// Trap: a network that many customers share, such as a cloud provider's, proves the provider, not you.
+        required networks: Vec<Spanned<Network>>,
+        /// Names of the listeners at which these clients are trusted. Required. At a `relay` listener they may
+        /// also send to any domain.
+        required listeners: Vec<Spanned<Name>>,
+        /// Reverse-path domains for which the network is proof; others stay external, and only these may relay.
+        /// Default: the accepted domains.
+        optional domains: Vec<Spanned<DomainPattern>>,
+    }
+
+    /// `[[sources]]`
+    Source {
+        /// Its name: the source of authority of the objects it delivers. Required.
+        /// Trap: after a rename every object counts as moved from another source.
+        required name: Name,
+        /// `files`: a folder of TOML, JSON and CSV files. Required.
+        required kind: SourceKind,
+        /// The folder; a relative path starts at the settings file. Required.
+        required path: PathBuf,
+        /// Age beyond which an unknown recipient is deferred (451) instead of refused (550), because the source
+        /// may know it by now. Default: none; files do not get old by themselves.
+        optional max_age: Duration,
+        /// Whether a change of the folder is taken up at once. Default: true. With false only `muster reload`
+        /// takes it up.
+        optional watch: bool,
+        /// How often the folder is looked at in case the system did not tell of a change (network file systems
+        /// never do). Default: 1m.
+        optional poll_interval: Duration,
+        /// A load that loses more than this share of the objects, and more than `shrink_guard_count`, is held
+        /// until `muster reload --accept`. Unit: percent, 0 to 100. Default: 20.
+        optional shrink_guard_share: u32,
+        /// See `shrink_guard_share`. Unit: objects. Default: 10.
+        /// Trap: a large number with a small organisation switches the guard off.
+        optional shrink_guard_count: u32,
+    }
+
+    /// `[[next_hops]]`: exactly one of `hosts`, `mx` and `drop_directory`.
+    NextHop {
+        /// Its name in `routing`, in logs and in `muster queue`. Required.
+        required name: Name,
+        /// Servers: `"mx1.example"`, `"mx1.example:2525"`, `"[2001:db8::1]:25"`, or a table with a preference.
+        /// Servers of one preference share the load; higher numbers are tried when lower ones fail.
+        optional hosts: Vec<Spanned<Host>>,
+        /// `true`: the MX records of each recipient's domain (RFC 5321 §5.1).
+        optional mx: bool,
+        /// Each copy becomes a file `.eml` and its envelope a file `.json` in this folder: for trying things out.
+        /// A relative path starts at `data_dir`.
+        optional drop_directory: PathBuf,
+        /// Port of servers that name none, and of MX hosts. Default: 25.
+        optional port: u16,
+        /// Most sessions at once. Default: 20. Trap: Exchange Online slows down a client that opens many.
+        optional connections_max: u32,
+        /// Most recipients of one copy; a longer list becomes several. Default: 500. A 452 4.5.3 from the server
+        /// lowers it by itself (RFC 5321 §4.5.3.1.10).
+        optional recipients_max: u32,
+        /// Time after which a waiting copy is reported as failed. Default: `queue.expiry`.
+        optional expiry: Duration,
+    }
+
+    /// One server of a next hop.
+    Host {
+        /// Host name or IP address, with or without port. Required.
+        required host: super::word::HostPort,
+        /// Lower is tried first. Default: 10.
+        optional preference: u16,
+    }
+
+    /// `[routing]`: the first that fits decides: `domains`, then the place of the recipient, then `default`.
+    Routing {
+        /// Next hop of mailboxes in the cloud (remote mailboxes, Microsoft 365 groups). Default: `default`.
+        optional cloud: Name,
+        /// Next hop of mailboxes on premises. Default: `default`.
+        optional on_premises: Name,
+        /// Next hop of everybody else: mail contacts, outside members, and mail that clients relay.
+        /// Default: `default`.
+        optional external: Name,
+        /// Next hop where nothing else is said. Default: none; then the three above are required.
+        optional default: Name,
+        /// Next hops of single domains; they are asked first, the most specific one decides.
+        optional domains: Vec<Spanned<RoutedDomain>>,
+    }
+
+    /// `[[routing.domains]]`
+    RoutedDomain {
+        /// Domain of the final address; `*.contoso.example` stands for it and all its subdomains. Required.
+        required domain: DomainPattern,
+        /// Name of the next hop. Required.
+        required next_hop: Name,
+    }
+
+    /// `[policy]`
+    Policy {
+        /// Members whose account is disabled: `deliver` as Exchange does, or `drop` with a tracked reason. Shared,
+        /// room and other mailboxes whose accounts are disabled by design always get their copy.
+        /// Default: `deliver`.
+        optional disabled_accounts: DisabledAccounts,
+        /// Forwarding set on a mailbox: left to its server (`next_hop`), or done `here`. Default: `next_hop`.
+        /// Trap: `here` while the server forwards too delivers twice.
+        optional forwarding: Forwarding,
+        /// Whether rules of nested groups are asked too (`enforce`, as Exchange does) or those of the addressed
+        /// group only (`top_only`). Default: `enforce`.
+        /// Trap: with `top_only` whoever may write to the outer group reaches every inner one.
+        optional nested_restrictions: NestedRestrictions,
+        /// When a nested group or member is refused, who is told: the sender if its address is `proved`, `always`,
+        /// or `never`. Default: `proved`. Trap: `always` sends reports to forged addresses.
+        optional notify_partial: NotifyPartial,
+        /// Mail that claims an accepted domain without proof: `refuse` (550 5.7.1), or treat as `external`.
+        /// Default: `refuse`. Trap: outside services that write in your name are refused until their networks are
+        /// trusted.
+        optional spoofed: Spoofed,
+        /// Whether `lena+anything@` reaches `lena@`. Default: false.
+        optional plus_addressing: bool,
+        /// Time a message waits for a moderator. Default: 5d, as Exchange Server.
+        optional moderation_expiry: Duration,
+        /// How filters of dynamic groups compare texts unless a group says otherwise: `active_directory` ignores
+        /// case, accents and width (`Zurich` = `Zürich`), `cloud` ignores case only. Default: `cloud`.
+        optional comparison_profile: ComparisonProfile,
+    }
+
+    /// `[rolls]`
+    Rolls {
+        /// `on_change`: a change of the directory changes the lists it affects at once. `interval`: lists are
+        /// rebuilt every `interval`, as Exchange Online does. Default: `on_change`.
+        optional mode: RollMode,
+        /// Time between rebuilds in mode `interval`. Default: 24h.
+        optional interval: Duration,
+        /// Age beyond which a list counts as stale. Default: none; a list is as good as its directory.
+        optional max_age: Duration,
+        /// Mail for a group whose list is stale: `serve` it, `defer` it (451), or `refuse` it (550).
+        /// Default: `serve`. Trap: `refuse` turns a directory that is down into bounces.
+        optional on_stale: StaleAction,
+        /// How often every list is computed anew and compared, whatever the mode. Default: 24h.
+        optional verify_every: Duration,
+    }
+
+    /// `[queue]`
+    Queue {
+        /// Time after which a waiting recipient is reported as failed. Default: 2d, as Exchange.
+        optional expiry: Duration,
+        /// Wait before the second try; it doubles with every further one, give or take a quarter. Default: 1m.
+        optional retry_first: Duration,
+        /// Longest wait between two tries. Default: 30m (RFC 5321 §4.5.4.1).
+        optional retry_max: Duration,
+        /// Waiting time after which the sender is told once that the message is delayed. Default: 4h.
+        optional delay_report_after: Duration,
+        /// Most messages in the queue; beyond it clients get 451. Default: 1000000.
+        optional messages_max: u32,
+        /// Failures of one message are gathered this long for one report. Default: 5m. Less is useful in tests.
+        optional report_gather: Duration,
+    }
+
+    /// `[limits]`
+    Limits {
+        /// Free disk space below which clients get 452, so that what was accepted can still be delivered.
+        /// Unit: octets. Default: 1G.
+        optional disk_free_min: Size,
+        /// Most sessions at once over all listeners; beyond it 421. Default: 1000.
+        /// Trap: each needs a file descriptor; see LimitNOFILE in `muster.service`.
+        optional sessions_max: u32,
+        /// Most Received fields before a message counts as looping (554 5.4.6). Default: 100.
+        /// Trap: fewer than 100 breaks RFC 5321 §6.3.
+        optional received_fields_max: u32,
+        /// Largest header section; beyond it 552 5.3.4. Unit: octets. Default: 256K, as Exchange.
+        optional header_section_max: Size,
+        /// Deepest nesting of groups and forwards on one path; a branch that is deeper is refused. Default: 100.
+        optional expansion_depth_max: u32,
+        /// Most recipients of one message after expansion; beyond it the message is refused as a whole.
+        /// Default: 2000000.
+        optional expansion_recipients_max: u32,
+    }
+
+    /// `[tracking]`
+    Tracking {
+        /// How long events are kept. Default: 90d. Trap: they name senders and recipients; the law may want less.
+        optional retention: Duration,
+    }
+}
+
+readable! { SettingsFile Log Listener TrustedNetwork Source NextHop Routing RoutedDomain Policy Rolls Queue Limits Tracking }
+readable! { text AcceptedDomain: name Host: host }

@@ -1,0 +1,273 @@
+//! Settings that hold together: plain values, every default filled in, every name resolved.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use super::word::{
+    AcceptedDomainKind, DisabledAccounts, DomainPattern, Forwarding, LogFormat, LogLevel, Name, NestedRestrictions,
+    NotifyPartial, Role, RollMode, SourceKind, Spoofed,
+};
+use crate::connectors::document::units::Network;
+use crate::connectors::guard::GuardSettings;
+use crate::directory::group::{ComparisonProfile, StaleAction};
+use crate::mail::address::{Domain, Mailbox};
+
+/// Everything the settings file decides. Units, bounds and traps are explained on the keys in `file.rs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Our name in greetings and trace fields.
+    pub hostname: Domain,
+    /// Absolute, unless the settings file itself was named by a relative path.
+    pub data_dir: PathBuf,
+    /// Local socket of the commands.
+    pub control_socket: PathBuf,
+    /// Where mail for `postmaster` goes.
+    pub postmaster: Mailbox,
+    /// Domains we take mail for; exactly one is the default.
+    pub accepted_domains: Vec<AcceptedDomainSettings>,
+    /// The log.
+    pub log: LogSettings,
+    /// Where clients connect; names are unique.
+    pub listeners: Vec<ListenerSettings>,
+    /// Networks whose senders are internal; names are unique.
+    pub trusted_networks: Vec<TrustedNetworkSettings>,
+    /// Where recipient objects come from; names are unique.
+    pub sources: Vec<SourceSettings>,
+    /// Where copies go; names are unique.
+    pub next_hops: Vec<NextHopSettings>,
+    /// Which next hop a copy takes; every name is that of a next hop.
+    pub routing: RoutingSettings,
+    /// Decisions.
+    pub policy: PolicySettings,
+    /// Stored lists of groups.
+    pub rolls: RollSettings,
+    /// Waiting.
+    pub queue: QueueSettings,
+    /// Bounds.
+    pub limits: LimitSettings,
+    /// How long tracking events are kept.
+    pub tracking_retention: Duration,
+}
+
+impl Settings {
+    /// The organisation's default domain.
+    #[must_use]
+    pub fn default_domain(&self) -> &Domain {
+        let default = self.accepted_domains.iter().find(|domain| domain.is_default);
+        default.map_or(&self.hostname, |domain| &domain.pattern.domain)
+    }
+
+    /// A listener by its name.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> Option<&ListenerSettings> {
+        self.listeners.iter().find(|listener| listener.name.as_str() == name)
+    }
+
+    /// A next hop by its name.
+    #[must_use]
+    pub fn next_hop(&self, name: &str) -> Option<&NextHopSettings> {
+        self.next_hops.iter().find(|hop| hop.name.as_str() == name)
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Least severe line.
+    pub level: LogLevel,
+    /// Form.
+    pub format: LogFormat,
+}
+
+/// `[[accepted_domains]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedDomainSettings {
+    /// The domain, with or without its subdomains.
+    pub pattern: DomainPattern,
+    /// Who knows its recipients.
+    pub kind: AcceptedDomainKind,
+    /// True for exactly one.
+    pub is_default: bool,
+}
+
+/// `[[listeners]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Unique.
+    pub name: Name,
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// MX or smart host.
+    pub role: Role,
+    /// Octets.
+    pub message_size_max: u64,
+    /// Recipients of one transaction.
+    pub recipients_max: u32,
+    /// Sessions at this listener.
+    pub sessions_max: u32,
+    /// Sessions of one client address.
+    pub sessions_per_client_max: u32,
+    /// Errors in one session.
+    pub errors_max: u32,
+    /// Wait for a command.
+    pub command_timeout: Duration,
+    /// Wait for a block of content.
+    pub data_timeout: Duration,
+}
+
+/// `[[trusted_networks]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedNetworkSettings {
+    /// Unique.
+    pub name: Name,
+    /// Never empty.
+    pub networks: Vec<Network>,
+    /// Names of listeners; each exists.
+    pub listeners: Vec<Name>,
+    /// Reverse-path domains; the accepted domains where the file names none.
+    pub domains: Vec<DomainPattern>,
+}
+
+/// `[[sources]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// Unique.
+    pub name: Name,
+    /// What it is.
+    pub kind: SourceKind,
+    /// The folder.
+    pub path: PathBuf,
+    /// Age beyond which an unknown recipient is deferred; never, if none.
+    pub max_age: Option<Duration>,
+    /// Whether changes are taken up at once.
+    pub watch: bool,
+    /// How often the folder is looked at.
+    pub poll_interval: Duration,
+    /// When a load is held.
+    pub guard: GuardSettings,
+}
+
+/// `[[next_hops]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextHopSettings {
+    /// Unique.
+    pub name: Name,
+    /// Where it is.
+    pub target: NextHopTarget,
+    /// Sessions at once.
+    pub connections_max: u32,
+    /// Recipients of one copy.
+    pub recipients_max: u32,
+    /// Time after which a waiting copy has failed.
+    pub expiry: Duration,
+}
+
+/// Where a next hop is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextHopTarget {
+    /// Servers, sorted by preference; never empty.
+    Hosts(Vec<HostSettings>),
+    /// MX records of the recipient's domain.
+    Mx {
+        /// Port of the MX hosts.
+        port: u16,
+    },
+    /// A folder of files.
+    DropDirectory(PathBuf),
+}
+
+/// One server of a next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Host name, or an IP address without brackets.
+    pub host: Arc<str>,
+    /// Port.
+    pub port: u16,
+    /// Lower is tried first.
+    pub preference: u16,
+}
+
+/// `[routing]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingSettings {
+    /// Asked first; the most specific one decides: more labels, then without subdomains.
+    pub domains: Vec<(DomainPattern, Name)>,
+    /// Mailboxes in the cloud.
+    pub cloud: Name,
+    /// Mailboxes on premises.
+    pub on_premises: Name,
+    /// Everybody else.
+    pub external: Name,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Members whose account is disabled.
+    pub disabled_accounts: DisabledAccounts,
+    /// Forwarding set on a mailbox.
+    pub forwarding: Forwarding,
+    /// Rules of nested groups.
+    pub nested_restrictions: NestedRestrictions,
+    /// Who hears of refused nested branches.
+    pub notify_partial: NotifyPartial,
+    /// Mail that claims our domains without proof.
+    pub spoofed: Spoofed,
+    /// Whether `lena+anything@` reaches `lena@`.
+    pub plus_addressing: bool,
+    /// Time a message waits for a moderator.
+    pub moderation_expiry: Duration,
+    /// How filters compare texts.
+    pub comparison_profile: ComparisonProfile,
+}
+
+/// `[rolls]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RollSettings {
+    /// When lists are computed.
+    pub mode: RollMode,
+    /// Time between rebuilds in mode `interval`.
+    pub interval: Duration,
+    /// Age beyond which a list is stale; never, if none.
+    pub max_age: Option<Duration>,
+    /// Mail for a group whose list is stale.
+    pub on_stale: StaleAction,
+    /// Time between full verifications.
+    pub verify_every: Duration,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Time after which a waiting recipient has failed.
+    pub expiry: Duration,
+    /// Wait before the second try.
+    pub retry_first: Duration,
+    /// Longest wait between two tries.
+    pub retry_max: Duration,
+    /// When the sender is told of a delay.
+    pub delay_report_after: Duration,
+    /// Messages in the queue.
+    pub messages_max: u32,
+    /// How long failures are gathered.
+    pub report_gather: Duration,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Octets.
+    pub disk_free_min: u64,
+    /// Sessions over all listeners.
+    pub sessions_max: u32,
+    /// Received fields.
+    pub received_fields_max: u32,
+    /// Octets.
+    pub header_section_max: u64,
+    /// Nesting on one path.
+    pub expansion_depth_max: u32,
+    /// Recipients of one message.
+    pub expansion_recipients_max: u32,
+}

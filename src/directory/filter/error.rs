@@ -1,0 +1,156 @@
+//! What is wrong with a filter text, where, and what was probably meant.
+//!
+//! In: a text and a place in it. Out: one sentence with line and column, and the line with a caret under it.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A place in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes.
+    pub span: Range<usize>,
+    /// Counted from 1.
+    pub line: usize,
+    /// Characters, counted from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// Computes line and column of a span.
+    pub fn of(source: &str, span: Range<usize>) -> Self {
+        let before = source.get(..span.start).unwrap_or(source);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+        Self { span, line, column }
+    }
+}
+
+/// Why a text is no filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    #[error("the filter is empty")]
+    Empty,
+    #[error("the filter has {octets} octets; at most {} are read", super::LENGTH_OCTETS_MAX)]
+    TooLong { octets: usize },
+    #[error("parentheses and -not nest deeper than {}", super::DEPTH_MAX)]
+    TooDeep,
+    #[error("more than {} comparisons", super::COMPARISONS_MAX)]
+    TooManyComparisons,
+    #[error("expected {expected}, found {found}")]
+    Expected { expected: &'static str, found: String },
+    #[error("unknown property {name}{}", meant(.suggestion))]
+    UnknownProperty {
+        name: String,
+        suggestion: Option<&'static str>,
+    },
+    #[error("unknown operator {word}{}", meant(.suggestion))]
+    UnknownOperator {
+        word: String,
+        suggestion: Option<&'static str>,
+    },
+    #[error("this dash ({0}) is not a hyphen; type - as in -eq")]
+    Dash(char),
+    #[error("this quote ({0}) is typographic; type ' on both sides of the value")]
+    CurlyQuote(char),
+    #[error("the text that begins here has no closing {0}")]
+    UnclosedText(char),
+    #[error("this {0} is never closed")]
+    Unclosed(char),
+    #[error("this {0} closes nothing")]
+    Stray(char),
+    #[error("a value without a property{}", meant_text(.suggestion))]
+    ValueWithoutProperty { suggestion: Option<String> },
+    #[error("a text value must stand in quotes: '{0}'")]
+    UnquotedValue(String),
+    #[error("the variable {0} is not expanded here; write its value in quotes")]
+    Variable(String),
+    #[error("this is an Entra dynamic membership rule, not a recipient filter")]
+    EntraRule,
+    #[error("this is an LDAP filter, not OPATH")]
+    LdapFilter,
+    #[error("unexpected character {0:?}")]
+    Character(char),
+    #[error("{property} is compared with {value:?}, but takes {expected}{}", meant(.suggestion))]
+    WrongValue {
+        property: &'static str,
+        value: Box<str>,
+        expected: &'static str,
+        suggestion: Option<&'static str>,
+    },
+    #[error("{property} cannot be compared with {operator}")]
+    WrongOperator { property: &'static str, operator: String },
+}
+
+fn meant(suggestion: &Option<&'static str>) -> String {
+    suggestion
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
+
+fn meant_text(suggestion: &Option<String>) -> String {
+    suggestion
+        .as_ref()
+        .map(|text| format!("; write {text}"))
+        .unwrap_or_default()
+}
+
+/// A fault at its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError {
+    pub fault: FilterFault,
+    pub place: Place,
+    /// The line the fault is in, cut to what fits a screen, and the caret line.
+    excerpt: Box<str>,
+}
+
+impl FilterError {
+    pub(super) fn new(source: &str, span: Range<usize>, fault: FilterFault) -> Self {
+        let place = Place::of(source, span);
+        let excerpt = excerpt(source, &place).into();
+        Self { fault, place, excerpt }
+    }
+
+    /// Sentence, line and caret, over three lines.
+    pub fn render(&self) -> String {
+        format!("{self}\n{}", self.excerpt)
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "line {}, column {}: {}",
+            self.place.line, self.place.column, self.fault
+        )
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// The line of a place with carets under it; at most 40 characters before and after are shown.
+pub(super) fn excerpt(source: &str, place: &Place) -> String {
+    const CONTEXT: usize = 40;
+    let line: Vec<char> = source.lines().nth(place.line - 1).unwrap_or("").chars().collect();
+    let at = (place.column - 1).min(line.len());
+    let width = source
+        .get(place.span.clone())
+        .map_or(1, |text| text.chars().count())
+        .clamp(1, CONTEXT);
+    let start = at.saturating_sub(CONTEXT);
+    let end = (at + CONTEXT + width).min(line.len());
+    // Control characters would move the caret away from what it points at.
+    let shown: String = line
+        .get(start..end)
+        .unwrap_or(&[])
+        .iter()
+        .map(|character| if character.is_control() { ' ' } else { *character })
+        .collect();
+    let lead = if start > 0 { "…" } else { "" };
+    let tail = if end < line.len() { "…" } else { "" };
+    let indent = " ".repeat(at - start + lead.chars().count());
+    let carets = "^".repeat(width.min((line.len().max(at + 1)) - at));
+    format!("  {lead}{shown}{tail}\n  {indent}{carets}")
+}

@@ -1,0 +1,263 @@
+//! The rule of a dynamic group, ready to judge.
+//!
+//! In: a [`DynamicRule`] as the source states it. Out: a yes or no per object, and on request every gate and
+//! clause with the value it saw. Never: a member outside the container, without an address or alias, deleted,
+//! or one of Exchange's own mailboxes.
+
+use std::fmt;
+
+use super::evaluate::{Clause, EvaluationContext, Node, PrepareFault};
+use super::lint::Warning;
+use super::opath;
+use super::predicate::{Comparison, Predicate};
+use super::tail::is_system_name;
+use super::{EvaluationOptions, FilterError};
+use crate::directory::attribute::Attribute;
+use crate::directory::dn::DistinguishedName;
+use crate::directory::group::{DynamicRule, FilterLanguage, RuleCondition};
+use crate::directory::recipient::RecipientObject;
+
+/// Why a rule cannot judge. The group keeps its last good list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFault {
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Documented by Exchange, not held by our object model: never read as false.
+    #[error("the filter cannot be evaluated: {} not held here", names(.properties))]
+    CannotEvaluate { properties: Vec<&'static str> },
+    /// A comparison that a builder of predicates made and no parser would.
+    #[error("the comparison {0} has no meaning")]
+    Comparison(Comparison),
+    /// A precanned rule without `IncludedRecipients` would widen to everybody.
+    #[error("a precanned rule must say which recipients it includes")]
+    NothingIncluded,
+}
+
+fn names(properties: &[&'static str]) -> String {
+    let verb = if properties.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", properties.join(", "))
+}
+
+/// A rule ready to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompiledRule {
+    predicate: Predicate,
+    node: Node,
+    scope: Option<Scope>,
+    warnings: Vec<Warning>,
+}
+
+impl CompiledRule {
+    /// Makes a rule ready. `options.comparison` holds where the rule states none of its own.
+    pub fn compile(rule: &DynamicRule, options: &EvaluationOptions) -> Result<Self, RuleFault> {
+        let parsed = match &rule.condition {
+            RuleCondition::Custom {
+                language: FilterLanguage::Opath,
+                text,
+            } => opath::parse(text)?,
+            RuleCondition::Precanned(precanned) if precanned.included.is_empty() => {
+                return Err(RuleFault::NothingIncluded);
+            }
+            RuleCondition::Precanned(precanned) => opath::parse(&precanned.text())?,
+        };
+        let options = EvaluationOptions {
+            comparison: rule.comparison.unwrap_or(options.comparison),
+            zone: options.zone.clone(),
+        };
+        let mut compiled = Self::of_predicate(parsed.predicate, &options)?;
+        compiled.warnings = parsed.warnings;
+        compiled.scope = rule.recipient_container.as_deref().and_then(Scope::parse);
+        Ok(compiled)
+    }
+
+    /// A rule over the whole directory from a predicate.
+    pub fn of_predicate(predicate: Predicate, options: &EvaluationOptions) -> Result<Self, RuleFault> {
+        let properties = predicate.not_held();
+        if !properties.is_empty() {
+            return Err(RuleFault::CannotEvaluate { properties });
+        }
+        let node = Node::prepare(&predicate, options).map_err(|fault| match fault {
+            PrepareFault::NotHeld(name) => RuleFault::CannotEvaluate { properties: vec![name] },
+            PrepareFault::Value(comparison) => RuleFault::Comparison(comparison),
+        })?;
+        Ok(Self {
+            predicate,
+            node,
+            scope: None,
+            warnings: Vec::new(),
+        })
+    }
+
+    pub fn predicate(&self) -> &Predicate {
+        &self.predicate
+    }
+
+    /// What an administrator should look at again.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Attributes the filter reads, each once; a change of any other cannot change the answer.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        let mut all = Vec::new();
+        self.node.each_test(&mut |attribute, _| all.push(attribute));
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Groups whose direct members the filter asks for (`MemberOfGroup`).
+    pub fn groups_asked(&self) -> Vec<DistinguishedName> {
+        let mut all: Vec<DistinguishedName> = Vec::new();
+        self.node.each_test(&mut |attribute, dn| {
+            if let (Attribute::MemberOfGroup, Some(dn)) = (attribute, dn)
+                && !all.contains(dn)
+            {
+                all.push(dn.clone());
+            }
+        });
+        all
+    }
+
+    /// True if the filter asks whether an object is in any group at all (`MemberOfGroup -ne $null`).
+    pub fn asks_any_membership(&self) -> bool {
+        let mut asks = false;
+        self.node
+            .each_test(&mut |attribute, dn| asks |= attribute == Attribute::MemberOfGroup && dn.is_none());
+        asks
+    }
+
+    /// True if the object is a member.
+    pub fn matches(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> bool {
+        Gate::ALL.iter().all(|gate| gate.holds(self, recipient)) && self.node.holds(recipient, context)
+    }
+
+    /// Why the object is a member or not: every gate, then every clause of the filter.
+    pub fn explain(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> Explanation {
+        let gates: Vec<(Gate, bool)> = Gate::ALL
+            .iter()
+            .map(|gate| (*gate, gate.holds(self, recipient)))
+            .collect();
+        let mut clauses = Vec::new();
+        let filter = self.node.explain(recipient, context, 0, &mut clauses);
+        let verdict = filter && gates.iter().all(|(_, holds)| *holds);
+        Explanation {
+            verdict,
+            gates,
+            clauses,
+        }
+    }
+}
+
+/// What an object must be before the filter is asked.
+///
+/// A dynamic group contains mail-enabled recipients of the organisation only; disabled accounts, hidden
+/// recipients, rooms and other groups belong to it unless the filter says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Not deleted.
+    Live,
+    /// Has an alias (mailNickname).
+    Alias,
+    /// Is none of Exchange's own mailboxes, by kind or name.
+    NoSystemMailbox,
+    /// Lies in the container of the rule.
+    Container,
+}
+
+impl Gate {
+    const ALL: [Self; 4] = [Self::Live, Self::Alias, Self::NoSystemMailbox, Self::Container];
+
+    fn holds(self, rule: &CompiledRule, recipient: &RecipientObject) -> bool {
+        match self {
+            Self::Live => recipient.is_live(),
+            Self::Alias => recipient.alias.as_deref().is_some_and(|alias| !alias.is_empty()),
+            Self::NoSystemMailbox => !recipient.kind.is_system() && !is_system_name(recipient.name()),
+            Self::Container => rule.scope.as_ref().is_none_or(|scope| scope.contains(recipient)),
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Live => "is not deleted",
+            Self::Alias => "has an alias",
+            Self::NoSystemMailbox => "is no system mailbox",
+            Self::Container => "lies in the container",
+        })
+    }
+}
+
+/// Why an object is a member or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    pub verdict: bool,
+    pub gates: Vec<(Gate, bool)>,
+    pub clauses: Vec<Clause>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (gate, holds) in &self.gates {
+            writeln!(out, "{} {gate}", if *holds { "yes" } else { "no " })?;
+        }
+        for clause in &self.clauses {
+            writeln!(out, "{clause}")?;
+        }
+        out.write_str(if self.verdict { "member" } else { "not a member" })
+    }
+}
+
+/// `RecipientContainer`: a subtree, named by its DN or its canonical path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Scope {
+    dn: Option<DistinguishedName>,
+    /// Folded, without a slash at the end.
+    canonical: String,
+}
+
+impl Scope {
+    /// An empty container is no restriction.
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches('/');
+        if text.is_empty() {
+            return None;
+        }
+        let dn = DistinguishedName::parse(text);
+        let canonical = dn
+            .as_ref()
+            .and_then(DistinguishedName::canonical)
+            .unwrap_or_else(|| text.to_lowercase());
+        Some(Self { dn, canonical })
+    }
+
+    /// True if the object lies in the subtree; an object that states no place lies in none.
+    fn contains(&self, recipient: &RecipientObject) -> bool {
+        let dn = recipient
+            .distinguished_name
+            .as_deref()
+            .and_then(DistinguishedName::parse);
+        if let (Some(place), Some(scope)) = (&dn, &self.dn) {
+            return place.is_within(scope);
+        }
+        if let Some(path) = dn.as_ref().and_then(DistinguishedName::canonical) {
+            return self.has_path(&path);
+        }
+        let Some(container) = recipient.container.as_deref() else {
+            return false;
+        };
+        match DistinguishedName::parse(container) {
+            Some(place) => match &self.dn {
+                Some(scope) => place.is_within(scope),
+                None => place.canonical().is_some_and(|path| self.has_path(&path)),
+            },
+            None => self.has_path(&container.trim().trim_end_matches('/').to_lowercase()),
+        }
+    }
+
+    fn has_path(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.canonical)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}

@@ -1,0 +1,602 @@
+//! The walk: addressed recipients one after the other, each with everything it leads to.
+
+use std::collections::HashMap;
+
+use super::outcome::{
+    Branch, Expansion, Halt, Judged, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Tally, Verdict,
+};
+use super::reports::State;
+use super::request::{Detail, HoldStanding, Limits, Release, Request, Start};
+use super::routes::{HopId, Router, Routes};
+use super::seen::{Final, Seen};
+use crate::directory::{ObjectId, Ordinal, RecipientObject};
+use crate::mail::{EnvelopeRecipient, Mailbox};
+use crate::policy::gate::{Asked, Pass, SenderFacts};
+use crate::policy::{Explanation, Fact, Refusal, Rules, gate};
+use crate::resolver::{How, Resolved, lookup};
+use crate::rolls::View;
+use crate::track::{EventKind, Reason};
+
+/// Expands a message: the pass, `explain` and the release of a hold.
+#[must_use]
+pub fn expand(request: &Request<'_>, view: &View, rules: &Rules, router: &dyn Router, limits: &Limits) -> Expansion {
+    let mut walk = Walk::new(request, view, rules, router, limits, Extent::Whole);
+    let ended = match request.start {
+        Start::Addressed(recipients) => walk.addressed_all(recipients),
+        Start::Release(release) => walk.released(release),
+    };
+    walk.finish(ended.err())
+}
+
+/// Judges one addressed recipient at RCPT: everything but the members of a group and the next hop. The pass
+/// decides. `request.start` is not read.
+#[must_use]
+pub fn judge_recipient(recipient: &EnvelopeRecipient, request: &Request<'_>, view: &View, rules: &Rules) -> Judged {
+    let limits = Limits::default();
+    let mut walk = Walk::new(request, view, rules, &Anywhere, &limits, Extent::Judgement);
+    let ended = walk.addressed_all(std::slice::from_ref(recipient));
+    let mut judged = walk.finish(ended.err()).judged;
+    judged.pop().expect("one recipient gives one verdict")
+}
+
+/// Routes are not judged at RCPT.
+struct Anywhere;
+
+impl Router for Anywhere {
+    fn next_hop(&self, _: Option<&RecipientObject>, _: &Mailbox) -> Result<HopId, Reason> {
+        Ok(HopId(0))
+    }
+}
+
+/// How far a walk goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// To every final recipient.
+    Whole,
+    /// Up to the members of a group.
+    Judgement,
+}
+
+/// How an object was met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// Named in the envelope.
+    Addressed(How),
+    /// A line of a roll.
+    Entry,
+    /// The target of a contact or forward, or an owner.
+    Onward,
+    /// Its hold was approved.
+    Released,
+}
+
+/// What came of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Copies, a refusal, a hold, a drop, or a person who already has a copy.
+    Something,
+    /// Nothing at all: an empty group.
+    Nothing,
+    /// Nothing, because it led back to a forward on the way here.
+    Loop,
+}
+
+impl Came {
+    /// Of two parts of one whole.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Something, _) | (_, Self::Something) => Self::Something,
+            (Self::Loop, _) | (_, Self::Loop) => Self::Loop,
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+        }
+    }
+}
+
+/// A step of the walk; the error ends it as a whole.
+pub(super) type Step<T> = Result<T, Box<Halt>>;
+
+pub(super) struct Walk<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) view: &'a View,
+    pub(super) rules: &'a Rules,
+    pub(super) limits: &'a Limits,
+    pub(super) extent: Extent,
+    pub(super) from: SenderFacts<'a>,
+    pub(super) routes: Routes<'a>,
+    pub(super) seen: Seen,
+    pub(super) out: Expansion,
+    /// Groups above the current object.
+    pub(super) path: Vec<Ordinal>,
+    /// (copies, duplicates) of the groups in `path`.
+    pub(super) counts: Vec<(u64, u64)>,
+    /// Forwards and contact targets that are being followed.
+    pub(super) onward: Vec<Ordinal>,
+    /// Groups above the held branch that is released.
+    above: Vec<String>,
+    /// Holds of the same message that are not this one.
+    others: HashMap<Ordinal, HoldStanding>,
+    /// The addressed recipient at hand.
+    pub(super) current: Judged,
+    reached: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        request: &'a Request<'a>,
+        view: &'a View,
+        rules: &'a Rules,
+        router: &'a dyn Router,
+        limits: &'a Limits,
+        extent: Extent,
+    ) -> Self {
+        let seen = match (extent, request.start) {
+            (Extent::Whole, Start::Release(release)) => Seen::after(&release.committed, &view.directory),
+            (Extent::Whole | Extent::Judgement, Start::Addressed(_)) | (Extent::Judgement, Start::Release(_)) => {
+                Seen::default()
+            }
+        };
+        Self {
+            request,
+            view,
+            rules,
+            limits,
+            extent,
+            from: SenderFacts::of(request.sender, request.size_bytes, view),
+            routes: Routes::new(router),
+            seen,
+            out: Expansion::default(),
+            path: Vec::new(),
+            counts: Vec::new(),
+            onward: Vec::new(),
+            above: Vec::new(),
+            others: HashMap::new(),
+            current: judged(0),
+            reached: 0,
+        }
+    }
+
+    fn finish(mut self, halt: Option<Box<Halt>>) -> Expansion {
+        let Some(halt) = halt else { return self.out };
+        let mut judged = std::mem::take(&mut self.out.judged);
+        self.current.verdict = Verdict::Refused(halt.refusal.clone());
+        judged.push(self.current);
+        Expansion {
+            halt: Some(*halt),
+            judged,
+            explanations: self.out.explanations,
+            steps: self.out.steps,
+            ..Expansion::default()
+        }
+    }
+
+    fn addressed_all(&mut self, recipients: &[EnvelopeRecipient]) -> Step<()> {
+        for (index, recipient) in (0u32..).zip(recipients) {
+            self.current = judged(index);
+            let first_refused = self.out.refused.len();
+            self.addressed(recipient)?;
+            self.settle(first_refused);
+        }
+        Ok(())
+    }
+
+    fn addressed(&mut self, recipient: &EnvelopeRecipient) -> Step<()> {
+        let mailbox = &recipient.forward_path;
+        let state = State {
+            reverse_path: self.request.sender.reverse_path.clone(),
+            notify: recipient.notify,
+            expanded: false,
+            hidden: false,
+            approved_above: false,
+        };
+        let resolved = lookup::resolve(
+            mailbox,
+            &self.view.directory,
+            self.rules,
+            self.request.relaying,
+            self.request.sources,
+        );
+        match resolved {
+            Err(refusal) => {
+                let fact = Fact::Refused {
+                    reply: refusal.reply.clone(),
+                    reason: refusal.reason,
+                };
+                self.explain(mailbox, vec![self.sender_fact(), fact]);
+                self.refuse(None, mailbox, &state, refusal)
+            }
+            Ok(Resolved::Object { ordinal, how }) => {
+                self.current.object = Some(ordinal);
+                self.object(ordinal, &state, Met::Addressed(how)).map(|_| ())
+            }
+            Ok(Resolved::Outside { mailbox, how }) => {
+                let to = mailbox.as_str().to_owned();
+                let resolved = Fact::Resolved { to, how: Some(how) };
+                self.explain(&mailbox, vec![self.sender_fact(), resolved]);
+                self.outside(&mailbox, &state)
+            }
+        }
+    }
+
+    fn released(&mut self, release: &Release) -> Step<()> {
+        self.current = judged(release.addressed);
+        self.above.clone_from(&release.path);
+        let directory = &self.view.directory;
+        self.others = release
+            .others
+            .iter()
+            .filter_map(|(id, standing)| directory.ordinal_of(id).map(|ordinal| (ordinal, *standing)))
+            .collect();
+        let state = State {
+            reverse_path: release.reverse_path.clone(),
+            notify: release.notify,
+            expanded: !release.path.is_empty(),
+            hidden: release.hidden,
+            approved_above: release.bypass_nested,
+        };
+        match directory.ordinal_of(&release.object) {
+            Some(ordinal) => {
+                self.current.object = Some(ordinal);
+                self.object(ordinal, &state, Met::Released)?;
+            }
+            None => self.refuse(
+                None,
+                &release.recipient,
+                &state,
+                Refusal::of(Reason::GroupVanished, None),
+            )?,
+        }
+        self.settle(0);
+        Ok(())
+    }
+
+    /// Closes the addressed recipient at hand: a refusal that is all that came of it is its verdict.
+    fn settle(&mut self, first_refused: usize) {
+        let tally = self.current.tally;
+        let open = self.current.verdict == Verdict::Accepted && self.extent == Extent::Whole;
+        let nobody = tally.recipients + tally.duplicates + tally.held == 0;
+        if open && nobody && self.current.expanded.is_none() {
+            if let Some(branch) = self.out.refused.get(first_refused) {
+                self.current.verdict = Verdict::Refused(branch.refusal.clone());
+                self.out.refused.truncate(first_refused);
+                self.current.tally.refused = 0;
+            }
+        } else if open && nobody && tally.refused == 0 {
+            let kind = self.current.object.and_then(|ordinal| self.view.object(ordinal));
+            let refusal = Refusal::of(Reason::GroupEmpty, kind.map(|object| object.kind));
+            self.current.verdict = Verdict::Refused(refusal);
+        }
+        let closed = std::mem::replace(&mut self.current, judged(0));
+        self.out.judged.push(closed);
+    }
+
+    /// Judges one object and follows what it leads to.
+    pub(super) fn object(&mut self, ordinal: Ordinal, state: &State, met: Met) -> Step<Came> {
+        self.out.steps += 1;
+        let view = self.view;
+        let Some(object) = view.object(ordinal) else {
+            self.stale(ordinal);
+            return Ok(Came::Something);
+        };
+        if self.path.len() + self.onward.len() + self.above.len() >= self.limits.depth_max {
+            return Err(self.halt(Refusal::of(Reason::TooDeep, Some(object.kind)), &object.primary));
+        }
+        if object.kind.is_group() {
+            self.group(ordinal, object, state, met)
+        } else {
+            self.person(ordinal, object, state, met)
+        }
+    }
+
+    /// True if another hold of the same message already asks about this object, or did.
+    pub(super) fn asked_elsewhere(&self, ordinal: Ordinal, state: &State) -> bool {
+        match self.others.get(&ordinal) {
+            None => false,
+            Some(HoldStanding::Ended) => true,
+            Some(HoldStanding::Waiting) => !state.approved_above,
+        }
+    }
+
+    /// Asks the gate; a hold or refusal is noted here. True if the way is open.
+    pub(super) fn passes(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, met: Met) -> Step<bool> {
+        let asked = match met {
+            Met::Addressed(How::Postmaster) => Asked::Postmaster,
+            Met::Addressed(_) if lookup::is_postmaster(&object.primary) => Asked::Postmaster,
+            Met::Addressed(How::Address | How::LegacyDn | How::PlusAddress) => Asked::Addressed,
+            Met::Entry | Met::Onward => Asked::Nested {
+                approved_above: state.approved_above,
+            },
+            Met::Released => Asked::Approved,
+        };
+        let mut facts = match met {
+            Met::Addressed(how) => {
+                let to = object.primary.as_str().to_owned();
+                vec![self.sender_fact(), Fact::Resolved { to, how: Some(how) }]
+            }
+            Met::Entry | Met::Onward | Met::Released => Vec::new(),
+        };
+        let verdict = gate::judge(object, asked, &self.from, self.view, self.rules, &mut facts);
+        if let Err(refusal) = &verdict {
+            facts.push(Fact::Refused {
+                reply: refusal.reply.clone(),
+                reason: refusal.reason,
+            });
+        }
+        self.explain(&object.primary, facts);
+        match verdict {
+            Ok(Pass::Open) => Ok(true),
+            Ok(Pass::Hold(moderators)) => {
+                self.hold(ordinal, object, state, moderators);
+                Ok(false)
+            }
+            Err(refusal) => {
+                self.refuse(Some(ordinal), &object.primary, state, refusal)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn hold(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, moderators: Vec<Mailbox>) {
+        self.current.tally.held += 1;
+        if self.is_top() {
+            self.current.verdict = Verdict::Held;
+        }
+        if !self.seen.held.insert(ordinal.0) {
+            return;
+        }
+        let settings = object
+            .delivery
+            .as_deref()
+            .and_then(|delivery| delivery.moderation.as_deref());
+        self.out.holds.push(NewHold {
+            addressed: self.current.addressed,
+            object: object.id.clone(),
+            recipient: object.primary.clone(),
+            path: self.path_text(),
+            reverse_path: state.reverse_path.clone(),
+            notify: state.notify,
+            hidden: state.hidden,
+            bypass_nested: state.approved_above,
+            moderators,
+            notice: settings.map(|settings| settings.notify).unwrap_or_default(),
+        });
+    }
+
+    /// Notes a refusal: the verdict of the addressed recipient, or a refused branch below it. Trouble that may
+    /// pass ends the whole (promise 7).
+    pub(super) fn refuse(
+        &mut self,
+        ordinal: Option<Ordinal>,
+        recipient: &Mailbox,
+        state: &State,
+        refusal: Refusal,
+    ) -> Step<()> {
+        if refusal.is_transient() {
+            return Err(self.halt(refusal, recipient));
+        }
+        if self.is_top() {
+            self.current.verdict = Verdict::Refused(refusal);
+            return Ok(());
+        }
+        self.current.tally.refused += 1;
+        let path = self.path_text();
+        self.out.events.push(EventKind::Branch {
+            recipient: recipient.as_str().to_owned(),
+            path: path.clone(),
+            reply: refusal.reply.clone(),
+            reason: refusal.reason,
+        });
+        self.out.refused.push(RefusedBranch {
+            addressed: self.current.addressed,
+            object: ordinal,
+            recipient: recipient.clone(),
+            path,
+            reverse_path: state.reverse_path.clone(),
+            notify: state.notify,
+            hidden: state.hidden,
+            refusal,
+        });
+        Ok(())
+    }
+
+    /// Leaves something out by a named rule.
+    pub(super) fn drop(&mut self, recipient: &str, reason: Reason) {
+        self.current.tally.dropped += 1;
+        let group = self.path.last().and_then(|group| self.view.object(*group));
+        self.out.events.push(EventKind::Drop {
+            recipient: recipient.to_owned(),
+            group: group.map(|group| group.primary.as_str().to_owned()),
+            reason,
+        });
+    }
+
+    /// An entry whose object is gone: dropped; of a group, the owner is told (DESIGN §5).
+    fn stale(&mut self, ordinal: Ordinal) {
+        let view = self.view;
+        match view.directory.tombstone(ordinal) {
+            Some(tombstone) if tombstone.kind.is_group() => self.vanished(&tombstone.address),
+            Some(tombstone) => self.drop(&tombstone.address, Reason::MemberDeleted),
+            None => self.drop(&format!("object {}", ordinal.0), Reason::MemberDeleted),
+        }
+    }
+
+    /// A nested group that is gone.
+    pub(super) fn vanished(&mut self, address: &str) {
+        self.drop(address, Reason::GroupVanished);
+        let view = self.view;
+        let Some(group) = self.path.last().and_then(|group| view.object(*group)) else {
+            return;
+        };
+        if let Some(notice) = self
+            .out
+            .notices
+            .last_mut()
+            .filter(|notice| notice.group == group.primary)
+        {
+            notice.vanished.push(address.to_owned());
+            return;
+        }
+        let managed_by = group.group.as_deref().map_or(&[][..], |settings| &settings.managed_by);
+        self.out.notices.push(OwnerNotice {
+            group: group.primary.clone(),
+            owners: crate::policy::moderation::persons(managed_by, view),
+            vanished: vec![address.to_owned()],
+        });
+    }
+
+    /// A copy to an address that no object has.
+    pub(super) fn outside(&mut self, mailbox: &Mailbox, state: &State) -> Step<()> {
+        self.copy(None, mailbox, state)
+    }
+
+    /// A copy to somebody who is not taken set-wise.
+    pub(super) fn copy(
+        &mut self,
+        object: Option<(Ordinal, &RecipientObject)>,
+        final_address: &Mailbox,
+        state: &State,
+    ) -> Step<()> {
+        let ordinal = object.map(|(ordinal, _)| ordinal);
+        let ordinal = match self.seen.reach(final_address.key(), ordinal, &self.view.directory) {
+            Final::New(ordinal) => ordinal,
+            Final::Known => {
+                self.duplicates(1);
+                return Ok(());
+            }
+        };
+        // An outside address may belong to an object after all: its contact.
+        let object = ordinal.and_then(|ordinal| self.view.object(ordinal));
+        match self.routes.hop(object, final_address) {
+            Err(reason) => self.refuse(ordinal, final_address, state, Refusal::of(reason, None)),
+            Ok(hop) => {
+                self.reserve(1, final_address)?;
+                let recipient = Recipient {
+                    ordinal,
+                    final_address: final_address.clone(),
+                    hop,
+                };
+                self.branch(state).recipients.push(recipient);
+                self.copies(1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that so many more recipients stay within the bound; beyond it nobody gets a copy.
+    pub(super) fn reserve(&mut self, more: usize, at: &Mailbox) -> Step<()> {
+        self.reached = self.reached.saturating_add(more);
+        if self.reached > self.limits.recipients_max {
+            return Err(self.halt(Refusal::of(Reason::TooManyRecipients, None), at));
+        }
+        Ok(())
+    }
+
+    /// The branch that copies with this envelope go into.
+    pub(super) fn branch(&mut self, state: &State) -> &mut Branch {
+        let addressed = self.current.addressed;
+        let fits = self.out.branches.last().is_some_and(|last| {
+            last.addressed == addressed
+                && last.expanded == state.expanded
+                && last.hidden == state.hidden
+                && last.notify == state.notify
+                && last.reverse_path == state.reverse_path
+        });
+        if !fits {
+            self.out.branches.push(Branch {
+                addressed,
+                reverse_path: state.reverse_path.clone(),
+                notify: state.notify,
+                expanded: state.expanded,
+                hidden: state.hidden,
+                recipients: Vec::new(),
+            });
+        }
+        self.out.branches.last_mut().expect("one was pushed if there was none")
+    }
+
+    pub(super) fn copies(&mut self, count: u64) {
+        self.current.tally.recipients += count;
+        if let Some((copies, _)) = self.counts.last_mut() {
+            *copies += count;
+        }
+    }
+
+    pub(super) fn duplicates(&mut self, count: u64) {
+        self.current.tally.duplicates += count;
+        if let Some((_, duplicates)) = self.counts.last_mut() {
+            *duplicates += count;
+        }
+    }
+
+    pub(super) fn note(&mut self, group: &Mailbox, reason: Reason) {
+        self.out.notes.push(Note {
+            group: group.clone(),
+            reason,
+        });
+    }
+
+    pub(super) fn halt(&self, refusal: Refusal, recipient: &Mailbox) -> Box<Halt> {
+        Box::new(Halt {
+            refusal,
+            recipient: recipient.clone(),
+            path: self.path_text(),
+        })
+    }
+
+    /// True at the addressed recipient itself, before any group or forward.
+    pub(super) fn is_top(&self) -> bool {
+        self.path.is_empty() && self.onward.is_empty()
+    }
+
+    pub(super) fn path_text(&self) -> Vec<String> {
+        let groups = self.path.iter().filter_map(|group| self.view.object(*group));
+        let below = groups.map(|group| group.primary.as_str().to_owned());
+        self.above.iter().cloned().chain(below).collect()
+    }
+
+    fn sender_fact(&self) -> Fact {
+        let object = self
+            .from
+            .identity
+            .objects
+            .min()
+            .and_then(|number| self.view.object(Ordinal(number)));
+        Fact::Sender {
+            standing: self.request.sender.standing.to_string(),
+            object: object.map(|object| object.primary.as_str().to_owned()),
+        }
+    }
+
+    pub(super) fn explain(&mut self, recipient: &Mailbox, facts: Vec<Fact>) {
+        match self.request.detail {
+            Detail::Quiet => {}
+            Detail::Explain => self.out.explanations.push(Explanation {
+                recipient: recipient.as_str().to_owned(),
+                path: self.path_text(),
+                facts,
+            }),
+        }
+    }
+
+    /// Adds a fact to the latest explanation, which is that of the object at hand.
+    pub(super) fn fact(&mut self, fact: impl FnOnce() -> Fact) {
+        match self.request.detail {
+            Detail::Quiet => {}
+            Detail::Explain => {
+                if let Some(explanation) = self.out.explanations.last_mut() {
+                    explanation.facts.push(fact());
+                }
+            }
+        }
+    }
+}
+
+fn judged(addressed: u32) -> Judged {
+    Judged {
+        addressed,
+        object: None,
+        verdict: Verdict::Accepted,
+        tally: Tally::default(),
+        expanded: None::<ObjectId>,
+        report_expanded: false,
+    }
+}
