@@ -1,4 +1,11 @@
 //! Composition: the service, the demo.
 
 pub mod commands;
+pub mod directory;
 pub mod hops;
+pub mod local;
+pub mod reports;
+pub mod serve;
+pub mod service;
+pub mod welcome;
+pub mod wiring;

@@ -9,6 +9,7 @@ mod defaults;
 pub mod file;
 pub mod finding;
 mod load;
+mod quantity;
 pub mod settings;
 pub mod word;
 

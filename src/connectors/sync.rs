@@ -25,8 +25,8 @@ use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollRow, StoreFault};
 pub struct SourceSettings {
     /// Its name.
     pub name: SourceId,
-    /// Beyond this age unknown recipients are answered 451 (DESIGN §5).
-    pub max_age: Duration,
+    /// Beyond this age unknown recipients are answered 451 (DESIGN §5); none: at any age 550.
+    pub max_age: Option<Duration>,
     /// When a loss of objects is held.
     pub guard: GuardSettings,
 }
@@ -140,9 +140,10 @@ impl DirectoryKeeper {
     pub fn sources(&self, now: Timestamp) -> Sources {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |source: &SourceSettings| {
+            let Some(max_age) = source.max_age else { return true };
             state.heard.get(&source.name).is_some_and(|heard| {
                 let age = u64::try_from(now.as_second() - heard.as_second()).unwrap_or(0);
-                age <= source.max_age.as_secs()
+                age <= max_age.as_secs()
             })
         };
         if self.sources.load().iter().all(recent) {

@@ -7,13 +7,14 @@ use roaring::RoaringBitmap;
 
 use super::outcome::{Recipient, Verdict};
 use super::reports::{ReportsTo, State, reports_to};
+use super::seen::Fate;
 use super::walk::{Came, Extent, Met, Step, Walk};
 use crate::directory::{Lookup, Ordinal, RecipientObject};
 use crate::mail::Mailbox;
 use crate::policy::{Fact, Refusal};
 use crate::resolver::DomainKind;
 use crate::rolls::freshness::{self, RollPolicy};
-use crate::rolls::{Entries, Roll, Unserved};
+use crate::rolls::{Entries, Roll};
 use crate::track::{EventKind, Reason};
 
 impl Walk<'_> {
@@ -21,30 +22,23 @@ impl Walk<'_> {
         if self.request.is_report() {
             return self.report_to_group(object, state);
         }
-        let direct = match met {
-            Met::Addressed(_) | Met::Released => true,
-            Met::Entry | Met::Onward => false,
-        };
-        if !direct && (self.seen.groups.contains(ordinal.0) || self.asked_elsewhere(ordinal, state)) {
-            // A cycle or a second way: harmless, its members are or will be reached by the first.
-            return Ok(Came::Something);
+        let direct = matches!(met, Met::Addressed(_) | Met::Released);
+        // A cycle or a second way is harmless: the members are or will be reached by the first.
+        if !direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
         }
         if (self.request.marked)(&object.id) {
-            self.seen.groups.insert(ordinal.0);
+            self.closed(ordinal, met);
             let refusal = Refusal::of(Reason::GroupLoop, Some(object.kind));
             self.refuse(Some(ordinal), &object.primary, state, refusal)?;
             return Ok(Came::Something);
         }
         if !self.passes(ordinal, object, state, met)? {
-            if !direct {
-                self.seen.groups.insert(ordinal.0);
-            }
+            self.closed(ordinal, met);
             return Ok(Came::Something);
         }
-        if self.seen.groups.contains(ordinal.0) {
-            // Addressed after it was reached through another group.
-            self.duplicates(1);
-            return Ok(Came::Something);
+        if direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
         }
         if is_relayed_whole(object) {
             return self.whole(ordinal, object, state);
@@ -79,12 +73,8 @@ impl Walk<'_> {
 
     /// A Microsoft 365 group has a mailbox in the cloud that knows its subscribers: one copy, to its address.
     fn whole(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> Step<Came> {
-        self.seen.groups.insert(ordinal.0);
-        if self.seen.objects.insert(ordinal.0) {
-            self.copy(Some((ordinal, object)), object.final_address(), state)?;
-        } else {
-            self.duplicates(1);
-        }
+        self.seen.objects.insert(ordinal.0);
+        self.copy(Some((ordinal, object)), object.final_address(), state)?;
         Ok(Came::Something)
     }
 
@@ -95,9 +85,7 @@ impl Walk<'_> {
             Ok(service) => service,
             Err(unserved) => {
                 let refusal = Refusal::of(unserved.reason(), Some(object.kind));
-                if unserved == Unserved::Refuse && matches!(met, Met::Entry | Met::Onward) {
-                    self.seen.groups.insert(ordinal.0);
-                }
+                self.closed(ordinal, met);
                 self.fact(|| Fact::Refused {
                     reply: refusal.reply.clone(),
                     reason: refusal.reason,
@@ -122,7 +110,7 @@ impl Walk<'_> {
         if self.extent == Extent::Judgement {
             return Ok(Came::Something);
         }
-        self.seen.groups.insert(ordinal.0);
+        self.seen.fates.insert(ordinal, Fate::Open);
         let inner = self.state_below(object, state, met);
         let place = self.out.events.len();
         let path = self.path_text();
@@ -139,6 +127,11 @@ impl Walk<'_> {
         self.counts.push((0, 0));
         let came = self.entries(roll.receivers(), &inner)?;
         self.path.pop();
+        let fate = match came {
+            Came::Something => Fate::Reached,
+            Came::Nothing | Came::Loop => Fate::Empty,
+        };
+        self.seen.fates.insert(ordinal, fate);
         let counts = self.counts.pop().unwrap_or_default();
         if let Some(EventKind::Expand { added, duplicates, .. }) = self.out.events.get_mut(place) {
             (*added, *duplicates) = counts;

@@ -1,6 +1,7 @@
 //! Individuals: their gate, their forwarding, their target, their copy.
 
 use super::reports::State;
+use super::seen::Fate;
 use super::walk::{Came, Met, Step, Walk};
 use crate::directory::{Lookup, Ordinal, RecipientObject};
 use crate::mail::Mailbox;
@@ -19,40 +20,33 @@ enum Forward {
 impl Walk<'_> {
     pub(super) fn person(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, met: Met) -> Step<Came> {
         if self.onward.contains(&ordinal) {
-            return Ok(Came::Loop);
+            // A loop is harmless if somebody in it keeps a copy.
+            return Ok(if keeps_copy(object) {
+                Came::Something
+            } else {
+                Came::Loop
+            });
         }
-        let direct = match met {
-            Met::Addressed(_) | Met::Released => true,
-            Met::Entry | Met::Onward => false,
-        };
-        if !direct && (self.seen.objects.contains(ordinal.0) || self.asked_elsewhere(ordinal, state)) {
-            self.duplicates(1);
-            return Ok(Came::Something);
+        let direct = matches!(met, Met::Addressed(_) | Met::Released);
+        if !direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
         }
         if met == Met::Entry && object.is_disabled_account() && self.rules.disabled_accounts == DisabledAccounts::Drop {
             if self.seen.dropped.insert(ordinal.0) {
-                self.explain(
-                    &object.primary,
-                    vec![Fact::Dropped {
-                        reason: Reason::MemberDisabled,
-                    }],
-                );
-                self.drop(object.primary.as_str(), Reason::MemberDisabled);
+                let reason = Reason::MemberDisabled;
+                self.explain(&object.primary, vec![Fact::Dropped { reason }]);
+                self.drop(object.primary.as_str(), reason);
             }
             return Ok(Came::Something);
         }
-        let open = self.passes(ordinal, object, state, met)?;
-        if !open {
-            // What was refused to him as addressed is asked again below a group, where other rules may hold.
-            if !direct {
-                self.seen.objects.insert(ordinal.0);
-            }
+        if !self.passes(ordinal, object, state, met)? {
+            self.closed(ordinal, met);
             return Ok(Came::Something);
         }
-        if !self.seen.objects.insert(ordinal.0) {
-            self.duplicates(1);
-            return Ok(Came::Something);
+        if direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
         }
+        self.seen.objects.insert(ordinal.0);
         match self.forward(object) {
             Some(forward) => self.follow(ordinal, object, forward, state),
             None => self.deliver(ordinal, object, state),
@@ -129,7 +123,7 @@ impl Walk<'_> {
                 Came::Something
             }
             Forward::Refused(refusal) => {
-                self.refuse(Some(ordinal), &object.primary, &onward_state, refusal)?;
+                self.refuse_branch(Some(ordinal), &object.primary, &onward_state, refusal)?;
                 Came::Something
             }
         };
@@ -159,7 +153,7 @@ impl Walk<'_> {
                 Lookup::Ambiguous(list) if list.contains(&ordinal) => {}
                 Lookup::Ambiguous(_) => {
                     let refusal = Refusal::of(Reason::RecipientAmbiguous, Some(object.kind));
-                    self.refuse(Some(ordinal), &object.primary, state, refusal)?;
+                    self.refuse_branch(Some(ordinal), &object.primary, state, refusal)?;
                     return Ok(Came::Something);
                 }
             }
@@ -172,16 +166,21 @@ impl Walk<'_> {
     fn unless_lost(&mut self, came: Came, ordinal: Ordinal, object: &RecipientObject, state: &State) -> Step<Came> {
         let reason = match came {
             Came::Something => return Ok(Came::Something),
-            Came::Loop if !self.onward.is_empty() => return Ok(Came::Loop),
             Came::Loop => Reason::ForwardingLoop,
             Came::Nothing => Reason::GroupEmpty,
         };
-        self.refuse(
-            Some(ordinal),
-            &object.primary,
-            state,
-            Refusal::of(reason, Some(object.kind)),
-        )?;
-        Ok(Came::Something)
+        if self.onward.is_empty() {
+            self.lost(ordinal, object, state, reason)?;
+            return Ok(Came::Something);
+        }
+        self.seen.fates.insert(ordinal, Fate::Lost(reason));
+        Ok(came)
     }
+}
+
+fn keeps_copy(object: &RecipientObject) -> bool {
+    let delivery = object.delivery.as_deref();
+    delivery
+        .and_then(|delivery| delivery.deliver_and_forward)
+        .unwrap_or(false)
 }

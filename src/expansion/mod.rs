@@ -16,6 +16,11 @@ mod routes;
 mod seen;
 mod walk;
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
 pub use outcome::{
     Branch, Expansion, Halt, Judged, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Tally, Verdict,
 };

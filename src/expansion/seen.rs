@@ -4,25 +4,45 @@
 //! anybody else is compared by its key, and if it is that of a plain object, by that object's bit: so both ways
 //! to a person meet in one place, and no plain member's address is ever hashed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use roaring::RoaringBitmap;
 
 use super::request::Committed;
 use crate::directory::{Directory, Lookup, Ordinal};
 use crate::mail::AddressKey;
+use crate::track::Reason;
+
+/// What became of a group, or of a person who got no copy by the way he was met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// It is being walked: a cycle.
+    Open,
+    /// Its members were reached.
+    Reached,
+    /// It leads to nobody.
+    Empty,
+    /// Refused, and told.
+    Refused,
+    /// Held.
+    Held,
+    /// A forward that led to nobody, for this reason; somebody is told once for each who is met so.
+    Lost(Reason),
+}
 
 /// Everything met in one expansion.
 #[derive(Default)]
 pub(super) struct Seen {
     /// Persons that were judged, and Microsoft 365 groups relayed whole.
     pub(super) objects: RoaringBitmap,
-    /// Groups that were expanded, held or refused.
-    pub(super) groups: RoaringBitmap,
+    /// Groups, and persons who got no copy.
+    pub(super) fates: HashMap<Ordinal, Fate>,
     /// Objects with a hold in this expansion.
     pub(super) held: RoaringBitmap,
     /// Persons left out by a rule that holds for members only.
     pub(super) dropped: RoaringBitmap,
+    /// Lost forwards that were refused.
+    pub(super) told: RoaringBitmap,
     finals: HashSet<AddressKey>,
 }
 

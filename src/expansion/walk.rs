@@ -8,7 +8,7 @@ use super::outcome::{
 use super::reports::State;
 use super::request::{Detail, HoldStanding, Limits, Release, Request, Start};
 use super::routes::{HopId, Router, Routes};
-use super::seen::{Final, Seen};
+use super::seen::{Fate, Final, Seen};
 use crate::directory::{ObjectId, Ordinal, RecipientObject};
 use crate::mail::{EnvelopeRecipient, Mailbox};
 use crate::policy::gate::{Asked, Pass, SenderFacts};
@@ -82,6 +82,14 @@ pub(super) enum Came {
 }
 
 impl Came {
+    fn of(reason: Reason) -> Self {
+        if reason == Reason::ForwardingLoop {
+            Self::Loop
+        } else {
+            Self::Nothing
+        }
+    }
+
     /// Of two parts of one whole.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -252,18 +260,20 @@ impl<'a> Walk<'a> {
     /// Closes the addressed recipient at hand: a refusal that is all that came of it is its verdict.
     fn settle(&mut self, first_refused: usize) {
         let tally = self.current.tally;
-        let open = self.current.verdict == Verdict::Accepted && self.extent == Extent::Whole;
-        let nobody = tally.recipients + tally.duplicates + tally.held == 0;
-        if open && nobody && self.current.expanded.is_none() {
-            if let Some(branch) = self.out.refused.get(first_refused) {
-                self.current.verdict = Verdict::Refused(branch.refusal.clone());
-                self.out.refused.truncate(first_refused);
-                self.current.tally.refused = 0;
-            }
-        } else if open && nobody && tally.refused == 0 {
-            let kind = self.current.object.and_then(|ordinal| self.view.object(ordinal));
-            let refusal = Refusal::of(Reason::GroupEmpty, kind.map(|object| object.kind));
-            self.current.verdict = Verdict::Refused(refusal);
+        let object = self.current.object;
+        let nobody = self.current.verdict == Verdict::Accepted && tally.recipients + tally.duplicates + tally.held == 0;
+        let own =
+            |branch: &&RefusedBranch| self.current.expanded.is_none() || (object.is_some() && branch.object == object);
+        let only = self.out.refused.get(first_refused).filter(own);
+        if let Some(branch) = only.filter(|_| nobody && tally.refused == 1) {
+            self.current.verdict = Verdict::Refused(branch.refusal.clone());
+            self.out.refused.truncate(first_refused);
+            self.current.tally.refused = 0;
+        } else if nobody && tally.refused == 0 && self.extent == Extent::Whole {
+            let kind = object
+                .and_then(|ordinal| self.view.object(ordinal))
+                .map(|object| object.kind);
+            self.current.verdict = Verdict::Refused(Refusal::of(Reason::GroupEmpty, kind));
         }
         let closed = std::mem::replace(&mut self.current, judged(0));
         self.out.judged.push(closed);
@@ -287,12 +297,65 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// True if another hold of the same message already asks about this object, or did.
-    pub(super) fn asked_elsewhere(&self, ordinal: Ordinal, state: &State) -> bool {
-        match self.others.get(&ordinal) {
-            None => false,
-            Some(HoldStanding::Ended) => true,
-            Some(HoldStanding::Waiting) => !state.approved_above,
+    /// An object that was met before, or that another hold of the same message asks about; none if it is new.
+    ///
+    /// What an addressed recipient was refused is not noted as its fate: below a group other rules may hold.
+    pub(super) fn again(
+        &mut self,
+        ordinal: Ordinal,
+        object: &RecipientObject,
+        state: &State,
+        met: Met,
+    ) -> Step<Option<Came>> {
+        let elsewhere = match (self.others.get(&ordinal), met) {
+            (None, _) | (_, Met::Released) => None,
+            (Some(HoldStanding::Ended), _) => Some(Fate::Reached),
+            (Some(HoldStanding::Waiting), _) => (!state.approved_above).then_some(Fate::Held),
+        };
+        let known = self.seen.fates.get(&ordinal).copied();
+        let reached = || self.seen.objects.contains(ordinal.0).then_some(Fate::Reached);
+        let Some(fate) = elsewhere.or(known).or_else(reached) else {
+            return Ok(None);
+        };
+        match fate {
+            Fate::Open => {}
+            Fate::Reached => self.duplicates(1),
+            Fate::Empty => return Ok(Some(Came::Nothing)),
+            Fate::Refused => self.current.tally.refused += 1,
+            Fate::Held => self.current.tally.held += 1,
+            Fate::Lost(reason) if met == Met::Onward => return Ok(Some(Came::of(reason))),
+            Fate::Lost(reason) => self.lost(ordinal, object, state, reason)?,
+        }
+        Ok(Some(Came::Something))
+    }
+
+    /// A forward that leads to nobody: refused once for each person who is met so.
+    pub(super) fn lost(
+        &mut self,
+        ordinal: Ordinal,
+        object: &RecipientObject,
+        state: &State,
+        reason: Reason,
+    ) -> Step<()> {
+        self.seen.fates.insert(ordinal, Fate::Lost(reason));
+        if self.is_top() || self.seen.told.insert(ordinal.0) {
+            let refusal = Refusal::of(reason, Some(object.kind));
+            return self.refuse_branch(Some(ordinal), &object.primary, state, refusal);
+        }
+        self.current.tally.refused += 1;
+        Ok(())
+    }
+
+    /// Notes what the gate said of an object below the addressed recipient.
+    pub(super) fn closed(&mut self, ordinal: Ordinal, met: Met) {
+        match met {
+            Met::Addressed(_) | Met::Released => {}
+            Met::Entry | Met::Onward => {
+                let held = self.seen.held.contains(ordinal.0);
+                self.seen
+                    .fates
+                    .insert(ordinal, if held { Fate::Held } else { Fate::Refused });
+            }
         }
     }
 
@@ -361,9 +424,24 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// Notes a refusal: the verdict of the addressed recipient, or a refused branch below it. Trouble that may
-    /// pass ends the whole (promise 7).
+    /// Notes what a gate refused: the verdict of the addressed recipient, or a refused branch below it.
     pub(super) fn refuse(
+        &mut self,
+        ordinal: Option<Ordinal>,
+        recipient: &Mailbox,
+        state: &State,
+        refusal: Refusal,
+    ) -> Step<()> {
+        if self.is_top() && !refusal.is_transient() {
+            self.current.verdict = Verdict::Refused(refusal);
+            return Ok(());
+        }
+        self.refuse_branch(ordinal, recipient, state, refusal)
+    }
+
+    /// Notes a refused branch; if nothing else comes of the addressed recipient, it becomes its verdict. Trouble
+    /// that may pass ends the whole (promise 7).
+    pub(super) fn refuse_branch(
         &mut self,
         ordinal: Option<Ordinal>,
         recipient: &Mailbox,
@@ -372,10 +450,6 @@ impl<'a> Walk<'a> {
     ) -> Step<()> {
         if refusal.is_transient() {
             return Err(self.halt(refusal, recipient));
-        }
-        if self.is_top() {
-            self.current.verdict = Verdict::Refused(refusal);
-            return Ok(());
         }
         self.current.tally.refused += 1;
         let path = self.path_text();
@@ -466,7 +540,7 @@ impl<'a> Walk<'a> {
         // An outside address may belong to an object after all: its contact.
         let object = ordinal.and_then(|ordinal| self.view.object(ordinal));
         match self.routes.hop(object, final_address) {
-            Err(reason) => self.refuse(ordinal, final_address, state, Refusal::of(reason, None)),
+            Err(reason) => self.refuse_branch(ordinal, final_address, state, Refusal::of(reason, None)),
             Ok(hop) => {
                 self.reserve(1, final_address)?;
                 let recipient = Recipient {

@@ -28,6 +28,12 @@ const fn rfc(number: u16, title: &'static str, state: State, note: &'static str)
 pub const RFCS: &[Rfc] = &[
     rfc(1870, "SIZE", Done, "declared sizes are checked at MAIL and at RCPT"),
     rfc(
+        2034,
+        "ENHANCEDSTATUSCODES",
+        Done,
+        "on every reply but greeting, EHLO and 354",
+    ),
+    rfc(
         2045,
         "MIME part one",
         Partly,
@@ -74,6 +80,7 @@ pub const RFCS: &[Rfc] = &[
         Planned,
         "the second filter language is the next issue",
     ),
+    rfc(4632, "CIDR", Done, "how trusted networks are written"),
     rfc(4954, "AUTH", Planned, "AUTH is a later issue"),
     rfc(5321, "SMTP", Done, "without source routes, EXPN and VRFY of names"),
     rfc(
@@ -87,6 +94,12 @@ pub const RFCS: &[Rfc] = &[
         "Sieve notifications",
         No,
         "only its keyword auto-notified is known: ordinary mail",
+    ),
+    rfc(
+        5737,
+        "Addresses for documentation",
+        Done,
+        "stand for a stranger where none is named",
     ),
     rfc(6152, "8BITMIME", Done, "content is never converted"),
     rfc(6522, "multipart/report", Done, ""),
@@ -104,4 +117,10 @@ pub const RFCS: &[Rfc] = &[
         "message/global-delivery-status where an address needs it",
     ),
     rfc(7505, "Null MX", Done, ""),
+    rfc(
+        8259,
+        "JSON",
+        Done,
+        "directory files and answers; read with line and column",
+    ),
 ];

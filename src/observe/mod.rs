@@ -5,4 +5,5 @@
 //! Never: bodies, member lists or secrets (STYLE §9); never on the mail path.
 
 pub mod log;
+pub mod trace_writer;
 pub mod tracked;

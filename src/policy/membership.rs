@@ -15,7 +15,8 @@ use crate::rolls::View;
 /// The sender as lists know him: by his object, or by his bare address.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Objects that have his address: one, or several if the address is ambiguous.
+    /// Objects that have his address: one, or several if the address is ambiguous. A group that sends is a
+    /// member of nothing: a list of groups means the people in them.
     pub objects: RoaringBitmap,
     /// His address, to compare with bare addresses in lists; none for a null reverse-path.
     pub key: Option<AddressKey>,
@@ -45,6 +46,7 @@ impl Identity {
             Lookup::One(ordinal) => ([ordinal.0].into_iter().collect(), true),
             Lookup::Ambiguous(list) => (list.iter().map(|ordinal| ordinal.0).collect(), false),
         };
+        let objects = objects - view.directory.group_set();
         let (accepted_as, proven) = match sender.standing {
             Standing::System | Standing::Internal { .. } => (unique, unique),
             Standing::External => (unique, false),
@@ -106,7 +108,6 @@ pub fn ask(list: &[Reference], identity: &Identity, doubt: Doubt, view: &View) -
         for ordinal in named {
             match view.directory.recipient(ordinal) {
                 Some(object) if object.kind.is_group() => groups.push(ordinal),
-                // A group itself does not send; its own address as sender is not covered by its listing.
                 Some(_) if identity.is(ordinal) => return Answer::Listed(Listed::Directly),
                 Some(_) | None => {}
             }

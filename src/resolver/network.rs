@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::mail::Domain;
+use super::accepted::AcceptedDomains;
 
 /// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ pub struct TrustedNetwork {
     /// Listeners where the proof holds; empty means all.
     pub listeners: Vec<Arc<str>>,
     /// Reverse-path domains it proves; settings that name none mean the accepted domains, written out here.
-    pub domains: Vec<Domain>,
+    pub domains: AcceptedDomains,
 }
 
 impl TrustedNetwork {

@@ -139,7 +139,7 @@ fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &
     let proof = rules
         .trusted
         .iter()
-        .find(|network| network.holds(listener, client) && network.domains.contains(&domain));
+        .find(|network| network.holds(listener, client) && network.domains.kind(&domain).is_some());
     match (proof, rules.accepted.kind(&domain)) {
         (Some(network), _) => Standing::Internal {
             network: network.name.clone(),
@@ -154,16 +154,18 @@ mod tests {
     use super::*;
     use crate::mail::{Domain, Mailbox};
     use crate::policy::testing::rules;
+    use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind};
 
     fn network(name: &str, nets: &[&str], listeners: &[&str], domains: &[&str]) -> TrustedNetwork {
         TrustedNetwork {
             name: name.into(),
             networks: nets.iter().map(|net| net.parse().expect("a test range")).collect(),
             listeners: listeners.iter().map(|name| Arc::from(*name)).collect(),
-            domains: domains
-                .iter()
-                .map(|domain| Domain::parse(domain).expect("a test domain"))
-                .collect(),
+            domains: AcceptedDomains::new(domains.iter().map(|domain| AcceptedDomain {
+                domain: Domain::parse(domain).expect("a test domain"),
+                kind: DomainKind::Authoritative,
+                subdomains: false,
+            })),
         }
     }
 

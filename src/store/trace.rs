@@ -86,6 +86,16 @@ pub enum MoveFault {
 ///
 /// Stored first, forgotten then: a crash between the two moves them again, and the trace passes them over.
 pub fn move_events(spool: &dyn Spool, trace: &dyn TraceStore, count_max: usize) -> Result<usize, MoveFault> {
+    move_events_and(spool, trace, count_max, |_| ())
+}
+
+/// [`move_events`], showing the events between the two steps: once each, but for those that a crash moves again.
+pub fn move_events_and(
+    spool: &dyn Spool,
+    trace: &dyn TraceStore,
+    count_max: usize,
+    stored: impl FnOnce(&[(u64, Event)]),
+) -> Result<usize, MoveFault> {
     let events = spool.outbox(count_max)?;
     let Some(last) = events.last().map(|(number, _)| *number) else {
         return Ok(0);
@@ -102,6 +112,7 @@ pub fn move_events(spool: &dyn Spool, trace: &dyn TraceStore, count_max: usize) 
         }
     }
     trace.append(&events, &rosters)?;
+    stored(&events);
     wait(spool.outbox_stored(last))?;
     Ok(events.len())
 }

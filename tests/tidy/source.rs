@@ -24,6 +24,8 @@ pub struct Function {
     pub line: usize,
     /// Lines from `fn` to the closing brace.
     pub lines: usize,
+    /// It is a test or helps one.
+    pub is_test: bool,
 }
 
 /// Every Rust file below a folder of the package, in order.
@@ -74,10 +76,10 @@ impl Source {
     }
 
     /// True for a file that holds nothing but tests or helps them.
-    fn is_test(&self) -> bool {
+    pub fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         self.path.starts_with("tests/")
-            || matches!(name, "tests.rs" | "testing.rs")
+            || matches!(name, "tests.rs" | "testing.rs" | "contract.rs")
             || name.ends_with("_tests.rs")
             || self.path.contains("/tests/")
     }
@@ -132,6 +134,7 @@ impl Source {
 
     /// Functions with a body, nested ones too.
     pub fn functions(&self) -> Vec<Function> {
+        let tests_start = self.tests_start();
         let mut found = Vec::new();
         for (at, _) in self.code.match_indices("fn ") {
             let before = self.code[..at].chars().next_back();
@@ -142,9 +145,11 @@ impl Source {
             let Some(length) = body_end(&self.code[at..]) else {
                 continue;
             };
+            let line = self.code[..at].matches('\n').count() + 1;
             found.push(Function {
                 name,
-                line: self.code[..at].matches('\n').count() + 1,
+                line,
+                is_test: line > tests_start,
                 lines: self.code[at..at + length].matches('\n').count() + 1,
             });
         }

@@ -385,7 +385,8 @@ impl Groups<'_> {
         }
     }
 
-    fn find(&self, name: &str) -> Result<(Ordinal, &RecipientObject), Refusal> {
+    /// A recipient by any address or name.
+    pub(super) fn find(&self, name: &str) -> Result<(Ordinal, &RecipientObject), Refusal> {
         let missing = || Refusal::new(RefusalKind::NotFound, format!("nobody has the address or name {name}"));
         let ordinal = match self.view.directory.lookup_reference(name) {
             Lookup::One(ordinal) => ordinal,

@@ -1,5 +1,6 @@
 //! Answers of the running service to `admin`'s commands.
 
+pub mod answering;
 pub mod explain;
 pub mod groups;
 pub mod holds;

@@ -8,6 +8,7 @@ use crate::admin::command::QueueSelection;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::mail::header::HeaderFacts;
 use crate::mail::{Mailbox, Reply, SetId};
+use crate::queue::snapshot::QueueView;
 use crate::spool::message::{RecipientOutcome, StoredSet};
 use crate::spool::{Spool, SpoolFault};
 use crate::track::Reason;
@@ -53,8 +54,17 @@ fn awaits(spool: &dyn Spool, stored: &StoredSet, wanted: &Mailbox) -> Result<boo
 
 /// A set as a line of `queue list`.
 #[must_use]
-pub fn item(stored: &StoredSet) -> QueueItem {
-    let (reply, reason) = last_deferral(stored);
+pub fn item(stored: &StoredSet, view: &QueueView) -> QueueItem {
+    let live = view.items.iter().find(|item| item.set == stored.set.id);
+    let (mut reply, mut reason) = last_deferral(stored);
+    if let Some(live) = live.filter(|live| live.reason.is_some()) {
+        // What waits because its next hop is left alone is known to the queue only.
+        (reply, reason) = (live.reply.clone(), live.reason);
+    } else if reason.is_none()
+        && let Some(place) = view.destinations.iter().find(|place| place.next_hop == stored.set.next_hop)
+    {
+        (reply, reason) = (place.reply.clone(), place.reason);
+    }
     QueueItem {
         set: stored.set.id.to_string(),
         message: stored.set.message,
@@ -64,7 +74,7 @@ pub fn item(stored: &StoredSet) -> QueueItem {
         open: open_ranks(stored).len(),
         attempts: stored.state.attempts,
         queued_at: stored.set.queued_at,
-        next_attempt_at: stored.state.next_attempt_at,
+        next_attempt_at: live.and_then(|live| live.next_attempt_at).or(stored.state.next_attempt_at),
         expires_at: stored.set.expires_at,
         reply,
         reason,
@@ -72,7 +82,7 @@ pub fn item(stored: &StoredSet) -> QueueItem {
 }
 
 /// One set in full.
-pub fn show(spool: &dyn Spool, id: SetId) -> Result<QueueShown, Refusal> {
+pub fn show(spool: &dyn Spool, id: SetId, view: &QueueView) -> Result<QueueShown, Refusal> {
     let stored = spool.set(id).map_err(|fault| match fault {
         SpoolFault::Missing(_) => Refusal::new(
             RefusalKind::NotFound,
@@ -105,7 +115,7 @@ pub fn show(spool: &dyn Spool, id: SetId) -> Result<QueueShown, Refusal> {
         })
         .collect();
     Ok(QueueShown {
-        item: item(&stored),
+        item: item(&stored, view),
         subject,
         relayed: count(|outcome| matches!(outcome, RecipientOutcome::Relayed)),
         failed: count(|outcome| {
@@ -118,31 +128,35 @@ pub fn show(spool: &dyn Spool, id: SetId) -> Result<QueueShown, Refusal> {
     })
 }
 
-/// Next hops by what waits for them; sessions are added by the caller.
+/// Every next hop with what waits for it.
 #[must_use]
-pub fn by_next_hop(sets: &[StoredSet], now: Timestamp) -> Vec<NextHopSummary> {
-    let mut lines: Vec<NextHopSummary> = Vec::new();
-    for stored in sets {
-        let place = lines.iter().position(|line| line.next_hop == stored.set.next_hop);
-        let place = place.unwrap_or_else(|| {
-            lines.push(NextHopSummary {
-                next_hop: stored.set.next_hop.clone(),
-                ..NextHopSummary::default()
-            });
+pub fn by_next_hop(names: &[String], sets: &[StoredSet], view: &QueueView, now: Timestamp) -> Vec<NextHopSummary> {
+    let line = |name: &str| NextHopSummary {
+        next_hop: name.to_owned(),
+        ..NextHopSummary::default()
+    };
+    let mut lines: Vec<NextHopSummary> = names.iter().map(|name| line(name)).collect();
+    let mut place = |lines: &mut Vec<NextHopSummary>, name: &str| {
+        lines.iter().position(|line| line.next_hop == *name).unwrap_or_else(|| {
+            lines.push(line(name));
             lines.len() - 1
-        });
-        let line = &mut lines[place];
-        let open = open_ranks(stored).len();
-        if stored.state.next_attempt_at.is_some_and(|at| at > now) {
-            line.deferred += open;
-        } else {
-            line.ready += open;
-        }
+        })
+    };
+    for stored in sets {
+        let at = place(&mut lines, &stored.set.next_hop);
         let age = u64::try_from(now.as_second() - stored.set.queued_at.as_second()).unwrap_or(0);
-        line.oldest_seconds = Some(line.oldest_seconds.map_or(age, |known| known.max(age)));
-        if let (reply, Some(reason)) = last_deferral(stored) {
-            line.last_error = Some(reply.map_or_else(|| reason.text().to_owned(), |reply| reply.to_string()));
-        }
+        let oldest = lines[at].oldest_seconds.map_or(age, |known| known.max(age));
+        lines[at].oldest_seconds = Some(oldest);
+    }
+    for destination in &view.destinations {
+        let at = place(&mut lines, &destination.next_hop);
+        let line = &mut lines[at];
+        line.ready = destination.ready;
+        line.deferred = destination.deferred;
+        line.sessions = destination.batches_in_flight as u64;
+        line.sessions_max = destination.sessions_max as u64;
+        let words = destination.reason.map(|reason| reason.text().to_owned());
+        line.last_error = destination.reply.as_ref().map(ToString::to_string).or(words);
     }
     lines.sort_by(|a, b| a.next_hop.cmp(&b.next_hop));
     lines
