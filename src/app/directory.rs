@@ -185,7 +185,7 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             .categorizer
             .reconfigure(wiring::organisation(&settings, &routes));
         service.routes.store(Arc::clone(&routes));
-        service.delivery.reroute(routes);
+        service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {
             // What takes effect at the next start only.
             listeners: before.listeners.clone(),

@@ -142,20 +142,21 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         parts.loop_key,
         env.clone(),
     );
-    let delivery = Delivery::start(
-        Arc::clone(&spool),
-        Arc::clone(&routes),
-        Arc::new(DeliveryReports(Arc::clone(&categorizer))),
-        Arc::new(Today {
+    let delivery = Delivery {
+        spool: Arc::clone(&spool),
+        routes: Arc::clone(&routes),
+        reporter: Arc::new(DeliveryReports(Arc::clone(&categorizer))),
+        current: Arc::new(Today {
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
         }),
-        env.clone(),
-        DeliverySettings {
+        env: env.clone(),
+        settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
             ..DeliverySettings::default()
         },
-    );
+    }
+    .start();
     // A second hand-over cannot happen: the slot was made above.
     let _ = handover.0.set(delivery.clone());
     let trace_writer = TraceWriter::start(spool, Arc::clone(&parts.traces))
@@ -187,7 +188,7 @@ impl Service {
             .recover()
             .map_err(|fault| StartFault::Other(format!("the spool cannot be taken up: {fault}")))?;
         self.categorizer.resume(&recovered.pending);
-        self.delivery.recover(recovered);
+        self.delivery.recover(recovered.sets);
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);
@@ -234,7 +235,9 @@ impl Service {
                 );
             }
         }
-        self.delivery.shutdown(SHUTDOWN_MAX).await;
+        if !self.delivery.shutdown(SHUTDOWN_MAX).await {
+            tracing::warn!("batches in progress were cut at the deadline; they are tried again at the next start");
+        }
         let writer = self.trace_writer.lock().ok().and_then(|mut writer| writer.take());
         if let Some(writer) = writer {
             // Blocks until the outbox is empty; nothing else runs by now.
@@ -347,7 +350,7 @@ struct Handover(OnceLock<DeliveryHandle>);
 impl Dispatch for Handover {
     fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>) {
         if let Some(delivery) = self.0.get() {
-            delivery.enqueue(sets, message, content);
+            delivery.enqueue(sets, &message, &content);
         }
     }
 }

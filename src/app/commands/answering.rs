@@ -8,6 +8,7 @@ use crate::admin::answer::{
 };
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
+use crate::delivery::Selection;
 use crate::mail::{HoldId, Mailbox, SetId};
 use crate::resolver::Sources;
 use crate::spool::message::StoredSet;
@@ -53,7 +54,7 @@ impl Commands {
         selection: &QueueSelection,
         intent: Intent,
         verb: &'static str,
-        act: impl FnOnce(&Service, Vec<SetId>, String),
+        act: impl FnOnce(&Service, &[StoredSet], &str),
     ) -> Result<QueueChanged, Refusal> {
         let wanted = selection.clone();
         let sets = self
@@ -70,8 +71,7 @@ impl Commands {
         };
         if intent == Intent::Do {
             tracing::info!(%caller, verb, sets = changed.sets, recipients = changed.recipients, "queue changed by command");
-            let ids = sets.iter().map(|stored: &StoredSet| stored.set.id).collect();
-            act(&self.0, ids, caller.to_string());
+            act(&self.0, &sets, &caller.to_string());
         }
         Ok(changed)
     }
@@ -176,7 +176,7 @@ impl Answers for Commands {
         let sets = self
             .blocking(move |service| queue::selected(&*service.spool, &selection))
             .await?;
-        let view = self.0.delivery.snapshot().await;
+        let view = self.0.delivery.snapshot();
         Ok(sets.iter().map(|stored| queue::item(stored, &view)).collect())
     }
 
@@ -184,13 +184,13 @@ impl Answers for Commands {
         let sets = self
             .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
             .await?;
-        let view = self.0.delivery.snapshot().await;
+        let view = self.0.delivery.snapshot();
         let names: Vec<String> = self.0.routes.load().hops().map(|(_, hop)| hop.name.clone()).collect();
         Ok(queue::by_next_hop(&names, &sets, &view, self.0.env.clock.now()))
     }
 
     async fn queue_show(&self, set: SetId) -> Result<QueueShown, Refusal> {
-        let view = self.0.delivery.snapshot().await;
+        let view = self.0.delivery.snapshot();
         self.blocking(move |service| queue::show(&*service.spool, set, &view))
             .await
     }
@@ -201,7 +201,7 @@ impl Answers for Commands {
         selection: &QueueSelection,
         intent: Intent,
     ) -> Result<QueueChanged, Refusal> {
-        let act = |service: &Service, sets: Vec<SetId>, _: String| service.delivery.retry(sets);
+        let act = |service: &Service, sets: &[StoredSet], _: &str| retry(service, sets);
         self.change(caller, selection, intent, "retry", act).await
     }
 
@@ -211,7 +211,11 @@ impl Answers for Commands {
         selection: &QueueSelection,
         intent: Intent,
     ) -> Result<QueueChanged, Refusal> {
-        let act = |service: &Service, sets: Vec<SetId>, who: String| service.delivery.drop_sets(sets, who);
+        let act = |service: &Service, sets: &[StoredSet], who: &str| {
+            for stored in sets {
+                service.delivery.drop(&Selection::Set(stored.set.id), who);
+            }
+        };
         self.change(caller, selection, intent, "drop", act).await
     }
 
@@ -269,6 +273,19 @@ impl Answers for Commands {
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
         tracing::info!(%caller, ?guard, "reload by command");
         Ok(directory::reload(&self.0, guard).await)
+    }
+}
+
+/// Makes sets due, and lets the next hops be tried that are left alone.
+fn retry(service: &Service, sets: &[StoredSet]) {
+    let mut hops: Vec<&str> = sets.iter().map(|stored| stored.set.next_hop.as_str()).collect();
+    hops.sort_unstable();
+    hops.dedup();
+    for stored in sets {
+        service.delivery.retry(&Selection::Set(stored.set.id));
+    }
+    for hop in hops {
+        service.delivery.retry(&Selection::NextHop(hop.to_owned()));
     }
 }
 

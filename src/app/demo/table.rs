@@ -7,6 +7,9 @@ use super::scene::{Outcome, Stage};
 use crate::app::service::Service;
 use crate::categorizer::intake::ListenerRole;
 
+/// Columns of the table where the terminal's width is not known.
+const WIDTH: u16 = 118;
+
 /// What is about to happen.
 pub fn introduce(service: &Service, stage: &Stage<'_>) {
     let view = service.keeper.view();
@@ -29,6 +32,9 @@ pub fn print(outcomes: &[Outcome]) {
     table
         .load_style(UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        table.set_width(WIDTH);
+    }
     table.set_header(["to", "what it is", "what happened", "cloud", "onprem", "list", "ms", ""]);
     for outcome in outcomes {
         let arrived = |name: &str| outcome.arrived.get(name).map_or_else(String::new, ToString::to_string);
