@@ -56,7 +56,9 @@ impl Commands {
         act: impl FnOnce(&Service, Vec<SetId>, String),
     ) -> Result<QueueChanged, Refusal> {
         let wanted = selection.clone();
-        let sets = self.blocking(move |service| queue::selected(&*service.spool, &wanted)).await?;
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &wanted))
+            .await?;
         let mut messages: Vec<_> = sets.iter().map(|stored| stored.set.message).collect();
         messages.sort_unstable();
         messages.dedup();
@@ -80,8 +82,12 @@ impl Answers for Commands {
         let service = &self.0;
         let view = service.keeper.view();
         let readiness = service.spool.readiness();
-        let open = self.blocking(|service| queue::selected(&*service.spool, &QueueSelection::default())).await?;
-        let holds = self.blocking(|service| service.spool.holds().map_err(queue::unavailable)).await?;
+        let open = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
+        let holds = self
+            .blocking(|service| service.spool.holds().map_err(queue::unavailable))
+            .await?;
         let mut notes = Vec::new();
         if view.directory.number() == 0 {
             notes.push("no directory has been loaded: recipients are answered 451".to_owned());
@@ -89,7 +95,9 @@ impl Answers for Commands {
         if service.categorizer.sources() == Sources::Overdue {
             notes.push("a source is over its max_age: unknown recipients are answered 451".to_owned());
         }
-        let damaged = self.blocking(|service| service.spool.quarantined().map_err(queue::unavailable)).await?;
+        let damaged = self
+            .blocking(|service| service.spool.quarantined().map_err(queue::unavailable))
+            .await?;
         if !damaged.is_empty() {
             notes.push(format!("{} damaged rows were set aside in the spool", damaged.len()));
         }
@@ -159,18 +167,23 @@ impl Answers for Commands {
 
     async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {
         let query = query.clone();
-        self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query)).await
+        self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query))
+            .await
     }
 
     async fn queue_list(&self, selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
         let selection = selection.clone();
-        let sets = self.blocking(move |service| queue::selected(&*service.spool, &selection)).await?;
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &selection))
+            .await?;
         let view = self.0.delivery.snapshot().await;
         Ok(sets.iter().map(|stored| queue::item(stored, &view)).collect())
     }
 
     async fn queue_summary(&self) -> Result<Vec<NextHopSummary>, Refusal> {
-        let sets = self.blocking(|service| queue::selected(&*service.spool, &QueueSelection::default())).await?;
+        let sets = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
         let view = self.0.delivery.snapshot().await;
         let names: Vec<String> = self.0.routes.load().hops().map(|(_, hop)| hop.name.clone()).collect();
         Ok(queue::by_next_hop(&names, &sets, &view, self.0.env.clock.now()))
@@ -178,7 +191,8 @@ impl Answers for Commands {
 
     async fn queue_show(&self, set: SetId) -> Result<QueueShown, Refusal> {
         let view = self.0.delivery.snapshot().await;
-        self.blocking(move |service| queue::show(&*service.spool, set, &view)).await
+        self.blocking(move |service| queue::show(&*service.spool, set, &view))
+            .await
     }
 
     async fn queue_retry(
@@ -206,7 +220,8 @@ impl Answers for Commands {
             Some(name) => Some(self.with_groups(|groups| groups.primary_of(name))?),
             None => None,
         };
-        self.blocking(move |service| holds::list(&*service.spool, group.as_ref())).await
+        self.blocking(move |service| holds::list(&*service.spool, group.as_ref()))
+            .await
     }
 
     async fn moderate_show(&self, hold: HoldId) -> Result<HoldShown, Refusal> {
