@@ -176,21 +176,21 @@ fn postfix_virtual(organisation: &Organisation) -> String {
 
 /// The only place that knows muster's directory files: people as CSV, groups as TOML.
 fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()> {
-    let mut people = "id,kind,address,display_name\n".to_owned();
+    let mut people = "Id,RecipientTypeDetails,PrimarySmtpAddress,DisplayName\n".to_owned();
     for number in 0..organisation.people {
-        let _ = writeln!(people, "p{number},mailbox,{},Person {number}", person(number));
+        let _ = writeln!(people, "p{number},UserMailbox,{},Person {number}", person(number));
     }
     fs::write(folder.join("people.csv"), people)?;
     let mut groups = String::new();
     for group in &organisation.groups {
         let _ = writeln!(
             groups,
-            "[[group]]\nid = \"{0}\"\naddress = \"{0}@{DOMAIN}\"",
+            "[[groups]]\nid = \"{0}\"\nprimary_smtp_address = \"{0}@{DOMAIN}\"",
             group.name
         );
         let _ = writeln!(
             groups,
-            "kind = \"distribution-group\"\ndisplay_name = \"{}\"",
+            "recipient_type_details = \"MailUniversalDistributionGroup\"\nrequire_sender_authentication_enabled = false\ndisplay_name = \"{}\"",
             group.name
         );
         let list: Vec<String> = entries(group).map(|address| format!("\"{address}\"")).collect();

@@ -7,6 +7,10 @@ use std::time::Duration;
 /// RFC 5321 §4.5.3.1.4 says 512 and lets extensions add; RFC 3461 adds up to 500 for ORCPT, RFC 6531 more.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
 
+/// Replies to one pipelined group are written once they exceed this many octets, so that a client that sends and
+/// never reads costs no more memory.
+pub const REPLIES_PENDING_OCTETS_MAX: usize = 16 * 1024;
+
 /// Longest line of content in octets, CRLF included.
 ///
 /// RFC 5321 §4.5.3.1.6 says 1,000; real mail exceeds it and Exchange passes it on, so the bound here only
@@ -39,6 +43,28 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Wait for the next block of content (RFC 5321 §4.5.3.2.5).
 pub const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
+
+/// Least pace of content in octets per second, averaged over a message beyond its first
+/// [`DATA_BLOCK_TIMEOUT`]; slower clients hold a session for nothing (Postfix's default is 500).
+pub const DATA_OCTETS_PER_SECOND_MIN: u64 = 500;
+
+/// Longest time for one message's content, whatever its pace.
+pub const DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Time that transactions in progress have when a listener stops.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// After the last reply unread octets are read and dropped this long, so that the reply is not lost with a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Input buffer of a session between messages; an idle client costs less than 16 KiB (`reliability.md` §3.2).
+pub const SESSION_BUFFER_OCTETS: usize = 8 * 1024;
+
+/// Input buffer of a session while much content arrives.
+pub const CONTENT_BUFFER_OCTETS: usize = 128 * 1024;
+
+/// Connections that the kernel keeps until they are accepted.
+pub const ACCEPT_BACKLOG: i32 = 1_024;
 
 /// Longest reply line of a next hop in octets, CRLF included.
 ///

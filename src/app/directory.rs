@@ -141,16 +141,16 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
     let _one_at_a_time = service.reloading.lock().await;
     let mut reloaded = Reloaded::default();
     let before = service.settings.load_full();
-    let settings = match config::load::load(&service.settings_path) {
+    let settings = match config::load(&service.settings_path) {
         Ok((settings, findings)) => {
             reloaded.findings.extend(findings_of(&findings));
             settings
         }
-        Err(config::load::LoadError::Findings(findings)) => {
+        Err(config::LoadError::Findings(findings)) => {
             reloaded.findings.extend(findings_of(&findings));
             return reloaded;
         }
-        Err(fault @ config::load::LoadError::Unreadable { .. }) => {
+        Err(fault @ config::LoadError::Unreadable { .. }) => {
             reloaded.findings.push(plain(Severity::Error, fault.to_string()));
             return reloaded;
         }

@@ -2,20 +2,24 @@
 
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::backends::sqlite::{SqliteDirectory, SqliteSpool, SqliteTrace};
+use crate::backends::sqlite::SqliteSpool;
+use crate::backends::sqlite::directory::SqliteDirectoryStore;
+use crate::backends::sqlite::trace::SqliteTraceStore;
 use crate::categorizer::commit::Submissions;
 use crate::categorizer::{Categorizer, Dispatch, Views};
 use crate::config::settings::Settings;
 use crate::connectors::sync::DirectoryKeeper;
 use crate::delivery::{Delivery, DeliveryHandle, DeliverySettings};
 use crate::env::Env;
-use crate::listener::{Listener, ListenerSettings, Running as RunningListener};
+use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
 use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
 use crate::resolver::Sources;
@@ -77,14 +81,15 @@ pub struct BoundListener {
     pub role: crate::categorizer::intake::ListenerRole,
     /// Where it listens.
     pub address: std::net::SocketAddr,
-    running: RunningListener,
+    sessions: Arc<Sessions>,
+    task: Mutex<Option<JoinHandle<Stopped>>>,
 }
 
 impl BoundListener {
     /// Sessions open now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.running.sessions()
+        self.sessions.count()
     }
 }
 
@@ -114,7 +119,8 @@ pub struct Service {
     pub listeners: OnceLock<Vec<BoundListener>>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
-    trace_writer: std::sync::Mutex<Option<TraceWriter>>,
+    stop_listening: watch::Sender<bool>,
+    trace_writer: Mutex<Option<TraceWriter>>,
 }
 
 /// Puts the parts together; nothing listens yet.
@@ -167,7 +173,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         routes: shared_routes,
         listeners: OnceLock::new(),
         reloading: tokio::sync::Mutex::new(()),
-        trace_writer: std::sync::Mutex::new(Some(trace_writer)),
+        stop_listening: watch::Sender::new(false),
+        trace_writer: Mutex::new(Some(trace_writer)),
     }))
 }
 
@@ -183,42 +190,48 @@ impl Service {
         self.delivery.recover(recovered);
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
-            listeners.push(self.bind(listener).await?);
+            listeners.push(self.bind(listener)?);
         }
         // Bound once: `open` is called once, before anything else holds the service.
         let _ = self.listeners.set(listeners);
         Ok(())
     }
 
-    async fn bind(
+    fn bind(
         self: &Arc<Self>,
         listener: &crate::config::settings::ListenerSettings,
     ) -> Result<BoundListener, StartFault> {
         let settings = self.settings.load();
         let intake = Arc::new(Submissions(Arc::clone(&self.categorizer)));
-        let bound = Listener::bind(listener_settings(listener, &settings), intake, self.env.clone())
-            .await
-            .map_err(|fault| StartFault::Listen {
-                name: listener.name.to_string(),
-                address: listener.address,
-                fault,
-            })?;
-        let address = bound.local_address();
+        let refused = |fault| StartFault::Listen {
+            name: listener.name.to_string(),
+            address: listener.address,
+            fault,
+        };
+        let bound =
+            Listener::bind(listener_settings(listener, &settings), intake, self.env.clone()).map_err(refused)?;
         Ok(BoundListener {
             name: listener.name.to_string(),
             role: wiring::role(listener.role),
-            address,
-            running: bound.start(),
+            address: bound.local_address().map_err(refused)?,
+            sessions: bound.sessions(),
+            task: Mutex::new(Some(tokio::spawn(bound.run(self.stop_listening.subscribe())))),
         })
     }
 
     /// Stops in order: no new mail, transactions finish, batches finish, events reach the trace.
     pub async fn close(&self) {
-        if let Some(listeners) = self.listeners.get() {
-            let stopping = listeners.iter().map(|listener| listener.running.stop(SHUTDOWN_MAX));
-            for stopped in stopping.map(tokio::spawn).collect::<Vec<_>>() {
-                // A listener task that broke has said so in the log.
-                let _ = stopped.await;
+        self.stop_listening.send_replace(true);
+        for listener in self.listeners.get().map_or(&[][..], Vec::as_slice) {
+            let task = listener.task.lock().ok().and_then(|mut task| task.take());
+            if let Some(Ok(stopped)) = async { Some(task?.await) }.await
+                && stopped.sessions_cut > 0
+            {
+                tracing::warn!(
+                    listener = listener.name,
+                    cut = stopped.sessions_cut,
+                    "sessions were cut at the deadline"
+                );
             }
         }
         self.delivery.shutdown(SHUTDOWN_MAX).await;
@@ -243,7 +256,8 @@ fn listener_settings(listener: &crate::config::settings::ListenerSettings, setti
     made.sessions_per_client_max = listener.sessions_per_client_max as usize;
     made.errors_max = listener.errors_max;
     made.command_timeout = listener.command_timeout;
-    made.data_timeout = listener.data_timeout;
+    made.data_block_timeout = listener.data_timeout;
+    made.shutdown_timeout = SHUTDOWN_MAX;
     made
 }
 
@@ -268,8 +282,8 @@ impl Parts {
             fault: fault.to_string(),
         };
         let spool = SqliteSpool::open(data, wiring::spool(settings), env.clone()).map_err(|fault| store(&fault))?;
-        let directory = SqliteDirectory::open(data, env).map_err(|fault| store(&fault))?;
-        let traces = SqliteTrace::open(data).map_err(|fault| store(&fault))?;
+        let directory = SqliteDirectoryStore::open(data, env).map_err(|fault| store(&fault))?;
+        let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),

@@ -4,8 +4,13 @@
 //! Never: a clock, a socket, a file, a directory. Timeouts are named here and kept by the edge.
 
 pub mod client;
+pub mod command;
+pub mod data;
 pub mod extension;
+pub mod params;
 pub mod plan;
+pub mod replies;
 pub mod reply_parser;
+pub mod server;
 pub mod stuffing;
 pub mod xtext;

@@ -132,7 +132,7 @@ impl Answers for Commands {
     }
 
     async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {
-        Ok(self.with_groups(Groups::list))
+        Ok(self.with_groups(|groups| groups.list()))
     }
 
     async fn group_show(&self, group: &str) -> Result<GroupShown, Refusal> {

@@ -141,7 +141,7 @@ pub fn by_next_hop(names: &[String], sets: &[StoredSet], view: &QueueView, now: 
         ..NextHopSummary::default()
     };
     let mut lines: Vec<NextHopSummary> = names.iter().map(|name| line(name)).collect();
-    let mut place = |lines: &mut Vec<NextHopSummary>, name: &str| {
+    let place = |lines: &mut Vec<NextHopSummary>, name: &str| {
         lines.iter().position(|line| line.next_hop == *name).unwrap_or_else(|| {
             lines.push(line(name));
             lines.len() - 1

@@ -66,6 +66,7 @@ pub(super) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "synchronous", sync::pragma())?;
     if role == Role::Writer {
         connection.pragma_update(None, "page_size", PAGE_OCTETS)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -76,7 +77,6 @@ pub(super) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
         READER_CACHE_KIB
     };
     connection.pragma_update(None, "cache_size", -i64::from(cache))?;
-    connection.pragma_update(None, "synchronous", sync::pragma())?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if role == Role::Reader {
