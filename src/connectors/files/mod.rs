@@ -53,3 +53,6 @@ pub mod watch;
 
 pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
+
+#[cfg(test)]
+mod tests;
