@@ -55,4 +55,6 @@ pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
 
 #[cfg(test)]
+mod example_tests;
+#[cfg(test)]
 mod tests;

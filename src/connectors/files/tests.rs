@@ -1,24 +1,18 @@
 //! Directory files as administrators write them, and as exports come.
 
-use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::watch::{Changed, Watch, WatchMode};
 use super::{Snapshot, load};
+use crate::directory::RecipientKind;
 use crate::directory::attribute::Attribute;
 use crate::directory::delivery::ModerationNotice;
 use crate::directory::filter::precanned::IncludedRecipients;
-use crate::directory::filter::{CompiledRule, EvaluationOptions, NoMemberships};
 use crate::directory::group::{ComparisonProfile, RefreshMode, RuleCondition, StaleAction};
-use crate::directory::recipient::{Location, ObjectState, RecipientObject, SourceId};
-use crate::directory::testing::CountingOrdinals;
+use crate::directory::recipient::{Location, ObjectState, SourceId};
 use crate::directory::value::Value;
-use crate::directory::{ChangeSet, Directory, RecipientKind};
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -383,140 +377,4 @@ fn many_faults_are_counted() {
         found.lines().count() < 600 && found.contains("more faults are not listed"),
         "{found}"
     );
-}
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/example")
-}
-
-/// `| \`all-staff@\` | … | 6 |` of the example's README.
-fn advertised() -> HashMap<String, u64> {
-    let readme = fs::read_to_string(example().join("README.md")).expect("a README");
-    let row = |line: &str| {
-        let cells: Vec<&str> = line
-            .strip_prefix('|')?
-            .strip_suffix('|')?
-            .split('|')
-            .map(str::trim)
-            .collect();
-        let name = cells.first()?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
-        Some((name, cells.last()?.parse().ok()?))
-    };
-    readme.lines().filter_map(row).collect()
-}
-
-#[test]
-fn the_example_organisation_is_as_advertised() {
-    let snapshot = load(&example(), &SourceId::new("example")).unwrap_or_else(|faults| panic!("{faults:#?}"));
-    assert_eq!(snapshot.notices, []);
-    let count =
-        |fits: &dyn Fn(&RecipientObject) -> bool| snapshot.objects.iter().filter(|object| fits(object)).count() as u64;
-    let mut found: HashMap<String, u64> = HashMap::new();
-    for kind in RecipientKind::ALL.iter().copied() {
-        let number = count(&|object| object.kind == kind);
-        if number > 0 {
-            found.insert(kind.recipient_type_details().to_owned(), number);
-        }
-    }
-    let options = EvaluationOptions::default();
-    for group in snapshot.objects.iter().filter(|object| object.kind.is_group()) {
-        let settings = group.group.as_deref().expect("groups have settings");
-        let members = match &settings.rule {
-            Some(rule) => {
-                let rule = CompiledRule::compile(rule, &options).expect("filters of the example can be evaluated");
-                assert_eq!(rule.warnings(), [], "{}", group.primary);
-                count(&|object| rule.matches(object, &NoMemberships))
-            }
-            None => settings.members.len() as u64,
-        };
-        found.insert(format!("{}@", group.primary.local_part()), members);
-    }
-    let advertised = advertised();
-    let differing: Vec<String> = found
-        .iter()
-        .filter(|(name, number)| advertised.get(*name) != Some(number))
-        .map(|(name, number)| format!("| `{name}` | {number} |"))
-        .collect();
-    assert!(differing.is_empty(), "{differing:#?}");
-    assert_eq!(advertised.len(), found.len());
-
-    // Nothing an administrator would have to look at.
-    let changes = ChangeSet {
-        upserts: snapshot.objects,
-        removals: Vec::new(),
-    };
-    let (directory, findings) =
-        Directory::empty().apply(changes, &mut CountingOrdinals::default(), 1, Timestamp::UNIX_EPOCH);
-    assert_eq!(findings, []);
-    assert!(directory.len() >= 160);
-}
-
-/// Runs to the end, or fails when it takes too long.
-fn within_reason<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(30), future)
-            .await
-            .expect("a change is noticed in time")
-    })
-}
-
-#[test]
-fn a_watch_tells_of_changes() {
-    let folder = folder(&[("a.toml", LENA)]);
-    within_reason(async {
-        let mut watch = Watch::start(folder.path(), Duration::from_secs(3600));
-        assert_eq!(*watch.mode(), WatchMode::Notices);
-        // As it should be done: another name, then a rename.
-        let path = folder.path().join("b.toml");
-        fs::write(folder.path().join(".b.toml.new"), LENA.replace('1', "2")).expect("writable");
-        fs::rename(folder.path().join(".b.toml.new"), &path).expect("renamed");
-        assert_eq!(watch.changed().await, Some(Changed));
-        fs::remove_file(&path).expect("removed");
-        assert_eq!(watch.changed().await, Some(Changed));
-        fs::write(folder.path().join("a.toml"), LENA.replace("lena", "mia")).expect("writable");
-        assert_eq!(watch.changed().await, Some(Changed));
-    });
-}
-
-#[test]
-fn a_watch_looks_where_no_notice_comes() {
-    let parent = folder(&[]);
-    let path = parent.path().join("later");
-    within_reason(async {
-        // The folder is not there yet, so nothing can be watched.
-        let mut watch = Watch::start(&path, Duration::from_millis(20));
-        assert!(matches!(watch.mode(), WatchMode::LookingOnly(_)));
-        fs::create_dir(&path).expect("created");
-        assert_eq!(watch.changed().await, Some(Changed));
-        fs::write(path.join("a.toml"), LENA).expect("writable");
-        assert_eq!(watch.changed().await, Some(Changed));
-    });
-}
-
-#[test]
-fn a_watch_follows_a_folder_that_is_replaced() {
-    let parent = folder(&[]);
-    let (old, new, link) = (
-        parent.path().join("1"),
-        parent.path().join("2"),
-        parent.path().join("now"),
-    );
-    for each in [&old, &new] {
-        fs::create_dir(each).expect("created");
-        fs::write(each.join("a.toml"), LENA).expect("writable");
-    }
-    std::os::unix::fs::symlink(&old, &link).expect("a link");
-    within_reason(async {
-        let mut watch = Watch::start(&link, Duration::from_millis(20));
-        std::os::unix::fs::symlink(&new, parent.path().join("next")).expect("a link");
-        fs::rename(parent.path().join("next"), &link).expect("exchanged");
-        assert_eq!(watch.changed().await, Some(Changed));
-        fs::write(new.join("b.toml"), LENA.replace('1', "2")).expect("writable");
-        assert_eq!(watch.changed().await, Some(Changed));
-    });
 }
