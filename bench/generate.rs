@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 const DOMAIN: &str = "contoso.example";
+const POSTFIX_LINE_ENTRIES_MAX: usize = 1_000;
 
 #[derive(Parser)]
 #[command(about = "Writes the organisation of a test or benchmark for every system in it")]
@@ -152,33 +153,44 @@ fn members(organisation: &Organisation) -> String {
     text
 }
 
-/// Postfix's virtual(5): `pattern address, address…`.
+/// Postfix's virtual(5): `pattern address, address…`. Long lists are cut into lists of lists, because Postfix
+/// parses one line in time that grows with the square of its length (100,000 on one line take it 60 s more).
 fn postfix_virtual(organisation: &Organisation) -> String {
     let mut text = String::new();
     for group in &organisation.groups {
         let list: Vec<String> = entries(group).collect();
-        let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, list.join(", "));
+        if list.len() <= POSTFIX_LINE_ENTRIES_MAX {
+            let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, list.join(", "));
+            continue;
+        }
+        let mut parts = Vec::new();
+        for (number, part) in list.chunks(POSTFIX_LINE_ENTRIES_MAX).enumerate() {
+            let name = format!("{}--{number}@{DOMAIN}", group.name);
+            let _ = writeln!(text, "{name} {}", part.join(", "));
+            parts.push(name);
+        }
+        let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, parts.join(", "));
     }
     text
 }
 
 /// The only place that knows muster's directory files: people as CSV, groups as TOML.
 fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()> {
-    let mut people = "id,kind,address,display_name\n".to_owned();
+    let mut people = "Id,RecipientTypeDetails,PrimarySmtpAddress,DisplayName\n".to_owned();
     for number in 0..organisation.people {
-        let _ = writeln!(people, "p{number},mailbox,{},Person {number}", person(number));
+        let _ = writeln!(people, "p{number},UserMailbox,{},Person {number}", person(number));
     }
     fs::write(folder.join("people.csv"), people)?;
     let mut groups = String::new();
     for group in &organisation.groups {
         let _ = writeln!(
             groups,
-            "[[group]]\nid = \"{0}\"\naddress = \"{0}@{DOMAIN}\"",
+            "[[groups]]\nid = \"{0}\"\nprimary_smtp_address = \"{0}@{DOMAIN}\"",
             group.name
         );
         let _ = writeln!(
             groups,
-            "kind = \"distribution-group\"\ndisplay_name = \"{}\"",
+            "recipient_type_details = \"MailUniversalDistributionGroup\"\nrequire_sender_authentication_enabled = false\ndisplay_name = \"{}\"",
             group.name
         );
         let list: Vec<String> = entries(group).map(|address| format!("\"{address}\"")).collect();

@@ -7,6 +7,10 @@ use std::time::Duration;
 /// RFC 5321 §4.5.3.1.4 says 512 and lets extensions add; RFC 3461 adds up to 500 for ORCPT, RFC 6531 more.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
 
+/// Replies to one pipelined group are written once they exceed this many octets, so that a client that sends and
+/// never reads costs no more memory.
+pub const REPLIES_PENDING_OCTETS_MAX: usize = 16 * 1024;
+
 /// Longest line of content in octets, CRLF included.
 ///
 /// RFC 5321 §4.5.3.1.6 says 1,000; real mail exceeds it and Exchange passes it on, so the bound here only
@@ -40,6 +44,51 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Wait for the next block of content (RFC 5321 §4.5.3.2.5).
 pub const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 
+/// Least pace of content in octets per second, averaged over a message beyond its first
+/// [`DATA_BLOCK_TIMEOUT`]; slower clients hold a session for nothing (Postfix's default is 500).
+pub const DATA_OCTETS_PER_SECOND_MIN: u64 = 500;
+
+/// Longest time for one message's content, whatever its pace.
+pub const DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Time that transactions in progress have when a listener stops.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// After the last reply unread octets are read and dropped this long, so that the reply is not lost with a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Input buffer of a session between messages; an idle client costs less than 16 KiB (`reliability.md` §3.2).
+pub const SESSION_BUFFER_OCTETS: usize = 8 * 1024;
+
+/// Input buffer of a session while much content arrives.
+pub const CONTENT_BUFFER_OCTETS: usize = 128 * 1024;
+
+/// Connections that the kernel keeps until they are accepted.
+pub const ACCEPT_BACKLOG: i32 = 1_024;
+
+/// Longest reply line of a next hop in octets, CRLF included.
+///
+/// RFC 5321 §4.5.3.1.5 says 512; real servers exceed it.
+pub const REPLY_LINE_OCTETS_MAX: usize = 1_000;
+
+/// Most lines in one reply of a next hop.
+pub const REPLY_LINES_MAX: usize = 100;
+
+/// Most octets in one reply of a next hop.
+pub const REPLY_OCTETS_MAX: usize = 64 * 1024;
+
+/// Wait for a next hop's greeting, and for its reply to EHLO, MAIL and RCPT (RFC 5321 §4.5.3.2.1 to .3).
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Wait for the reply to DATA (RFC 5321 §4.5.3.2.4).
+pub const DATA_REPLY_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+
+/// Wait for the reply to the final dot (RFC 5321 §4.5.3.2.6); shorter ones make duplicates.
+pub const FINAL_REPLY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Wait for the reply to QUIT; nothing depends on it.
+pub const QUIT_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Most Received fields before a message is a loop (RFC 5321 §6.3 asks for at least 100).
 pub const RECEIVED_FIELDS_MAX: usize = 100;
 
@@ -51,6 +100,9 @@ pub const EXPANSION_DEPTH_MAX: usize = 100;
 
 /// Most recipients of one message after expansion.
 pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
+
+/// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
+pub const LISTED_GROUPS_MAX: usize = 20_000;
 
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
@@ -83,3 +135,100 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+
+/// Longest request on the local socket in octets.
+pub const ADMIN_REQUEST_OCTETS_MAX: usize = 64 * 1024;
+
+/// Longest answer on the local socket in octets: the members of a group of 100,000 are about 20 MB.
+pub const ADMIN_ANSWER_OCTETS_MAX: usize = 128 * 1024 * 1024;
+
+/// Most connections to the local socket; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+
+/// Wait for a request, or for an answer to be read, on the local socket.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Tracking events moved from the spool to the trace in one commit.
+pub const TRACE_MOVE_EVENTS_MAX: usize = 2_000;
+
+/// How often the outbox is looked at: short for a person who asks `trace`, long enough to gather a commit.
+pub const TRACE_MOVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest pause after the trace could not be written.
+pub const TRACE_MOVE_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Most messages in one answer of `trace`.
+pub const TRACE_MESSAGES_MAX: u32 = 1_000;
+
+/// Sessions to one next hop (Exchange: 20 connections per domain).
+pub const HOP_SESSIONS_MAX: usize = 20;
+
+/// Sessions to a next hop that has just been met: enough to fill two cores, few enough not to frighten it.
+pub const HOP_SESSIONS_START: usize = 8;
+
+/// Messages in one session, then a new one: spreads load over the addresses of a next hop.
+pub const SESSION_MESSAGES_MAX: u32 = 100;
+
+/// How long a session without work stays open.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// A message of at most this many recipients may use the session kept for small ones (DESIGN §7).
+pub const SMALL_MESSAGE_RECIPIENTS_MAX: u32 = 100;
+
+/// How long a learned recipient limit of a next hop is believed.
+pub const LEARNED_LIMIT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Mail exchangers tried for one domain.
+pub const MX_HOSTS_MAX: usize = 10;
+
+/// Addresses tried in one attempt to reach a next hop.
+pub const HOST_ADDRESSES_MAX: usize = 10;
+
+/// Octets of rosters and contents that delivery keeps in memory for sets that wait; above it they are
+/// read from the store when their turn comes.
+pub const DELIVERY_LOADED_OCTETS_MAX: usize = 48 * 1024 * 1024;
+
+/// Most messages in the spool; beyond it 451 (DESIGN §7). One costs about 150 octets of memory.
+pub const QUEUE_MESSAGES_MAX: usize = 1_000_000;
+
+/// Free space below which no mail is taken (452), in octets: outcomes of delivery must still find room.
+pub const DISK_FLOOR_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Free space above the floor at which mail is taken again, in octets: keeps the answer from flapping.
+pub const DISK_RESUME_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How old a reading of the free space may be.
+pub const DISK_READING_AGE_MAX: Duration = Duration::from_millis(200);
+
+/// Operations that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_MAX: usize = 16_384;
+
+/// Octets of content that wait for the committer; beyond it new mail gets 451.
+pub const COMMIT_QUEUE_OCTETS_MAX: usize = 256 * 1024 * 1024;
+
+/// Operations in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OPERATIONS_MAX: usize = 4_096;
+
+/// Octets of content in one group commit: bounds the wait of the first of them.
+pub const COMMIT_OCTETS_MAX: usize = 32 * 1024 * 1024;
+
+/// Size of a segment file in octets.
+pub const SEGMENT_OCTETS: u64 = 64 * 1024 * 1024;
+
+/// Segments without live bodies that are kept to be written over.
+pub const SEGMENT_SPARES_MAX: usize = 4;
+
+/// Octets written to the write-ahead log (estimated) before a checkpoint empties it.
+pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
+pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
+
+/// Events in one row of the outbox.
+pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;
+
+/// Rosters up to this many octets are checked when the spool opens; larger ones when they are read.
+pub const ROSTER_CHECKED_AT_OPEN_OCTETS_MAX: usize = 64 * 1024;
+
+/// Recipients of one delivery set that the trace indexes one by one; larger rosters are searched.
+pub const TRACE_INDEXED_RECIPIENTS_MAX: u32 = 1_000;

@@ -1,1 +1,12 @@
 //! Composition: the service, the demo.
+
+pub mod commands;
+pub mod demo;
+pub mod directory;
+pub mod hops;
+pub mod local;
+pub mod reports;
+pub mod serve;
+pub mod service;
+pub mod welcome;
+pub mod wiring;

@@ -1,1 +1,3 @@
 //! Durable stores behind the keepers' traits.
+
+pub mod sqlite;

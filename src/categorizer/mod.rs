@@ -1,3 +1,161 @@
 //! The categorisation pass and its commit.
+//!
+//! In: submissions from listeners, decisions on holds, failures that need a report.
+//! Out: one commit per message with everything its pass decided, then copies for the queue.
+//! Never: a 250 before the commit; half a pass; a report to a null reverse-path.
 
+pub mod commit;
+pub mod gate;
 pub mod intake;
+pub mod outcome;
+pub mod pass;
+pub mod release;
+pub mod report;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::env::Env;
+use crate::expansion::{self, HopId, Router};
+use crate::mail::trace::LoopKey;
+use crate::mail::{Mailbox, MessageId};
+use crate::policy::Rules;
+use crate::resolver::Sources;
+use crate::rolls::View;
+use crate::spool::SharedSpool;
+use crate::spool::content::Content;
+use crate::spool::message::{DeliverySet, StoredMessage};
+
+/// Next hops as the categoriser needs them.
+pub trait NextHops: Router + Send + Sync {
+    /// The name that delivery knows a hop by.
+    fn name(&self, hop: HopId) -> String;
+
+    /// How long a copy for this hop stays in the queue.
+    fn expiry(&self, hop: HopId) -> Duration;
+}
+
+/// Where the next hops of one pass come from. A pass numbers them for itself: mail exchangers of outside
+/// domains are next hops too, and their number has no bound.
+pub trait HopSource: Send + Sync {
+    /// Next hops for one pass.
+    fn pass(&self) -> Box<dyn NextHops>;
+}
+
+/// Where committed copies go on.
+pub trait Dispatch: Send + Sync {
+    /// Takes sets that a commit holds. Must not block.
+    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>);
+}
+
+/// Settings of the organisation; swapped whole on reload.
+pub struct Organisation {
+    /// Our host name in trace fields and reports.
+    pub host: String,
+    /// Author of reports.
+    pub postmaster: Mailbox,
+    /// Settings that decide.
+    pub rules: Rules,
+    /// Bounds of expansions.
+    pub limits: expansion::Limits,
+    /// Next hops.
+    pub hops: Arc<dyn HopSource>,
+    /// Most Received fields.
+    pub received_fields_max: usize,
+}
+
+/// What answers "which view is current" and "may the directory say no".
+pub trait Views: Send + Sync {
+    /// The current view; pinned for one judgement or pass.
+    fn view(&self) -> Arc<View>;
+
+    /// UUID of the directory space that ordinals belong to.
+    fn space(&self) -> String;
+
+    /// Whether an unknown recipient may be refused for good.
+    fn sources(&self) -> Sources;
+}
+
+/// The categoriser.
+pub struct Categorizer {
+    organisation: ArcSwap<Organisation>,
+    views: Arc<dyn Views>,
+    spool: SharedSpool,
+    dispatch: Arc<dyn Dispatch>,
+    loop_key: LoopKey,
+    env: Env,
+    decisions: tokio::sync::Mutex<()>,
+    owner_notices: Mutex<HashMap<Mailbox, Timestamp>>,
+}
+
+impl Categorizer {
+    /// A categoriser over its neighbours.
+    #[must_use]
+    pub fn new(
+        organisation: Organisation,
+        views: Arc<dyn Views>,
+        spool: SharedSpool,
+        dispatch: Arc<dyn Dispatch>,
+        loop_key: LoopKey,
+        env: Env,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            organisation: ArcSwap::from_pointee(organisation),
+            views,
+            spool,
+            dispatch,
+            loop_key,
+            env,
+            decisions: tokio::sync::Mutex::new(()),
+            owner_notices: Mutex::default(),
+        })
+    }
+
+    /// Replaces the settings; passes under way finish with the old ones.
+    pub fn reconfigure(&self, organisation: Organisation) {
+        self.organisation.store(Arc::new(organisation));
+    }
+
+    /// The settings now.
+    #[must_use]
+    pub fn organisation(&self) -> Arc<Organisation> {
+        self.organisation.load_full()
+    }
+
+    /// The view now.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.views.view()
+    }
+
+    /// Whether the directory's sources are recent.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        self.views.sources()
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// A message id that was never used before: UUID version 7.
+    #[must_use]
+    pub fn new_message_id(&self) -> MessageId {
+        new_message_id(&self.env)
+    }
+}
+
+/// A message id that was never used before: UUID version 7.
+#[must_use]
+pub fn new_message_id(env: &Env) -> MessageId {
+    let mut random = [0; 10];
+    env.chance.fill(&mut random);
+    let millis = u64::try_from(env.clock.now().as_millisecond()).unwrap_or(0);
+    MessageId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}

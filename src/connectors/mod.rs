@@ -6,3 +6,4 @@
 pub mod document;
 pub mod files;
 pub mod guard;
+pub mod sync;

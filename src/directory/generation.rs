@@ -4,18 +4,20 @@
 //! chunk of rows, shard of the index and bitmap with the old one, and findings.
 //! Never: changes a generation that someone reads; reads a clock; reuses an ordinal.
 
-use std::collections::HashSet;
+mod draft;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use super::change::{ChangeSet, Finding, OrdinalSource, REFERENCE_FINDINGS_MAX, Tombstone, missing_facts, references};
+use super::change::{ChangeSet, Finding, OrdinalSource, Tombstone};
 use super::delivery::Reference;
 use super::dn::DistinguishedName;
-use super::index::{Edit, EditAction, KeyHash, KeyIndex, Lookup, Ordinal, Space, each_key, fold};
+use super::index::{KeyHash, KeyIndex, Lookup, Ordinal, Space, each_gone_key, each_key, fold};
 use super::recipient::{ObjectId, RecipientObject};
 use crate::mail::address::{AddressKey, Mailbox};
+use draft::Draft;
 
 /// Rows copied together when one of them changes: 16 KB.
 pub const CHUNK_ROWS: usize = 1_024;
@@ -144,6 +146,27 @@ impl Directory {
     /// Who accepts mail for an address.
     pub fn lookup(&self, key: &AddressKey) -> Lookup {
         self.find(Space::Address, key.as_str())
+    }
+
+    /// Whose copies leave for an address.
+    pub fn lookup_final(&self, key: &AddressKey) -> Lookup {
+        self.find(Space::Final, key.as_str())
+    }
+
+    /// What is left of an object that had this address or id and is gone; one of them, if several had.
+    pub fn lookup_gone(&self, reference: &str) -> Option<&Tombstone> {
+        let key = match outside_mailbox(reference) {
+            Some(mailbox) => mailbox.key().as_str().to_owned(),
+            None => fold(reference),
+        };
+        self.keys
+            .candidates(KeyHash::of(Space::Gone, &key))
+            .find_map(|ordinal| {
+                let tombstone = self.tombstone(ordinal)?;
+                let mut found = false;
+                each_gone_key(tombstone, &mut |each| found |= each == key);
+                found.then_some(tombstone)
+            })
     }
 
     /// Who has a legacyExchangeDN, or else an X500 address (recipient resolution: in this order).
@@ -285,277 +308,6 @@ fn place_of(ordinal: Ordinal) -> (usize, usize) {
     // A u32 fits a usize on every platform we build for.
     let number = usize::try_from(ordinal.0).unwrap_or(usize::MAX);
     (number / CHUNK_ROWS, number % CHUNK_ROWS)
-}
-
-/// A generation in the making.
-struct Draft {
-    next: Directory,
-    edits: Vec<Edit>,
-    touched: Vec<Ordinal>,
-    /// Final addresses whose uniqueness may have changed.
-    finals: Vec<KeyHash>,
-    findings: Vec<Finding>,
-}
-
-impl Draft {
-    fn new(base: &Directory, number: u64, now: Timestamp) -> Self {
-        let mut next = base.clone();
-        next.number = number;
-        next.loaded_at = now;
-        Self {
-            next,
-            edits: Vec::new(),
-            touched: Vec::new(),
-            finals: Vec::new(),
-            findings: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, base: &Directory, changes: ChangeSet, ordinals: &mut dyn OrdinalSource) {
-        let mut seen: HashSet<ObjectId> = HashSet::with_capacity(changes.upserts.len());
-        for object in changes.upserts {
-            if seen.insert(object.id.clone()) {
-                let ordinal = ordinals.ordinal(&object.id);
-                self.place(base, ordinal, object);
-            } else {
-                self.findings.push(Finding::DuplicateId { id: object.id });
-            }
-        }
-        for id in changes.removals {
-            if seen.contains(&id) {
-                continue;
-            }
-            // Asked of the old generation, so that an unknown id does not use up an ordinal.
-            match base
-                .ordinal_of(&id)
-                .and_then(|ordinal| base.recipient(ordinal).map(|object| (ordinal, object)))
-            {
-                Some((ordinal, object)) => self.bury(base, ordinal, Tombstone::of(object)),
-                None => self.findings.push(Finding::UnknownRemoval { id }),
-            }
-        }
-    }
-
-    fn place(&mut self, base: &Directory, ordinal: Ordinal, object: RecipientObject) {
-        if let Some(old) = base.recipient(ordinal).filter(|old| old.source != object.source) {
-            self.findings.push(Finding::SourceChanged {
-                id: object.id.clone(),
-                from: old.source.clone(),
-                to: object.source.clone(),
-            });
-        }
-        if !object.is_live() {
-            self.bury(base, ordinal, Tombstone::of(&object));
-            return;
-        }
-        self.edit_keys(base.recipient(ordinal), Some(&object), ordinal);
-        for fact in missing_facts(&object) {
-            self.findings.push(Finding::Missing {
-                object: object.id.clone(),
-                fact,
-            });
-        }
-        set(&mut self.next.live, ordinal, true);
-        set(&mut self.next.groups, ordinal, object.kind.is_group());
-        self.touched.push(ordinal);
-        self.write(ordinal, Row::Live(Arc::new(object)));
-    }
-
-    fn bury(&mut self, base: &Directory, ordinal: Ordinal, tombstone: Tombstone) {
-        self.edit_keys(base.recipient(ordinal), None, ordinal);
-        set(&mut self.next.live, ordinal, false);
-        set(&mut self.next.groups, ordinal, false);
-        self.touched.push(ordinal);
-        self.write(ordinal, Row::Gone(Arc::new(tombstone)));
-    }
-
-    /// Notes the difference between the keys of the old and the new object.
-    fn edit_keys(&mut self, old: Option<&RecipientObject>, new: Option<&RecipientObject>, ordinal: Ordinal) {
-        let old = old.map(hashes).unwrap_or_default();
-        let new = new.map(hashes).unwrap_or_default();
-        for (from, to, action) in [(&old, &new, EditAction::Remove), (&new, &old, EditAction::Add)] {
-            for (hash, as_final) in from.iter().filter(|key| to.binary_search(key).is_err()) {
-                self.edits.push(Edit {
-                    hash: *hash,
-                    ordinal,
-                    action,
-                });
-                self.finals.extend(as_final);
-            }
-        }
-    }
-
-    fn write(&mut self, ordinal: Ordinal, row: Row) {
-        let (chunk, place) = place_of(ordinal);
-        if self.next.chunks.len() <= chunk {
-            let vacant = Arc::new(Chunk(vec![Row::Vacant; CHUNK_ROWS].into_boxed_slice()));
-            self.next.chunks.resize(chunk + 1, vacant);
-        }
-        if let Some(slot) = self
-            .next
-            .chunks
-            .get_mut(chunk)
-            .and_then(|chunk| Arc::make_mut(chunk).0.get_mut(place))
-        {
-            *slot = row;
-        }
-    }
-
-    fn finish(mut self) -> (Directory, Vec<Finding>) {
-        let added: Vec<(KeyHash, Ordinal)> = self
-            .edits
-            .iter()
-            .filter(|edit| edit.action == EditAction::Add)
-            .map(|edit| (edit.hash, edit.ordinal))
-            .collect();
-        self.next.keys = self.next.keys.edited(std::mem::take(&mut self.edits));
-        self.report_ambiguity(&added);
-        self.report_references();
-        self.judge_plain();
-        (self.next, self.findings)
-    }
-
-    fn report_ambiguity(&mut self, added: &[(KeyHash, Ordinal)]) {
-        let mut reported: HashSet<(Space, String)> = HashSet::new();
-        for (hash, ordinal) in added {
-            if self.next.keys.candidates(*hash).nth(1).is_none() {
-                continue;
-            }
-            let Some(object) = self.next.recipient(*ordinal) else {
-                continue;
-            };
-            let mut doubtful: Vec<(Space, String)> = Vec::new();
-            each_key(object, &mut |space, key| {
-                let matters = match space {
-                    Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 => true,
-                    // Several objects may share a target or a name; that is no fault by itself.
-                    Space::Final | Space::Name => false,
-                };
-                if matters && KeyHash::of(space, key) == *hash {
-                    doubtful.push((space, key.to_owned()));
-                }
-            });
-            for (space, key) in doubtful {
-                let Lookup::Ambiguous(found) = self.next.find(space, &key) else {
-                    continue;
-                };
-                if !reported.insert((space, key.clone())) {
-                    continue;
-                }
-                let objects = found
-                    .iter()
-                    .filter_map(|each| self.next.recipient(*each))
-                    .map(|each| each.id.clone())
-                    .collect();
-                self.findings.push(if space == Space::Address {
-                    Finding::AmbiguousAddress { address: key, objects }
-                } else {
-                    Finding::AmbiguousIdentity { identity: key, objects }
-                });
-            }
-        }
-    }
-
-    fn report_references(&mut self) {
-        for ordinal in &self.touched {
-            let Some(object) = self.next.recipient(*ordinal) else {
-                continue;
-            };
-            for (setting, references) in references(object) {
-                let mut count = 0_usize;
-                for reference in references {
-                    let id = object.id.clone();
-                    let finding = match self.next.lookup_reference(reference.as_str()) {
-                        Lookup::One(_) => continue,
-                        // An address that nobody carries is an implicit contact.
-                        Lookup::None if outside_mailbox(reference.as_str()).is_some() => continue,
-                        Lookup::None => Finding::ReferenceUnresolved {
-                            object: id,
-                            setting,
-                            reference: reference.clone(),
-                        },
-                        Lookup::Ambiguous(_) => Finding::ReferenceAmbiguous {
-                            object: id,
-                            setting,
-                            reference: reference.clone(),
-                        },
-                    };
-                    count += 1;
-                    if count <= REFERENCE_FINDINGS_MAX {
-                        self.findings.push(finding);
-                    }
-                }
-                if let Some(count) = count.checked_sub(REFERENCE_FINDINGS_MAX).filter(|count| *count > 0) {
-                    self.findings.push(Finding::ReferencesMore {
-                        object: object.id.clone(),
-                        setting,
-                        count,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Sets the `plain` bit of every object whose own facts or whose company at one address changed.
-    fn judge_plain(&mut self) {
-        let mut affected: RoaringBitmap = self.touched.iter().map(|ordinal| ordinal.0).collect();
-        self.finals.sort_unstable();
-        self.finals.dedup();
-        for hash in &self.finals {
-            affected.extend(self.next.keys.candidates(*hash).map(|ordinal| ordinal.0));
-        }
-        for number in affected {
-            let is_plain = self.is_plain(Ordinal(number));
-            set(&mut self.next.plain, Ordinal(number), is_plain);
-        }
-    }
-
-    fn is_plain(&self, ordinal: Ordinal) -> bool {
-        let Some(object) = self
-            .next
-            .recipient(ordinal)
-            .filter(|object| object.needs_no_judgement())
-        else {
-            return false;
-        };
-        let key = object.final_address().key();
-        if self.next.find(Space::Final, key.as_str()) != Lookup::One(ordinal) {
-            return false;
-        }
-        // A contact whose target is an address of this directory leads on to that object.
-        match self.next.lookup(&key) {
-            Lookup::None => true,
-            Lookup::One(found) => found == ordinal,
-            Lookup::Ambiguous(_) => false,
-        }
-    }
-}
-
-/// The keys of an object, sorted, each with the final address it may collide with.
-fn hashes(object: &RecipientObject) -> Vec<(KeyHash, Option<KeyHash>)> {
-    let mut all = Vec::with_capacity(12);
-    each_key(object, &mut |space, key| {
-        let as_final = match space {
-            Space::Address | Space::Final => Some(KeyHash::of(Space::Final, key)),
-            Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name => None,
-        };
-        all.push((KeyHash::of(space, key), as_final));
-    });
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// Sets or clears a bit; a bitmap that does not change stays shared.
-fn set(bitmap: &mut Arc<RoaringBitmap>, ordinal: Ordinal, present: bool) {
-    if bitmap.contains(ordinal.0) != present {
-        let bitmap = Arc::make_mut(bitmap);
-        if present {
-            bitmap.insert(ordinal.0);
-        } else {
-            bitmap.remove(ordinal.0);
-        }
-    }
 }
 
 #[cfg(test)]

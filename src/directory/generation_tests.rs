@@ -240,3 +240,24 @@ fn an_object_survives_json() {
 }
 
 use crate::directory::kind::RecipientKind;
+
+#[test]
+fn what_is_gone_is_remembered_by_address_and_id_until_it_comes_back() {
+    let mut ordinals = CountingOrdinals::default();
+    let lena = || person("lena@contoso.example").id("guid-1").build();
+    let apply = |base: &Directory, changes, ordinals: &mut CountingOrdinals| {
+        base.apply(changes, ordinals, base.number() + 1, Timestamp::UNIX_EPOCH)
+            .0
+    };
+    let one = apply(&Directory::empty(), ChangeSet::upsert(lena()), &mut ordinals);
+    assert_eq!(one.lookup_gone("lena@contoso.example"), None);
+    let two = apply(&one, ChangeSet::remove(ObjectId::new("guid-1")), &mut ordinals);
+    for name in ["Lena@contoso.example", "smtp:lena@contoso.example", "GUID-1"] {
+        let tombstone = two.lookup_gone(name).expect("remembered");
+        assert_eq!(&*tombstone.address, "lena@contoso.example", "{name}");
+    }
+    assert_eq!(two.lookup_gone("jonas@contoso.example"), None);
+    let three = apply(&two, ChangeSet::upsert(lena()), &mut ordinals);
+    assert_eq!(three.lookup_gone("lena@contoso.example"), None);
+    assert_eq!(three.lookup_gone("guid-1"), None);
+}

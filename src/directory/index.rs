@@ -9,9 +9,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::Attribute;
+use super::change::Tombstone;
 use super::dn::DistinguishedName;
 use super::recipient::{ProxyAddress, RecipientObject};
 use super::value::Value;
+use crate::mail::address::Mailbox;
 
 /// Number of a recipient object within a space of ordinals; never reused in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +64,8 @@ pub enum Space {
     X500,
     /// Alias, name and canonical name: how exports print references.
     Name,
+    /// Address and id of an object that is gone.
+    Gone,
 }
 
 /// Calls `visit` with every key of an object in its comparison form; a key may come twice.
@@ -99,6 +103,28 @@ pub(super) fn each_key(object: &RecipientObject, visit: &mut dyn FnMut(Space, &s
         visit(Space::Name, &fold(alias));
     }
     visit(Space::Name, &fold(object.name()));
+}
+
+/// Every text by which a reference may name an object, in its comparison form.
+pub fn names_of(object: &RecipientObject) -> Vec<String> {
+    let mut names = Vec::new();
+    each_key(object, &mut |space, key| match space {
+        Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name => {
+            names.push(key.to_owned());
+        }
+        Space::Final | Space::Gone => {}
+    });
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The names by which an object that is gone is remembered: its address and its id.
+pub(super) fn each_gone_key(tombstone: &Tombstone, visit: &mut dyn FnMut(&str)) {
+    if let Ok(mailbox) = Mailbox::parse(&tombstone.address) {
+        visit(mailbox.key().as_str());
+    }
+    visit(&fold(tombstone.id.as_str()));
 }
 
 /// Case-folded form of names that are not addresses.

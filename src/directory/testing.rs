@@ -87,6 +87,11 @@ impl ObjectBuilder {
         Self(object)
     }
 
+    /// An object to be changed further.
+    pub fn of(object: RecipientObject) -> Self {
+        Self(object)
+    }
+
     pub fn build(self) -> RecipientObject {
         self.0
     }

@@ -1,1 +1,15 @@
 //! Sockets that take mail in.
+//!
+//! In: connections. Out: submissions to an [`Intake`](crate::categorizer::intake::Intake), and its answers.
+//! Never: a decision about mail; `smtp` and the intake decide, this room reads, writes and keeps time.
+
+mod accept;
+mod deadline;
+mod gate;
+mod session;
+mod sessions;
+mod settings;
+
+pub use accept::{Listener, Stopped};
+pub use sessions::Sessions;
+pub use settings::ListenerSettings;

@@ -47,7 +47,7 @@ impl<'a> Field<'a> {
     }
 
     /// The value unfolded (RFC 5322 §2.2.3: the CRLF goes, the blank stays) and trimmed. Octets that are
-    /// not UTF-8 become U+FFFD. Borrowed where nothing had to change.
+    /// not UTF-8 (RFC 6532) become U+FFFD. Borrowed where nothing had to change.
     #[must_use]
     pub fn unfolded(&self) -> Cow<'a, str> {
         match String::from_utf8_lossy(self.raw) {

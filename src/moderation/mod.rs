@@ -109,6 +109,7 @@ pub fn next_expiry(holds: &[Hold]) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::delivery::ModerationNotice;
     use crate::mail::{MessageId, ReversePath};
 
     fn at(second: i64) -> Timestamp {
@@ -130,6 +131,8 @@ mod tests {
             reverse_path: ReversePath::Null,
             notify: None,
             bypass_nested: false,
+            hidden: false,
+            notice: ModerationNotice::Always,
             moderators: vec![mailbox("Eva@contoso.example")],
             held_at: at(0),
             expires_at: at(expires),

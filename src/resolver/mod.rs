@@ -1,1 +1,15 @@
-//! Address to recipient object, and who the sender is.
+//! Resolver: from an address to the recipient object, and from a connection to who the sender is.
+//!
+//! In: addresses, the directory, the organisation's settings, where the client connects from.
+//! Out: an object or an outside address to relay to; a sender with the proof of what he is.
+//! Never: takes a header field or a domain as proof; answers "unknown" before the directory is loaded.
+
+pub mod accepted;
+pub mod lookup;
+pub mod network;
+pub mod sender;
+
+pub use accepted::{AcceptedDomain, AcceptedDomains, DomainKind};
+pub use lookup::{How, Relaying, Resolved, Sources, resolve};
+pub use network::{IpNet, TrustedNetwork};
+pub use sender::{Sender, Standing};

@@ -1,1 +1,21 @@
-//! Stored membership lists: versions, provenance, freshness, views.
+//! Rolls: for each group the stored list of its direct entries.
+//!
+//! In: a directory generation and a group's settings. Out: a versioned [`Roll`] with its provenance, and
+//! the answer to "may it serve now?". Never: a flattened list (nested groups stay entries, because each is
+//! asked for its own rules), a clock, a store.
+
+pub mod affected;
+pub mod build;
+pub mod codec;
+pub mod freshness;
+pub mod roll;
+pub mod table;
+pub mod update;
+pub mod view;
+
+pub use build::{BuildFault, Built, build};
+pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
+pub use roll::{Cause, Entries, Provenance, Roll};
+pub use table::{Attempt, RollEntry, RollTable};
+pub use update::Update;
+pub use view::View;

@@ -1,1 +1,13 @@
-//! Recipient to next hop.
+//! Routing: from a recipient to the next hop that takes its copy.
+//!
+//! In: where the recipient's mailbox lives, its final domain, the routes of the settings.
+//! Out: a next hop by [`HopId`], or the reason why there is none; the order in which its hosts are tried.
+//! Never: asks DNS, opens a connection, reads a clock.
+
+pub mod candidates;
+pub mod next_hop;
+pub mod rule;
+
+pub use candidates::{ExchangeFault, MailExchanger, by_preference, exchangers};
+pub use next_hop::{HopId, HopTimeouts, HostPort, NextHop, RetrySchedule, Target};
+pub use rule::{Location, RouteFault, Routes, RoutesDraft};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use super::roster::Roster;
+use crate::directory::delivery::ModerationNotice;
 use crate::mail::{BodyType, Envelope, HoldId, Mailbox, MessageId, Reply, ReturnContent, ReversePath, SetId};
 use crate::track::{Decision, Event, Reason, ReportKind};
 
@@ -248,6 +249,10 @@ pub struct Hold {
     pub notify: Option<crate::mail::Notify>,
     /// A group above had BypassNestedModerationEnabled.
     pub bypass_nested: bool,
+    /// A group above hides its membership.
+    pub hidden: bool,
+    /// Who hears about a rejection (`SendModerationNotifications`).
+    pub notice: ModerationNotice,
     /// Who may decide.
     pub moderators: Vec<Mailbox>,
     /// When it was held.

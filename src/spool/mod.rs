@@ -5,8 +5,11 @@
 //! Never: a promise before the sync; a second try of a sync that failed (DESIGN §7).
 
 pub mod content;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod memory;
 pub mod message;
+pub mod promise;
 pub mod roster;
 
 use std::future::Future;
@@ -130,11 +133,18 @@ pub trait Spool: Send + Sync + 'static {
     /// All sets of a message, with rosters, finished ones included.
     fn sets_of(&self, id: MessageId) -> Result<Vec<StoredSet>, SpoolFault>;
 
+    /// A set's roster as [`roster::Roster::encode`] wrote it; kept after the end of its message until the set's
+    /// QUEUE event has left the outbox, so that the trace can name who was behind a rank.
+    fn roster_octets(&self, id: SetId) -> Result<Vec<u8>, SpoolFault>;
+
     /// A hold in whatever state it is.
     fn hold(&self, id: HoldId) -> Result<Hold, SpoolFault>;
 
     /// Holds that wait, oldest first.
     fn holds(&self) -> Result<Vec<Hold>, SpoolFault>;
+
+    /// Every hold of a message, in whatever state.
+    fn holds_of(&self, message: MessageId) -> Result<Vec<Hold>, SpoolFault>;
 
     /// What a restart must take up again.
     fn recover(&self) -> Result<Recovered, SpoolFault>;

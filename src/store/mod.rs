@@ -1,1 +1,25 @@
-//! What the directory path needs kept: objects, ordinals, rolls. Traits and a memory version.
+//! What the directory path and the trace need kept. Traits and memory versions.
+//!
+//! Terms are plain here (ids and JSON as text, bitmaps as octets): the directory and the rolls decide what
+//! they mean, the store keeps them together.
+
+pub mod directory;
+pub mod memory;
+pub mod trace;
+
+pub use directory::{ChangeBatch, DirectoryState, DirectoryStore, ObjectRow, RollRow};
+pub use trace::{TraceStore, TraceWindow};
+
+/// Why a store cannot do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFault {
+    /// The batch contradicts what is stored; nothing of it was kept.
+    #[error("the change contradicts the store: {0}")]
+    Contradiction(String),
+    /// A read failed.
+    #[error("the store cannot be read: {0}")]
+    Unreadable(String),
+    /// A commit or sync failed; nothing more is kept until a restart.
+    #[error("the store is suspect since {0}")]
+    Suspect(String),
+}

@@ -144,6 +144,7 @@ build_muster() {
 # write_config FILE DATA_DIR DIRECTORY PORT HOP_PORT [RECIPIENTS_MAX]: a relay for contoso.example with one hop.
 write_config() {
     cat >"$1" <<EOF
+hostname = "muster.contoso.example"
 data_dir = "$2"
 accepted_domains = ["contoso.example"]
 postmaster = "p0@contoso.example"
@@ -154,9 +155,14 @@ address = "127.0.0.1:$4"
 role = "relay"
 
 [[trusted_networks]]
+name = "loopback"
 networks = ["127.0.0.0/8"]
 listeners = ["load"]
-domains = ["contoso.example"]
+
+[[sources]]
+name = "files"
+kind = "files"
+path = "$3"
 
 [[next_hops]]
 name = "sink"
@@ -166,9 +172,9 @@ recipients_max = ${6:-500}
 [routing]
 default = "sink"
 
-[[sources]]
-type = "files"
-path = "$3"
+[queue]
+retry_first = "1s"
+retry_max = "2s"
 EOF
 }
 
@@ -180,10 +186,15 @@ start_muster() {
     ${MUSTER_WRAP:-} "$program" serve --config "$config" >>"$work/muster.log" 2>&1 &
     muster_pid=$!
     started+=("$muster_pid")
-    wait_until 60 answering "$port" || { tail -20 "$work/muster.log" >&2; fail "muster does not answer on port $port"; }
+    wait_until 120 ready_at "$port" || { tail -20 "$work/muster.log" >&2; fail "muster does not answer on port $port"; }
 }
 
-# A relay that has not read its directory yet answers 220 too; recipients are then deferred, not lost.
+# It listens only after the directory is loaded, so an answer is enough.
+ready_at() {
+    kill -0 "$muster_pid" 2>/dev/null || { tail -20 "$work/muster.log" >&2; fail "muster ended"; }
+    answering "$1"
+}
+
 answering() {
     local line=
     {
@@ -196,7 +207,7 @@ answering() {
 # queue_empty CONFIG: no message left that is not delivered, reported or held.
 queue_empty() {
     local list
-    list=$("$muster" queue list --json --config "$1" 2>/dev/null) || return 1
+    list=$("$muster" --config "$1" queue list --json 2>/dev/null) || return 1
     [[ $list =~ ^[[:space:]]*(\[[[:space:]]*\]|.*\"(messages|items|queue)\":[[:space:]]*\[[[:space:]]*\]) ]]
 }
 

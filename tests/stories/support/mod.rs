@@ -6,6 +6,6 @@ pub mod organisation;
 pub mod world;
 
 pub use client::{Client, message};
-pub use hop::{Copy, Hop};
+pub use hop::Hop;
 pub use organisation::Organisation;
 pub use world::World;

@@ -23,7 +23,6 @@ pub struct World {
 
 #[derive(Default)]
 struct Settings {
-    top: String,
     policy: String,
     queue: String,
     more: String,
@@ -58,12 +57,6 @@ impl World {
         world
     }
 
-    /// A line of top-level settings.
-    pub fn top(mut self, line: &str) -> Self {
-        self.settings.top += &format!("{line}\n");
-        self
-    }
-
     /// A line in `[policy]`.
     pub fn policy(mut self, line: &str) -> Self {
         self.settings.policy += &format!("{line}\n");
@@ -91,11 +84,6 @@ impl World {
     /// Where the directory files are.
     pub fn organisation_path(&self) -> PathBuf {
         self.directory.path().join("organisation")
-    }
-
-    /// The temporary directory.
-    pub fn path(&self) -> &Path {
-        self.directory.path()
     }
 
     /// Starts the service and waits until it is ready.
@@ -134,11 +122,6 @@ impl World {
     /// Address of the `inbound` listener.
     pub fn inbound(&self) -> SocketAddr {
         self.process().inbound
-    }
-
-    /// Address of the `relay` listener.
-    pub fn relay(&self) -> SocketAddr {
-        self.process().relay
     }
 
     /// Process id of the service.
@@ -189,18 +172,13 @@ impl World {
             other.map_or(hop.address(), |(_, address)| *address)
         };
         let Settings {
-            top,
-            policy,
-            queue,
-            more,
-            ..
+            policy, queue, more, ..
         } = &self.settings;
         format!(
             r#"hostname = "muster.contoso.example"
 data_dir = "data"
 postmaster = "postmaster-desk@contoso.example"
 accepted_domains = ["contoso.example"]
-{top}
 [[listeners]]
 name = "inbound"
 address = "127.0.0.1:0"

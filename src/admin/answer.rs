@@ -1,0 +1,92 @@
+//! Answers: plain structs with stable keys. Times are RFC 3339, sizes octets, ages seconds, counts exact.
+//!
+//! `--json` prints the content of an answer as it stands here; keys are added, never renamed or removed.
+
+mod group;
+mod mail;
+mod state;
+
+use serde::{Deserialize, Serialize};
+
+pub use group::{ClauseVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
+pub use mail::{
+    BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, TracedMessage, Verdict, VerdictKind,
+};
+pub use state::{
+    CheckReport, Finding, HoldDecided, HoldShown, HoldSummary, ListenerState, NextHopSummary, OpenRecipient,
+    QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport,
+};
+
+/// An answer to one [`super::Command`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "name", content = "content", rename_all = "snake_case")]
+pub enum Answer {
+    /// To `status`.
+    Status(StatusReport),
+    /// To `group list`.
+    GroupList(Vec<GroupSummary>),
+    /// To `group show`.
+    GroupShow(Box<GroupShown>),
+    /// To `group members`.
+    GroupMembers(GroupMembers),
+    /// To `group why`.
+    GroupWhy(GroupWhy),
+    /// To `explain`.
+    Explain(Explained),
+    /// To `trace`.
+    Trace(Vec<TracedMessage>),
+    /// To `queue list`.
+    QueueList(Vec<QueueItem>),
+    /// To `queue summary`.
+    QueueSummary(Vec<NextHopSummary>),
+    /// To `queue show`.
+    QueueShow(QueueShown),
+    /// To `queue retry`.
+    QueueRetry(QueueChanged),
+    /// To `queue drop`.
+    QueueDrop(QueueChanged),
+    /// To `moderate list`.
+    ModerateList(Vec<HoldSummary>),
+    /// To `moderate show`.
+    ModerateShow(HoldShown),
+    /// To `moderate approve`.
+    ModerateApprove(HoldDecided),
+    /// To `moderate reject`.
+    ModerateReject(HoldDecided),
+    /// To `reload`.
+    Reload(Reloaded),
+}
+
+/// How an answer reads as yes or no; decides the exit code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    /// Done, or yes.
+    Yes,
+    /// The answer is no: refused, not a member, nothing found, another came first.
+    No,
+    /// The settings or files are wrong and nothing was changed.
+    Unusable,
+    /// A guard holds the change back.
+    Guarded,
+}
+
+impl Answer {
+    /// Yes or no.
+    #[must_use]
+    pub fn meaning(&self) -> Meaning {
+        let yes = |yes: bool| if yes { Meaning::Yes } else { Meaning::No };
+        match self {
+            Self::Status(status) => yes(status.ready),
+            Self::GroupList(_) | Self::GroupShow(_) | Self::GroupMembers(_) => Meaning::Yes,
+            Self::GroupWhy(why) => yes(why.member),
+            Self::Explain(explained) => yes(explained.verdicts.iter().all(|verdict| verdict.kind.may_pass())),
+            Self::Trace(messages) => yes(!messages.is_empty()),
+            // An empty queue is good news, not a "no".
+            Self::QueueList(_) | Self::QueueSummary(_) | Self::QueueShow(_) => Meaning::Yes,
+            Self::QueueRetry(changed) | Self::QueueDrop(changed) => yes(changed.sets > 0),
+            Self::ModerateList(_) | Self::ModerateShow(_) => Meaning::Yes,
+            Self::ModerateApprove(decided) | Self::ModerateReject(decided) => yes(decided.applied),
+            Self::Reload(reloaded) => reloaded.meaning(),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! The arguments as `clap` reads them, and what they ask for.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Output;
+use super::values::{point_in_time, size_in_octets};
+use crate::admin::Command;
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use crate::limits;
+use crate::mail::{HoldId, MessageId, SetId};
+
+/// Where settings are looked for.
+const SETTINGS: &str = "/etc/muster/muster.toml";
+
+const EXAMPLES: &str = "\
+Examples:
+  muster demo                                            see it work, nothing to prepare
+  muster check --config muster.toml                      find every mistake in the settings
+  muster serve --config muster.toml                      run the service
+  muster explain --from a@x.example --to all@y.example   ask before sending
+  muster trace --to lena@y.example --since monday        did Lena get it?
+  muster group why berlin@y.example jonas@y.example      why is Jonas not in the list?
+
+Exit codes: 0 yes or done; 1 no, refused, not found; 2 wrong use or bad settings;
+3 service not reachable; 4 refused by a guard.";
+
+/// Group mail: who may write to a group, who is in it, and where each copy goes.
+#[derive(Parser, Debug)]
+#[command(name = "muster", version, after_help = EXAMPLES, propagate_version = true, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    /// Settings file; commands to the service read only where its socket is.
+    #[arg(long, global = true, value_name = "FILE", default_value = SETTINGS)]
+    pub(super) config: PathBuf,
+    /// Socket of the service, instead of the one that the settings name.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) socket: Option<PathBuf>,
+    /// Print one JSON document; its keys do not change.
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    json: bool,
+    /// Print no answer; the exit code tells it.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Run the service until it is told to stop (SIGTERM); SIGHUP reloads.
+    Serve,
+    /// Show what muster does: a relay with an example organisation, real messages, a table of what happened.
+    Demo,
+    /// Check settings and directory files; prints everything found, changes nothing.
+    Check,
+    /// Look at groups and their stored lists.
+    #[command(subcommand)]
+    Group(GroupVerb),
+    /// Say what would happen to a message, by the code that delivers; nothing is sent.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+    /// Say what became of messages and their recipients.
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArguments),
+    /// Look at what waits for delivery, try it again, give it up.
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Decide what waits for a moderator.
+    #[command(subcommand)]
+    Moderate(ModerateVerb),
+    /// Read settings and directory files again: all of it, or nothing if something is wrong.
+    Reload {
+        /// Take a directory that lost more than the guard allows.
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Is the service well?
+    Status,
+}
+
+#[derive(Subcommand, Debug)]
+enum GroupVerb {
+    /// Every group with its kind, size and the age of its list.
+    List,
+    /// One group: rules, owners, filter, state of its list.
+    Show {
+        /// Any address of the group.
+        group: String,
+    },
+    /// Who is in a group.
+    Members {
+        /// Any address of the group.
+        group: String,
+        /// Follow nested groups down to people.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Why somebody is, or is not, in a group; exit code 1 if not.
+    Why {
+        /// Any address of the group.
+        group: String,
+        /// Any address of the person or nested group.
+        recipient: String,
+    },
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Without --via and --client both answers are given: as a stranger, and as a proven internal sender.
+
+Examples:
+  muster explain --from cfo@contoso.example --to all-staff@contoso.example --size 12M
+  muster explain --from x@mail.example --to all-staff@contoso.example --via inbound --client 192.0.2.1";
+
+#[derive(Args, Debug)]
+struct ExplainArguments {
+    /// Sender (reverse-path); `<>` for a report.
+    #[arg(long, value_name = "ADDRESS")]
+    from: String,
+    /// Recipient or group.
+    #[arg(long, value_name = "ADDRESS")]
+    to: String,
+    /// Size of the message: 4096, 300K, 12M.
+    #[arg(long, value_name = "SIZE", value_parser = size_in_octets)]
+    size: Option<u64>,
+    /// Listener it would come in by.
+    #[arg(long, value_name = "LISTENER")]
+    via: Option<String>,
+    /// Address of the client it would come from.
+    #[arg(long, value_name = "IP")]
+    client: Option<IpAddr>,
+}
+
+const TRACE_EXAMPLES: &str = "\
+Times: 2026-11-16, 2026-11-16T08:00, 2026-11-16T08:00+01:00, monday, yesterday, today, 90m, 12h, 3d.
+
+Examples:
+  muster trace --to lena@contoso.example --since monday --subject Bonus
+  muster trace --message 0192f5c4-7a31-7c2e-9f10-2f6f0c1b8a44 --undelivered";
+
+#[derive(Args, Debug)]
+struct TraceArguments {
+    /// Recipient: addressed, or reached through a group.
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    /// Sender (reverse-path).
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+    /// One message by its number, as in the 250 reply and in reports.
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
+    /// Part of the subject.
+    #[arg(long, value_name = "TEXT")]
+    subject: Option<String>,
+    /// Received then or later.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Received before.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only recipients that did not get it.
+    #[arg(long)]
+    undelivered: bool,
+    /// Most messages to show, newest first.
+    #[arg(long, value_name = "COUNT", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::TRACE_MESSAGES_MAX)))]
+    limit: u32,
+}
+
+#[derive(Args, Debug)]
+struct SelectionArguments {
+    /// One delivery set, as `s-12`.
+    #[arg(value_name = "SET", value_parser = set_id)]
+    set: Option<SetId>,
+    /// Of one message.
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
+    /// For one next hop.
+    #[arg(long, alias = "next-hop", value_name = "NAME")]
+    nexthop: Option<String>,
+    /// With this recipient still open.
+    #[arg(long, value_name = "ADDRESS")]
+    rcpt: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+enum QueueVerb {
+    /// Delivery sets with recipients still open, oldest first.
+    List(SelectionArguments),
+    /// How each next hop stands.
+    Summary,
+    /// One delivery set, with what its recipients wait for.
+    Show {
+        /// The set, as `s-12`.
+        #[arg(value_name = "SET", value_parser = set_id)]
+        set: SetId,
+    },
+    /// Try again now what waits for another attempt.
+    Retry {
+        #[command(flatten)]
+        selection: SelectionArguments,
+        /// Do it; without it, say what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give up, without telling the sender; tracked as dropped by an operator.
+    Drop {
+        #[command(flatten)]
+        selection: SelectionArguments,
+        /// Do it; without it, say what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum ModerateVerb {
+    /// Messages that wait, oldest first.
+    List {
+        /// Only for this group.
+        #[arg(long, value_name = "ADDRESS")]
+        group: Option<String>,
+    },
+    /// One message that waits or waited.
+    Show {
+        /// As `m-17`.
+        #[arg(value_name = "HOLD")]
+        hold: HoldId,
+    },
+    /// Release a message to today's members.
+    Approve {
+        /// As `m-17`.
+        #[arg(value_name = "HOLD")]
+        hold: HoldId,
+        /// The moderator who decides.
+        #[arg(long = "as", value_name = "ADDRESS")]
+        moderator: String,
+    },
+    /// Refuse a message; the sender is told unless the group says otherwise.
+    Reject {
+        /// As `m-17`.
+        #[arg(value_name = "HOLD")]
+        hold: HoldId,
+        /// The moderator who decides.
+        #[arg(long = "as", value_name = "ADDRESS")]
+        moderator: String,
+        /// Words to the sender.
+        #[arg(long, alias = "reason", value_name = "TEXT")]
+        comment: Option<String>,
+    },
+}
+
+/// What the arguments ask for.
+pub(super) enum Asked {
+    /// Run the service.
+    Serve,
+    /// Run the demonstration.
+    Demo,
+    /// Check settings here.
+    Check,
+    /// Ask the service.
+    Service(Command),
+}
+
+impl Arguments {
+    pub(super) fn output(&self) -> Output {
+        match (self.json, self.quiet) {
+            (true, _) => Output::Json,
+            (false, true) => Output::Quiet,
+            (false, false) => Output::Text,
+        }
+    }
+
+    /// What is asked; the text says which argument makes no sense.
+    pub(super) fn asked(self, now: Timestamp, zone: &TimeZone) -> Result<Asked, String> {
+        Ok(Asked::Service(match self.verb {
+            Verb::Serve => return Ok(Asked::Serve),
+            Verb::Demo => return Ok(Asked::Demo),
+            Verb::Check => return Ok(Asked::Check),
+            Verb::Group(verb) => verb.command(),
+            Verb::Explain(arguments) => arguments.command()?,
+            Verb::Trace(arguments) => arguments.command(now, zone)?,
+            Verb::Queue(verb) => verb.command()?,
+            Verb::Moderate(verb) => verb.command(),
+            Verb::Reload { accept } => Command::Reload {
+                guard: if accept {
+                    GuardIntent::Accept
+                } else {
+                    GuardIntent::Respect
+                },
+            },
+            Verb::Status => Command::Status,
+        }))
+    }
+}
+
+impl GroupVerb {
+    fn command(self) -> Command {
+        match self {
+            Self::List => Command::GroupList,
+            Self::Show { group } => Command::GroupShow { group },
+            Self::Members { group, all } => Command::GroupMembers {
+                group,
+                depth: if all {
+                    MemberDepth::Everybody
+                } else {
+                    MemberDepth::Direct
+                },
+            },
+            Self::Why { group, recipient } => Command::GroupWhy { group, recipient },
+        }
+    }
+}
+
+impl ExplainArguments {
+    fn command(self) -> Result<Command, String> {
+        if self.client.is_some() && self.via.is_none() {
+            return Err("--client needs --via: which networks are trusted depends on the listener".to_owned());
+        }
+        let from = if self.from == "<>" { String::new() } else { self.from };
+        Ok(Command::Explain(ExplainQuestion {
+            from,
+            to: self.to,
+            size_bytes: self.size,
+            via: self.via,
+            client: self.client,
+        }))
+    }
+}
+
+impl TraceArguments {
+    fn command(self, now: Timestamp, zone: &TimeZone) -> Result<Command, String> {
+        let time = |text: Option<String>| text.map(|text| point_in_time(&text, now, zone)).transpose();
+        Ok(Command::Trace(TraceQuery {
+            message: self.message,
+            from: self.from,
+            to: self.to,
+            subject: self.subject,
+            since: time(self.since)?,
+            until: time(self.until)?,
+            undelivered: self.undelivered,
+            count_max: self.limit,
+        }))
+    }
+}
+
+impl SelectionArguments {
+    fn selection(self) -> QueueSelection {
+        QueueSelection {
+            set: self.set,
+            message: self.message,
+            next_hop: self.nexthop,
+            recipient: self.rcpt,
+        }
+    }
+}
+
+impl QueueVerb {
+    fn command(self) -> Result<Command, String> {
+        Ok(match self {
+            Self::List(selection) => Command::QueueList(selection.selection()),
+            Self::Summary => Command::QueueSummary,
+            Self::Show { set } => Command::QueueShow { set },
+            Self::Retry { selection, yes } => Command::QueueRetry {
+                selection: selection.selection(),
+                intent: intent(yes),
+            },
+            Self::Drop { selection, yes } => {
+                let selection = selection.selection();
+                if selection == QueueSelection::default() {
+                    return Err("name what to drop: a set, --message, --nexthop or --rcpt".to_owned());
+                }
+                Command::QueueDrop {
+                    selection,
+                    intent: intent(yes),
+                }
+            }
+        })
+    }
+}
+
+fn intent(yes: bool) -> Intent {
+    if yes { Intent::Do } else { Intent::Say }
+}
+
+impl ModerateVerb {
+    fn command(self) -> Command {
+        match self {
+            Self::List { group } => Command::ModerateList { group },
+            Self::Show { hold } => Command::ModerateShow { hold },
+            Self::Approve { hold, moderator } => Command::ModerateApprove { hold, moderator },
+            Self::Reject {
+                hold,
+                moderator,
+                comment,
+            } => Command::ModerateReject {
+                hold,
+                moderator,
+                comment,
+            },
+        }
+    }
+}
+
+fn set_id(text: &str) -> Result<SetId, String> {
+    text.strip_prefix("s-")
+        .and_then(|digits| digits.parse().ok())
+        .map(SetId)
+        .ok_or_else(|| "not a delivery set such as s-12".to_owned())
+}

@@ -1,0 +1,205 @@
+//! What can be asked of a running service.
+//!
+//! Never renamed: names and fields are those of the protocol, and later of the HTTP API.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::mail::{HoldId, MessageId, SetId};
+
+/// One question or order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Is the service well?
+    Status,
+    /// Every group.
+    GroupList,
+    /// One group with its rules and the state of its list.
+    GroupShow {
+        /// Any address of the group.
+        group: String,
+    },
+    /// Who is in a group.
+    GroupMembers {
+        /// Any address of the group.
+        group: String,
+        /// Direct entries, or everybody that nested groups lead to as well.
+        depth: MemberDepth,
+    },
+    /// Why somebody is, or is not, in a group.
+    GroupWhy {
+        /// Any address of the group.
+        group: String,
+        /// Any address of the recipient.
+        recipient: String,
+    },
+    /// What would happen to a message.
+    Explain(ExplainQuestion),
+    /// What became of messages.
+    Trace(TraceQuery),
+    /// What waits for delivery.
+    QueueList(QueueSelection),
+    /// How each next hop stands.
+    QueueSummary,
+    /// One delivery set in full.
+    QueueShow {
+        /// The set.
+        set: SetId,
+    },
+    /// Try again now.
+    QueueRetry {
+        /// What.
+        selection: QueueSelection,
+        /// Do it, or say what would be done.
+        intent: Intent,
+    },
+    /// Give up without a report.
+    QueueDrop {
+        /// What.
+        selection: QueueSelection,
+        /// Do it, or say what would be done.
+        intent: Intent,
+    },
+    /// What waits for moderators.
+    ModerateList {
+        /// Only of this group, by any of its addresses.
+        group: Option<String>,
+    },
+    /// One hold in full.
+    ModerateShow {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// Release to the group.
+    ModerateApprove {
+        /// The hold.
+        hold: HoldId,
+        /// The moderator who decides.
+        moderator: String,
+    },
+    /// Refuse.
+    ModerateReject {
+        /// The hold.
+        hold: HoldId,
+        /// The moderator who decides.
+        moderator: String,
+        /// Words to the sender.
+        comment: Option<String>,
+    },
+    /// Read settings and directory files again.
+    Reload {
+        /// Take a directory that the guard holds back.
+        guard: GuardIntent,
+    },
+}
+
+/// How deep members are followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberDepth {
+    /// Entries of the list: people and nested groups.
+    Direct,
+    /// People, through all nested groups.
+    Everybody,
+}
+
+/// Bulk verbs say what they would do unless told to do it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Change nothing.
+    Say,
+    /// Do it.
+    Do,
+}
+
+/// Whether a reload may take what the guard holds back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardIntent {
+    /// Respect the guard.
+    Respect,
+    /// An operator has looked and accepts the loss.
+    Accept,
+}
+
+/// A message that has not been sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainQuestion {
+    /// Reverse-path; empty for null.
+    pub from: String,
+    /// Forward-path.
+    pub to: String,
+    /// Octets; none: unknown, sizes are not judged.
+    pub size_bytes: Option<u64>,
+    /// Listener name. Without it and `client` both verdicts are given, as a stranger and as proven internal.
+    pub via: Option<String>,
+    /// Client address.
+    pub client: Option<IpAddr>,
+}
+
+/// Which messages to look for; all given conditions hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceQuery {
+    /// One message.
+    pub message: Option<MessageId>,
+    /// Reverse-path.
+    pub from: Option<String>,
+    /// Addressed, or reached by expansion.
+    pub to: Option<String>,
+    /// Part of the subject, in any case.
+    pub subject: Option<String>,
+    /// Received at or after.
+    pub since: Option<Timestamp>,
+    /// Received before.
+    pub until: Option<Timestamp>,
+    /// Only recipients that did not get it.
+    pub undelivered: bool,
+    /// Most messages; at most [`crate::limits::TRACE_MESSAGES_MAX`].
+    pub count_max: u32,
+}
+
+/// Which delivery sets; all given conditions hold, none given means all.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSelection {
+    /// One set.
+    pub set: Option<SetId>,
+    /// Sets of one message.
+    pub message: Option<MessageId>,
+    /// Sets for a next hop.
+    pub next_hop: Option<String>,
+    /// Sets with this recipient still open.
+    pub recipient: Option<String>,
+}
+
+impl Command {
+    /// The protocol's name, for logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::GroupList => "group_list",
+            Self::GroupShow { .. } => "group_show",
+            Self::GroupMembers { .. } => "group_members",
+            Self::GroupWhy { .. } => "group_why",
+            Self::Explain(_) => "explain",
+            Self::Trace(_) => "trace",
+            Self::QueueList(_) => "queue_list",
+            Self::QueueSummary => "queue_summary",
+            Self::QueueShow { .. } => "queue_show",
+            Self::QueueRetry { .. } => "queue_retry",
+            Self::QueueDrop { .. } => "queue_drop",
+            Self::ModerateList { .. } => "moderate_list",
+            Self::ModerateShow { .. } => "moderate_show",
+            Self::ModerateApprove { .. } => "moderate_approve",
+            Self::ModerateReject { .. } => "moderate_reject",
+            Self::Reload { .. } => "reload",
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `group list|show|members|why`.
+
+use super::Reader;
+use super::text::{clean, count, number, pairs, path, size, table, time, version};
+use crate::admin::answer::{GroupMembers, GroupShown, GroupSummary, GroupWhy, RollState};
+
+pub(super) fn list(groups: &[GroupSummary]) -> String {
+    if groups.is_empty() {
+        return "no groups\n".to_owned();
+    }
+    let rows = groups.iter().map(|group| {
+        vec![
+            group.address.clone(),
+            group.kind.clone(),
+            number(group.roll.entries),
+            roll(&group.roll),
+            rules(group),
+        ]
+    });
+    table(&["group", "kind", "entries", "list", "rules"], rows.collect(), &[2])
+}
+
+fn roll(state: &RollState) -> String {
+    let text = version(state.version, state.age_seconds);
+    match state.freshness.as_str() {
+        "" | "fresh" | "missing" => text,
+        other => format!("{text}, {other}"),
+    }
+}
+
+fn rules(group: &GroupSummary) -> String {
+    let words: Vec<&str> = [(group.internal_only, "internal only"), (group.moderated, "moderated")]
+        .into_iter()
+        .filter_map(|(set, word)| set.then_some(word))
+        .collect();
+    words.join(", ")
+}
+
+pub(super) fn show(group: &GroupShown, reader: &Reader) -> String {
+    let summary = &group.summary;
+    let everybody_or = |list: &[String]| {
+        if list.is_empty() {
+            "everybody".to_owned()
+        } else {
+            list.join(", ")
+        }
+    };
+    let nested = match group.nested_groups {
+        0 => String::new(),
+        groups => format!("{}, depth {}", count(groups, "group", "groups"), group.depth),
+    };
+    let confirmed = summary
+        .roll
+        .confirmed_at
+        .map_or_else(String::new, |at| format!(", confirmed {}", time(at, reader)));
+    let mut out = pairs(&[
+        ("group", summary.address.clone()),
+        ("name", summary.display_name.clone().unwrap_or_default()),
+        ("kind", summary.kind.clone()),
+        ("also", group.aliases.join(", ")),
+        ("source", group.source.clone()),
+        (
+            "recipients",
+            format!("{} (through nested groups, each once)", number(group.recipients)),
+        ),
+        ("entries", number(summary.roll.entries)),
+        ("nested", nested),
+        ("member of", group.parents.join(", ")),
+        ("list", format!("{}{confirmed}", roll(&summary.roll))),
+        ("cause", summary.roll.cause.clone().unwrap_or_default()),
+        ("fault", summary.roll.fault.clone().unwrap_or_default()),
+        ("filter", group.filter.clone().unwrap_or_default()),
+        ("container", group.container.clone().unwrap_or_default()),
+        ("rules", rules(summary)),
+        ("may write", everybody_or(&group.accept_from)),
+        ("may not", group.reject_from.join(", ")),
+        ("moderators", group.moderators.join(", ")),
+        ("owners", group.owners.join(", ")),
+        ("size limit", group.size_bytes_max.map(size).unwrap_or_default()),
+        ("reports to", group.reports_to.clone()),
+        (
+            "membership",
+            if group.hidden_membership {
+                "hidden".to_owned()
+            } else {
+                String::new()
+            },
+        ),
+    ]);
+    for note in &group.notes {
+        out.push_str(&format!("note: {}\n", clean(note)));
+    }
+    out
+}
+
+pub(super) fn members(members: &GroupMembers) -> String {
+    let mut out = format!(
+        "{}: {}, list {}\n",
+        clean(&members.group),
+        count(members.members.len() as u64, "member", "members"),
+        roll(&members.roll)
+    );
+    if members.members.is_empty() {
+        return out;
+    }
+    let rows = members.members.iter().map(|member| {
+        vec![
+            member.address.clone(),
+            member.display_name.clone().unwrap_or_default(),
+            member.kind.clone(),
+            member.next_hop.clone().unwrap_or_default(),
+            path(&member.path),
+            member.left_out.clone().unwrap_or_default(),
+        ]
+    });
+    let header = ["member", "name", "kind", "next hop", "through", "left out"];
+    out.push_str(&table(&header, rows.collect(), &[]));
+    out
+}
+
+pub(super) fn why(why: &GroupWhy, reader: &Reader) -> String {
+    let mut out = String::new();
+    if why.member {
+        out.push_str("member\n");
+        for groups in &why.paths {
+            out.push_str(&format!("  {} > {}\n", path(groups), clean(&why.recipient)));
+        }
+    } else {
+        out.push_str("not a member\n");
+    }
+    let width = why
+        .clauses
+        .iter()
+        .map(|clause| clause.clause.chars().count())
+        .max()
+        .unwrap_or(0);
+    for clause in &why.clauses {
+        let verdict = if clause.holds { "yes" } else { "no " };
+        let line = format!(
+            "  clause {:width$}  {verdict}  {}",
+            clean(&clause.clause),
+            stored(clause, reader)
+        );
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    for note in &why.notes {
+        out.push_str(&format!("{}\n", clean(note)));
+    }
+    out.push_str(&format!("list {}\n", roll(&why.roll)));
+    out
+}
+
+fn stored(clause: &crate::admin::answer::ClauseVerdict, reader: &Reader) -> String {
+    let values: Vec<String> = clause
+        .stored
+        .iter()
+        .map(|value| format!("\"{}\"", clean(value)))
+        .collect();
+    let mut text = match values.as_slice() {
+        [] if clause.holds => String::new(),
+        [] => "no stored value".to_owned(),
+        [one] => format!("stored value {one}"),
+        several => format!("stored values {}", several.join(", ")),
+    };
+    if let Some(note) = &clause.note {
+        text.push_str(&format!(" ({})", clean(note)));
+    }
+    if let Some(source) = &clause.source {
+        text.push_str(&format!(", from {}", clean(source)));
+    }
+    if let Some(at) = clause.changed_at {
+        text.push_str(&format!(", changed {}", time(at, reader)));
+    }
+    text
+}

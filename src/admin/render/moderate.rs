@@ -1,0 +1,77 @@
+//! `moderate list|show|approve|reject`.
+
+use super::Reader;
+use super::text::{age, clean, clock, count, pairs, path, seconds_between, sender, size, subject, table, time};
+use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary};
+use crate::track::Decision;
+
+pub(super) fn list(holds: &[HoldSummary], reader: &Reader) -> String {
+    if holds.is_empty() {
+        return "nothing waits for a moderator\n".to_owned();
+    }
+    let rows = holds.iter().map(|hold| {
+        vec![
+            hold.id.clone(),
+            hold.group.clone(),
+            sender(&hold.from),
+            subject(hold.subject.as_deref()),
+            size(hold.size_bytes),
+            age(seconds_between(hold.held_at, reader.now)),
+            age(seconds_between(reader.now, hold.expires_at)),
+        ]
+    });
+    let header = ["id", "group", "from", "subject", "size", "age", "expires in"];
+    table(&header, rows.collect(), &[4])
+}
+
+pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
+    let hold = &shown.summary;
+    let decided = match (&shown.decided_by, shown.decided_at) {
+        (Some(by), Some(at)) => format!("{} by {by} at {}", shown.state, time(at, reader)),
+        _ => shown.state.clone(),
+    };
+    pairs(&[
+        ("hold", hold.id.clone()),
+        ("state", decided),
+        ("comment", shown.comment.clone().unwrap_or_default()),
+        ("message", shown.message.to_string()),
+        ("group", hold.group.clone()),
+        ("reached by", path(&shown.path)),
+        ("from", sender(&hold.from)),
+        (
+            "proof",
+            shown
+                .sender_proof
+                .clone()
+                .unwrap_or_else(|| "none: external".to_owned()),
+        ),
+        ("subject", subject(hold.subject.as_deref())),
+        ("size", size(hold.size_bytes)),
+        (
+            "would reach",
+            format!("{} today", count(shown.recipients, "recipient", "recipients")),
+        ),
+        ("held", time(hold.held_at, reader)),
+        ("expires", time(hold.expires_at, reader)),
+        ("moderators", shown.moderators.join(", ")),
+    ])
+}
+
+pub(super) fn decided(decided: &HoldDecided, reader: &Reader) -> String {
+    let word = match decided.decision {
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+        Decision::Expired => "expired",
+    };
+    let (id, by) = (clean(&decided.id), clean(&decided.by));
+    if !decided.applied {
+        return format!("{id} was already {word} by {by} at {}\n", clock(decided.at, reader));
+    }
+    match decided.decision {
+        Decision::Approved => format!(
+            "{id} {word}: {}\n",
+            count(decided.recipients, "recipient", "recipients")
+        ),
+        Decision::Rejected | Decision::Expired => format!("{id} {word}\n"),
+    }
+}

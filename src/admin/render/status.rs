@@ -1,0 +1,63 @@
+//! `status`.
+
+use super::Reader;
+use super::text::{age, clean, count, number, pairs, seconds_between, table, time};
+use crate::admin::answer::StatusReport;
+
+pub(super) fn status(status: &StatusReport, reader: &Reader) -> String {
+    let state = match status.busy {
+        None if status.ready => "ready".to_owned(),
+        None => "not ready".to_owned(),
+        Some(reason) => format!("takes no mail: {}", reason.text()),
+    };
+    let directory = match (status.generation, status.generation_at) {
+        (Some(generation), Some(at)) => format!(
+            "{}, {}; generation {generation} since {}",
+            count(status.recipients, "recipient", "recipients"),
+            count(status.groups, "group", "groups"),
+            time(at, reader)
+        ),
+        _ => "not loaded yet".to_owned(),
+    };
+    let mut out = pairs(&[
+        ("muster", format!("{} on {}", status.version, status.hostname)),
+        ("state", state),
+        (
+            "running",
+            format!(
+                "{} since {}",
+                age(seconds_between(status.started_at, reader.now)),
+                time(status.started_at, reader)
+            ),
+        ),
+        ("directory", directory),
+        (
+            "queue",
+            format!(
+                "{} for {}",
+                count(status.messages, "message", "messages"),
+                count(status.queued_recipients, "recipient", "recipients")
+            ),
+        ),
+        ("moderation", format!("{} waiting", number(status.holds))),
+    ]);
+    if !status.listeners.is_empty() {
+        let rows = status.listeners.iter().map(|listener| {
+            vec![
+                listener.name.clone(),
+                listener.role.clone(),
+                listener.address.clone(),
+                number(listener.sessions),
+            ]
+        });
+        out.push_str(&table(
+            &["listener", "role", "address", "sessions"],
+            rows.collect(),
+            &[3],
+        ));
+    }
+    for note in &status.notes {
+        out.push_str(&format!("note: {}\n", clean(note)));
+    }
+    out
+}

@@ -1,0 +1,77 @@
+//! `trace`.
+
+use super::Reader;
+use super::text::{clean, clock, count, path, sender, subject, time, version};
+use crate::admin::answer::{RecipientFate, TracedMessage};
+
+pub(super) fn messages(messages: &[TracedMessage], reader: &Reader) -> String {
+    if messages.is_empty() {
+        return "nothing found\n".to_owned();
+    }
+    let mut out = String::new();
+    for message in messages {
+        out.push_str(&format!(
+            "{}  from {}  {}\n  message {}\n",
+            time(message.at, reader),
+            sender(&message.from),
+            subject(message.subject.as_deref()),
+            message.message
+        ));
+        for fate in &message.fates {
+            fate_lines(&mut out, fate, reader);
+        }
+        if message.fates.is_empty() {
+            out.push_str(&format!(
+                "  to {}; {}\n",
+                clean(&message.to.join(", ")),
+                count(message.recipients, "recipient", "recipients")
+            ));
+        }
+    }
+    out
+}
+
+/// Event names as people say them; the names themselves stand in the JSON and in the logs.
+fn word(event: &str) -> &str {
+    match event {
+        "SEND" => "DELIVERED",
+        "FAIL" => "FAILED",
+        "DEFER" => "WAITING",
+        "DROP" => "LEFT OUT",
+        "REFUSE" => "REFUSED",
+        "HOLD" => "HELD",
+        "QUEUE" => "QUEUED",
+        other => other,
+    }
+}
+
+fn fate_lines(out: &mut String, fate: &RecipientFate, reader: &Reader) {
+    let mut parts = vec![
+        clean(&fate.recipient),
+        format!("{} {}", clean(word(&fate.event)), clock(fate.at, reader)),
+    ];
+    if let Some(hop) = &fate.next_hop {
+        parts.push(clean(hop));
+    }
+    if let Some(reply) = &fate.reply {
+        parts.push(clean(&reply.to_string()));
+    }
+    if let Some(reason) = fate.reason {
+        parts.push(format!("({})", reason.text()));
+    }
+    if let Some(to) = &fate.report_to {
+        parts.push(format!("report sent to {}", clean(to)));
+    }
+    out.push_str(&format!("  {}\n", parts.join("  ")));
+    if !fate.path.is_empty() {
+        let list = match fate.roll_version {
+            Some(number) => format!("    list {}", version(Some(number), fate.roll_age_seconds)),
+            None => String::new(),
+        };
+        out.push_str(&format!(
+            "    path {} > {}{list}\n",
+            path(&fate.path),
+            clean(&fate.recipient)
+        ));
+    }
+}

@@ -1,0 +1,181 @@
+//! What a running service must be able to answer: one method for each command.
+
+use std::fmt;
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{
+    Answer, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
+    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, StatusReport, TracedMessage,
+};
+use super::command::{Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use crate::mail::{HoldId, SetId};
+
+/// Who asks, as the operating system says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// User id of the process at the other end of the socket.
+    pub user_id: Option<u32>,
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.user_id {
+            Some(id) => write!(f, "uid {id}"),
+            None => f.write_str("local"),
+        }
+    }
+}
+
+/// Why a command was not carried out; decides the exit code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// Nothing has that name or id: exit code 1.
+    NotFound,
+    /// The arguments make no sense, or the settings cannot work: 2.
+    Usage,
+    /// The service cannot answer now (starting, stopping, store away): 3.
+    Busy,
+    /// A guard or a permission says no: 4.
+    Guard,
+    /// Our fault; see the log: 3.
+    Broken,
+}
+
+/// A command that was not carried out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Whose fault.
+    pub kind: RefusalKind,
+    /// One plain sentence.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal of a kind.
+    pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// The running service. Methods may wait for a commit; they change nothing when dropped half way.
+pub trait Service: Send + Sync + 'static {
+    /// Is the service well?
+    fn status(&self) -> impl Future<Output = Result<StatusReport, Refusal>> + Send;
+
+    /// Every group, by address.
+    fn group_list(&self) -> impl Future<Output = Result<Vec<GroupSummary>, Refusal>> + Send;
+
+    /// One group.
+    fn group_show(&self, group: &str) -> impl Future<Output = Result<GroupShown, Refusal>> + Send;
+
+    /// Who is in it.
+    fn group_members(
+        &self,
+        group: &str,
+        depth: MemberDepth,
+    ) -> impl Future<Output = Result<GroupMembers, Refusal>> + Send;
+
+    /// Why somebody is in it or not.
+    fn group_why(&self, group: &str, recipient: &str) -> impl Future<Output = Result<GroupWhy, Refusal>> + Send;
+
+    /// What would happen to a message: the very code of delivery, in dry run.
+    fn explain(&self, question: &ExplainQuestion) -> impl Future<Output = Result<Explained, Refusal>> + Send;
+
+    /// What became of messages, newest first.
+    fn trace(&self, query: &TraceQuery) -> impl Future<Output = Result<Vec<TracedMessage>, Refusal>> + Send;
+
+    /// Delivery sets with open recipients, oldest first.
+    fn queue_list(&self, selection: &QueueSelection) -> impl Future<Output = Result<Vec<QueueItem>, Refusal>> + Send;
+
+    /// Every next hop, by name.
+    fn queue_summary(&self) -> impl Future<Output = Result<Vec<NextHopSummary>, Refusal>> + Send;
+
+    /// One set.
+    fn queue_show(&self, set: SetId) -> impl Future<Output = Result<QueueShown, Refusal>> + Send;
+
+    /// Makes sets due now.
+    fn queue_retry(
+        &self,
+        caller: &Caller,
+        selection: &QueueSelection,
+        intent: Intent,
+    ) -> impl Future<Output = Result<QueueChanged, Refusal>> + Send;
+
+    /// Gives open recipients up without a report, tracked with who did it.
+    fn queue_drop(
+        &self,
+        caller: &Caller,
+        selection: &QueueSelection,
+        intent: Intent,
+    ) -> impl Future<Output = Result<QueueChanged, Refusal>> + Send;
+
+    /// Holds that wait, oldest first.
+    fn moderate_list(&self, group: Option<&str>) -> impl Future<Output = Result<Vec<HoldSummary>, Refusal>> + Send;
+
+    /// One hold.
+    fn moderate_show(&self, hold: HoldId) -> impl Future<Output = Result<HoldShown, Refusal>> + Send;
+
+    /// Releases; the answer says if another decision came first.
+    fn moderate_approve(
+        &self,
+        caller: &Caller,
+        hold: HoldId,
+        moderator: &str,
+    ) -> impl Future<Output = Result<HoldDecided, Refusal>> + Send;
+
+    /// Refuses; the answer says if another decision came first.
+    fn moderate_reject(
+        &self,
+        caller: &Caller,
+        hold: HoldId,
+        moderator: &str,
+        comment: Option<&str>,
+    ) -> impl Future<Output = Result<HoldDecided, Refusal>> + Send;
+
+    /// Reads settings and directory again: all or nothing.
+    fn reload(&self, caller: &Caller, guard: GuardIntent) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
+}
+
+/// Asks the service what a command asks.
+pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Command) -> Result<Answer, Refusal> {
+    Ok(match command {
+        Command::Status => Answer::Status(service.status().await?),
+        Command::GroupList => Answer::GroupList(service.group_list().await?),
+        Command::GroupShow { group } => Answer::GroupShow(Box::new(service.group_show(group).await?)),
+        Command::GroupMembers { group, depth } => Answer::GroupMembers(service.group_members(group, *depth).await?),
+        Command::GroupWhy { group, recipient } => Answer::GroupWhy(service.group_why(group, recipient).await?),
+        Command::Explain(question) => Answer::Explain(service.explain(question).await?),
+        Command::Trace(query) => Answer::Trace(service.trace(query).await?),
+        Command::QueueList(selection) => Answer::QueueList(service.queue_list(selection).await?),
+        Command::QueueSummary => Answer::QueueSummary(service.queue_summary().await?),
+        Command::QueueShow { set } => Answer::QueueShow(service.queue_show(*set).await?),
+        Command::QueueRetry { selection, intent } => {
+            Answer::QueueRetry(service.queue_retry(caller, selection, *intent).await?)
+        }
+        Command::QueueDrop { selection, intent } => {
+            Answer::QueueDrop(service.queue_drop(caller, selection, *intent).await?)
+        }
+        Command::ModerateList { group } => Answer::ModerateList(service.moderate_list(group.as_deref()).await?),
+        Command::ModerateShow { hold } => Answer::ModerateShow(service.moderate_show(*hold).await?),
+        Command::ModerateApprove { hold, moderator } => {
+            Answer::ModerateApprove(service.moderate_approve(caller, *hold, moderator).await?)
+        }
+        Command::ModerateReject {
+            hold,
+            moderator,
+            comment,
+        } => Answer::ModerateReject(
+            service
+                .moderate_reject(caller, *hold, moderator, comment.as_deref())
+                .await?,
+        ),
+        Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
+    })
+}

@@ -1,0 +1,305 @@
+//! The running service behind the local socket: one method per command.
+
+use std::sync::Arc;
+
+use crate::admin::answer::{
+    Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState,
+    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, StatusReport, TracedMessage,
+};
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
+use crate::delivery::Selection;
+use crate::mail::{HoldId, Mailbox, SetId};
+use crate::resolver::Sources;
+use crate::spool::message::StoredSet;
+use crate::spool::{Readiness, Spool};
+use crate::track::Decision;
+
+use super::groups::Groups;
+use super::{explain, holds, queue, trace};
+use crate::app::directory;
+use crate::app::service::Service;
+
+/// The service as commands see it.
+pub struct Commands(pub Arc<Service>);
+
+impl Commands {
+    fn with_groups<T>(&self, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
+        let service = &self.0;
+        let organisation = service.categorizer.organisation();
+        let hops = organisation.hops.pass();
+        let view = service.keeper.view();
+        answer(&Groups {
+            view: &view,
+            rules: &organisation.rules,
+            hops: &*hops,
+            options: service.keeper.options(),
+            now: service.env.clock.now(),
+        })
+    }
+
+    /// Something that reads from a store, off the reactor threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let service = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&service)).await;
+        done.unwrap_or_else(|fault| Err(Refusal::new(RefusalKind::Broken, fault.to_string())))
+    }
+
+    async fn change(
+        &self,
+        caller: &Caller,
+        selection: &QueueSelection,
+        intent: Intent,
+        verb: &'static str,
+        act: impl FnOnce(&Service, &[StoredSet], &str),
+    ) -> Result<QueueChanged, Refusal> {
+        let wanted = selection.clone();
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &wanted))
+            .await?;
+        let mut messages: Vec<_> = sets.iter().map(|stored| stored.set.message).collect();
+        messages.sort_unstable();
+        messages.dedup();
+        let changed = QueueChanged {
+            done: intent == Intent::Do,
+            sets: sets.len() as u64,
+            messages: messages.len() as u64,
+            recipients: sets.iter().map(|stored| queue::open_ranks(stored).len()).sum(),
+        };
+        if intent == Intent::Do {
+            tracing::info!(%caller, verb, sets = changed.sets, recipients = changed.recipients, "queue changed by command");
+            act(&self.0, &sets, &caller.to_string());
+        }
+        Ok(changed)
+    }
+}
+
+impl Answers for Commands {
+    async fn status(&self) -> Result<StatusReport, Refusal> {
+        let service = &self.0;
+        let view = service.keeper.view();
+        let readiness = service.spool.readiness();
+        let open = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
+        let holds = self
+            .blocking(|service| service.spool.holds().map_err(queue::unavailable))
+            .await?;
+        let mut notes = Vec::new();
+        if view.directory.number() == 0 {
+            notes.push("no directory has been loaded: recipients are answered 451".to_owned());
+        }
+        if service.categorizer.sources() == Sources::Overdue {
+            notes.push("a source is over its max_age: unknown recipients are answered 451".to_owned());
+        }
+        let damaged = self
+            .blocking(|service| service.spool.quarantined().map_err(queue::unavailable))
+            .await?;
+        if !damaged.is_empty() {
+            notes.push(format!("{} damaged rows were set aside in the spool", damaged.len()));
+        }
+        let listeners = service.listeners.get().map_or(&[][..], Vec::as_slice);
+        Ok(StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hostname: service.settings.load().hostname.to_string(),
+            started_at: service.started_at,
+            ready: readiness == Readiness::Ready && !listeners.is_empty(),
+            busy: match readiness {
+                Readiness::Ready => None,
+                Readiness::Busy(fault) => Some(fault.reason()),
+            },
+            listeners: listeners
+                .iter()
+                .map(|listener| ListenerState {
+                    name: listener.name.clone(),
+                    role: role_word(listener.role).to_owned(),
+                    address: listener.address.to_string(),
+                    sessions: listener.sessions() as u64,
+                })
+                .collect(),
+            generation: Some(view.directory.number()).filter(|number| *number > 0),
+            generation_at: Some(view.directory.loaded_at()).filter(|_| view.directory.number() > 0),
+            recipients: view.directory.len(),
+            groups: view.directory.group_set().len(),
+            messages: service.spool.messages() as u64,
+            queued_recipients: open.iter().map(|stored| queue::open_ranks(stored).len()).sum(),
+            holds: holds.len() as u64,
+            notes,
+        })
+    }
+
+    async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {
+        Ok(self.with_groups(|groups| groups.list()))
+    }
+
+    async fn group_show(&self, group: &str) -> Result<GroupShown, Refusal> {
+        self.with_groups(|groups| groups.show(group))
+    }
+
+    async fn group_members(&self, group: &str, depth: MemberDepth) -> Result<GroupMembers, Refusal> {
+        self.with_groups(|groups| groups.members(group, depth))
+    }
+
+    async fn group_why(&self, group: &str, recipient: &str) -> Result<GroupWhy, Refusal> {
+        self.with_groups(|groups| groups.why(group, recipient))
+    }
+
+    async fn explain(&self, question: &ExplainQuestion) -> Result<Explained, Refusal> {
+        let question = question.clone();
+        self.blocking(move |service| {
+            let known: Vec<explain::KnownListener> = service
+                .settings
+                .load()
+                .listeners
+                .iter()
+                .map(|listener| explain::KnownListener {
+                    name: listener.name.to_string(),
+                    role: crate::app::wiring::role(listener.role),
+                })
+                .collect();
+            explain::explain(&service.categorizer, &known, &question)
+        })
+        .await
+    }
+
+    async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {
+        let query = query.clone();
+        self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query))
+            .await
+    }
+
+    async fn queue_list(&self, selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
+        let selection = selection.clone();
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &selection))
+            .await?;
+        let view = self.0.delivery.snapshot();
+        Ok(sets.iter().map(|stored| queue::item(stored, &view)).collect())
+    }
+
+    async fn queue_summary(&self) -> Result<Vec<NextHopSummary>, Refusal> {
+        let sets = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
+        let view = self.0.delivery.snapshot();
+        let names: Vec<String> = self.0.routes.load().hops().map(|(_, hop)| hop.name.clone()).collect();
+        Ok(queue::by_next_hop(&names, &sets, &view, self.0.env.clock.now()))
+    }
+
+    async fn queue_show(&self, set: SetId) -> Result<QueueShown, Refusal> {
+        let view = self.0.delivery.snapshot();
+        self.blocking(move |service| queue::show(&*service.spool, set, &view))
+            .await
+    }
+
+    async fn queue_retry(
+        &self,
+        caller: &Caller,
+        selection: &QueueSelection,
+        intent: Intent,
+    ) -> Result<QueueChanged, Refusal> {
+        let act = |service: &Service, sets: &[StoredSet], _: &str| retry(service, sets);
+        self.change(caller, selection, intent, "retry", act).await
+    }
+
+    async fn queue_drop(
+        &self,
+        caller: &Caller,
+        selection: &QueueSelection,
+        intent: Intent,
+    ) -> Result<QueueChanged, Refusal> {
+        let act = |service: &Service, sets: &[StoredSet], who: &str| {
+            for stored in sets {
+                service.delivery.drop(&Selection::Set(stored.set.id), who);
+            }
+        };
+        self.change(caller, selection, intent, "drop", act).await
+    }
+
+    async fn moderate_list(&self, group: Option<&str>) -> Result<Vec<HoldSummary>, Refusal> {
+        let group = match group {
+            Some(name) => Some(self.with_groups(|groups| groups.primary_of(name))?),
+            None => None,
+        };
+        self.blocking(move |service| holds::list(&*service.spool, group.as_ref()))
+            .await
+    }
+
+    async fn moderate_show(&self, hold: HoldId) -> Result<HoldShown, Refusal> {
+        self.blocking(move |service| {
+            let recipients = service.categorizer.would_release(hold).unwrap_or(0);
+            holds::show(&*service.spool, hold, recipients)
+        })
+        .await
+    }
+
+    async fn moderate_approve(&self, caller: &Caller, hold: HoldId, moderator: &str) -> Result<HoldDecided, Refusal> {
+        let service = &self.0;
+        holds::decide(
+            &service.categorizer,
+            &*service.spool,
+            caller,
+            hold,
+            Decision::Approved,
+            moderator,
+            None,
+        )
+        .await
+    }
+
+    async fn moderate_reject(
+        &self,
+        caller: &Caller,
+        hold: HoldId,
+        moderator: &str,
+        comment: Option<&str>,
+    ) -> Result<HoldDecided, Refusal> {
+        let service = &self.0;
+        holds::decide(
+            &service.categorizer,
+            &*service.spool,
+            caller,
+            hold,
+            Decision::Rejected,
+            moderator,
+            comment,
+        )
+        .await
+    }
+
+    async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
+        tracing::info!(%caller, ?guard, "reload by command");
+        Ok(directory::reload(&self.0, guard).await)
+    }
+}
+
+/// Makes sets due, and lets the next hops be tried that are left alone.
+fn retry(service: &Service, sets: &[StoredSet]) {
+    let mut hops: Vec<&str> = sets.iter().map(|stored| stored.set.next_hop.as_str()).collect();
+    hops.sort_unstable();
+    hops.dedup();
+    for stored in sets {
+        service.delivery.retry(&Selection::Set(stored.set.id));
+    }
+    for hop in hops {
+        service.delivery.retry(&Selection::NextHop(hop.to_owned()));
+    }
+}
+
+fn role_word(role: crate::categorizer::intake::ListenerRole) -> &'static str {
+    match role {
+        crate::categorizer::intake::ListenerRole::Inbound => "inbound",
+        crate::categorizer::intake::ListenerRole::Relay => "relay",
+    }
+}
+
+/// A group's primary address by any of its names.
+impl Groups<'_> {
+    /// Primary address of a recipient by any address or name.
+    pub fn primary_of(&self, name: &str) -> Result<Mailbox, Refusal> {
+        self.find(name).map(|(_, object)| object.primary.clone())
+    }
+}

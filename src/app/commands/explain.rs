@@ -1,0 +1,315 @@
+//! `explain`: the very code of delivery, in dry run.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::admin::answer::{BranchLeft, ExpandedGroup, Explained, RecipientLeft, SeenAs, Verdict, VerdictKind};
+use crate::admin::command::ExplainQuestion;
+use crate::admin::service::{Refusal, RefusalKind};
+use crate::categorizer::gate;
+use crate::categorizer::intake::{ClientFacts, ListenerRole};
+use crate::categorizer::{Categorizer, NextHops, Organisation};
+use crate::directory::ObjectId;
+use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
+use crate::mail::{EnvelopeRecipient, Mailbox, ReversePath};
+use crate::policy::Fact;
+use crate::policy::rules::SpoofedSender;
+use crate::resolver::{Relaying, Sender, Standing};
+use crate::track::{EventKind, Reason};
+
+/// A listener as `explain` needs it.
+pub struct KnownListener {
+    /// Name in the settings.
+    pub name: String,
+    /// Its role.
+    pub role: ListenerRole,
+}
+
+/// One way to see the sender.
+struct Seen {
+    seen_as: SeenAs,
+    sender: Sender,
+    relaying: Relaying,
+}
+
+/// Answers the question.
+pub fn explain(
+    categorizer: &Categorizer,
+    listeners: &[KnownListener],
+    question: &ExplainQuestion,
+) -> Result<Explained, Refusal> {
+    let usage = |what: &str, text: &str, fault: &dyn std::fmt::Display| {
+        Refusal::new(RefusalKind::Usage, format!("{what} `{text}`: {fault}"))
+    };
+    let from = match question.from.as_str() {
+        "" | "<>" => ReversePath::Null,
+        text => ReversePath::Mailbox(Mailbox::parse(text).map_err(|fault| usage("--from", text, &fault))?),
+    };
+    let to = Mailbox::parse(&question.to).map_err(|fault| usage("--to", &question.to, &fault))?;
+    let organisation = categorizer.organisation();
+    let seen = seen(&from, &organisation, listeners, question)?;
+    let recipient = EnvelopeRecipient::plain(to);
+    Ok(Explained {
+        from: from.as_str().to_owned(),
+        to: question.to.clone(),
+        size_bytes: question.size_bytes,
+        verdicts: seen
+            .into_iter()
+            .map(|seen| verdict(categorizer, &organisation, &recipient, seen, question.size_bytes))
+            .collect(),
+    })
+}
+
+fn seen(
+    from: &ReversePath,
+    organisation: &Organisation,
+    listeners: &[KnownListener],
+    question: &ExplainQuestion,
+) -> Result<Vec<Seen>, Refusal> {
+    let rules = &organisation.rules;
+    if question.via.is_none() && question.client.is_none() {
+        let stranger = Sender::recorded(from, None, rules);
+        let mut both = vec![Seen {
+            seen_as: SeenAs::Stranger,
+            sender: stranger,
+            relaying: Relaying::Denied,
+        }];
+        if !from.is_null() {
+            both.push(Seen {
+                seen_as: SeenAs::Internal,
+                sender: Sender::recorded(from, Some("assumed"), rules),
+                relaying: Relaying::Allowed,
+            });
+        }
+        return Ok(both);
+    }
+    let listener = match &question.via {
+        Some(name) => listeners
+            .iter()
+            .find(|listener| listener.name == *name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
+                let text = format!("there is no listener `{name}`; there are {}", names.join(", "));
+                Refusal::new(RefusalKind::Usage, text)
+            })?,
+        None => listeners
+            .first()
+            .ok_or_else(|| Refusal::new(RefusalKind::Usage, "there is no listener"))?,
+    };
+    let client = ClientFacts {
+        listener: listener.name.as_str().into(),
+        role: listener.role,
+        // A client nobody trusts, if only the listener was named (RFC 5737 documentation range).
+        client: question.client.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        helo: None,
+        extended: true,
+    };
+    Ok(vec![Seen {
+        seen_as: SeenAs::Client,
+        sender: gate::sender(&client, from, rules),
+        relaying: gate::relaying(&client, rules),
+    }])
+}
+
+fn verdict(
+    categorizer: &Categorizer,
+    organisation: &Organisation,
+    recipient: &EnvelopeRecipient,
+    seen: Seen,
+    size_bytes: Option<u64>,
+) -> Verdict {
+    let mut verdict = Verdict {
+        seen_as: seen.seen_as,
+        sender_proof: seen.sender.standing.to_string(),
+        kind: VerdictKind::Accepted,
+        reply: None,
+        reason: None,
+        moderators: Vec::new(),
+        bypass: None,
+        recipients: 0,
+        next_hops: std::collections::BTreeMap::new(),
+        groups: Vec::new(),
+        branches: Vec::new(),
+        left_out: Vec::new(),
+        duplicates: 0,
+    };
+    if seen.sender.standing == Standing::Spoofed && organisation.rules.spoofed == SpoofedSender::Refuse {
+        refuse(&mut verdict, &gate::spoofed());
+        return verdict;
+    }
+    let hops = organisation.hops.pass();
+    let recipients = std::slice::from_ref(recipient);
+    let expansion = ask(
+        categorizer,
+        organisation,
+        &*hops,
+        &seen,
+        size_bytes,
+        Start::Addressed(recipients),
+    );
+    fill(&mut verdict, &*hops, &expansion);
+    if verdict.kind == VerdictKind::Held {
+        // Who would get it after an approval: counted, not committed.
+        if let Some(hold) = expansion.holds.first() {
+            let release = release_of(hold);
+            let after = ask(
+                categorizer,
+                organisation,
+                &*hops,
+                &seen,
+                size_bytes,
+                Start::Release(&release),
+            );
+            count(&mut verdict, &*hops, &after);
+        }
+    }
+    verdict
+}
+
+fn ask(
+    categorizer: &Categorizer,
+    organisation: &Organisation,
+    hops: &dyn NextHops,
+    seen: &Seen,
+    size_bytes: Option<u64>,
+    start: Start<'_>,
+) -> Expansion {
+    let marked = |_: &ObjectId| false;
+    let request = Request {
+        sender: &seen.sender,
+        size_bytes,
+        report: ReportFacts::default(),
+        start,
+        marked: &marked,
+        relaying: seen.relaying,
+        sources: categorizer.sources(),
+        now: categorizer.now(),
+        detail: Detail::Explain,
+    };
+    let view = categorizer.view();
+    expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
+}
+
+fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
+    verdict.kind = if refusal.is_transient() {
+        VerdictKind::Deferred
+    } else {
+        VerdictKind::Refused
+    };
+    verdict.reply = Some(refusal.reply.clone());
+    verdict.reason = Some(refusal.reason);
+}
+
+fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
+    let bypass = expansion.explanations.iter().flat_map(|explained| &explained.facts);
+    verdict.bypass = bypass.into_iter().find_map(|fact| match fact {
+        Fact::ModerationBypassed { by } => Some(by.to_string()),
+        _ => None,
+    });
+    if let Some(halt) = &expansion.halt {
+        refuse(verdict, &halt.refusal);
+        return;
+    }
+    match expansion.judged.first().map(|judged| &judged.verdict) {
+        Some(expansion::Verdict::Refused(refusal)) => refuse(verdict, refusal),
+        Some(expansion::Verdict::Held) => {
+            verdict.kind = VerdictKind::Held;
+            verdict.reason = Some(Reason::Moderated);
+            let moderators = expansion.holds.first().map(|hold| hold.moderators.as_slice());
+            verdict.moderators = moderators.unwrap_or_default().iter().map(ToString::to_string).collect();
+        }
+        Some(expansion::Verdict::Discarded(reason)) => verdict.reason = Some(*reason),
+        Some(expansion::Verdict::Accepted) | None => {}
+    }
+    count(verdict, hops, expansion);
+    let top = expansion
+        .judged
+        .first()
+        .is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
+    for hold in expansion.holds.iter().skip(usize::from(top)) {
+        verdict.branches.push(BranchLeft {
+            recipient: hold.recipient.to_string(),
+            path: hold.path.clone(),
+            kind: VerdictKind::Held,
+            reply: None,
+            reason: Reason::Moderated,
+        });
+    }
+    if verdict.kind == VerdictKind::Accepted && expansion.reaches_nobody() {
+        // A pass that leaves nobody is a reply (DESIGN §2.2).
+        if let Some(branch) = expansion.refused.first() {
+            refuse(verdict, &branch.refusal);
+        }
+    }
+}
+
+fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
+    verdict.recipients = expansion.recipients();
+    let ids = expansion
+        .branches
+        .iter()
+        .flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
+    verdict.next_hops = super::groups::count_by_hop(hops, ids).into_iter().collect();
+    verdict.duplicates = expansion.judged.iter().map(|judged| judged.tally.duplicates).sum();
+    for event in &expansion.events {
+        match event {
+            EventKind::Expand {
+                group,
+                path,
+                roll_version,
+                roll_age_seconds,
+                entries,
+                added,
+                duplicates,
+            } => verdict.groups.push(ExpandedGroup {
+                group: group.clone(),
+                path: path.clone(),
+                roll_version: *roll_version,
+                roll_age_seconds: *roll_age_seconds,
+                entries: *entries,
+                added: *added,
+                duplicates: *duplicates,
+            }),
+            EventKind::Drop {
+                recipient,
+                group,
+                reason,
+            } if *reason != Reason::Duplicate => verdict.left_out.push(RecipientLeft {
+                recipient: recipient.clone(),
+                group: group.clone(),
+                reason: *reason,
+            }),
+            EventKind::Branch {
+                recipient,
+                path,
+                reply,
+                reason,
+            } => verdict.branches.push(BranchLeft {
+                recipient: recipient.clone(),
+                path: path.clone(),
+                kind: if reply.is_transient() {
+                    VerdictKind::Deferred
+                } else {
+                    VerdictKind::Refused
+                },
+                reply: Some(reply.clone()),
+                reason: *reason,
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn release_of(hold: &expansion::NewHold) -> Release {
+    Release {
+        object: hold.object.clone(),
+        recipient: hold.recipient.clone(),
+        addressed: hold.addressed,
+        path: hold.path.clone(),
+        reverse_path: hold.reverse_path.clone(),
+        notify: hold.notify,
+        bypass_nested: hold.bypass_nested,
+        hidden: hold.hidden,
+        committed: expansion::Committed::default(),
+        others: std::collections::BTreeMap::new(),
+    }
+}

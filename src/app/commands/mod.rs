@@ -1,0 +1,8 @@
+//! Answers of the running service to `admin`'s commands.
+
+pub mod answering;
+pub mod explain;
+pub mod groups;
+pub mod holds;
+pub mod queue;
+pub mod trace;

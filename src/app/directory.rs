@@ -1,0 +1,311 @@
+//! Sources of the directory while the service runs: loaded at start, watched, reloaded on command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::admin::answer::{Finding, Reloaded, Severity};
+use crate::admin::command::GuardIntent;
+use crate::config;
+use crate::config::settings::{Settings, SourceSettings};
+use crate::connectors::files::watch::Watch;
+use crate::connectors::files::{self, FileFault, Snapshot};
+use crate::connectors::sync::{Acceptance, Applied, Changed};
+use crate::directory::SourceId;
+
+use super::service::Service;
+use super::wiring;
+
+/// How often the clock is asked which rolls are due.
+const TICK: Duration = Duration::from_secs(60);
+
+/// Loads every source once, at start. Faults are logged; what is stored serves on.
+pub async fn load_all(service: &Arc<Service>) {
+    let settings = service.settings.load_full();
+    for source in &settings.sources {
+        refresh(service, source, Acceptance::Guarded).await.log(source);
+    }
+}
+
+/// What became of one source.
+enum Refreshed {
+    Applied(Applied, Vec<FileFault>),
+    Faulty(Vec<FileFault>),
+    Broken(String),
+}
+
+impl Refreshed {
+    fn log(self, source: &SourceSettings) {
+        match self {
+            Self::Applied(Applied::Unchanged, _) => {}
+            Self::Applied(Applied::Changed(changed), notices) => {
+                for notice in notices {
+                    tracing::warn!(source = %source.name, %notice, "directory file");
+                }
+                for finding in &changed.findings {
+                    tracing::warn!(source = %source.name, %finding, "directory");
+                }
+                for (group, fault) in &changed.failed {
+                    tracing::warn!(group, fault, "a filter cannot be evaluated; the last good list serves");
+                }
+            }
+            Self::Applied(Applied::Held(loss), _) => {
+                tracing::error!(source = %source.name, %loss, "held by the guard; the old directory serves until `muster reload --accept`");
+            }
+            Self::Faulty(faults) => {
+                for fault in faults {
+                    tracing::error!(source = %source.name, %fault, "directory file; the last good directory serves");
+                }
+            }
+            Self::Broken(fault) => tracing::error!(source = %source.name, fault, "the directory could not be changed"),
+        }
+    }
+}
+
+async fn refresh(service: &Arc<Service>, source: &SourceSettings, acceptance: Acceptance) -> Refreshed {
+    match read(source).await {
+        Ok(snapshot) => apply(service, source, snapshot, acceptance).await,
+        Err(Unread::Faults(faults)) => Refreshed::Faulty(faults),
+        Err(Unread::Broken(fault)) => Refreshed::Broken(fault),
+    }
+}
+
+enum Unread {
+    Faults(Vec<FileFault>),
+    Broken(String),
+}
+
+async fn read(source: &SourceSettings) -> Result<Snapshot, Unread> {
+    let (path, id) = (source.path.clone(), SourceId::new(source.name.as_str()));
+    match tokio::task::spawn_blocking(move || files::load(&path, &id)).await {
+        Ok(Ok(snapshot)) => Ok(snapshot),
+        Ok(Err(faults)) => Err(Unread::Faults(faults)),
+        Err(fault) => Err(Unread::Broken(fault.to_string())),
+    }
+}
+
+async fn apply(
+    service: &Arc<Service>,
+    source: &SourceSettings,
+    snapshot: Snapshot,
+    acceptance: Acceptance,
+) -> Refreshed {
+    let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
+    let id = SourceId::new(source.name.as_str());
+    let notices = snapshot.notices;
+    let objects = snapshot.objects;
+    match tokio::task::spawn_blocking(move || keeper.apply(&id, objects, acceptance, now)).await {
+        Ok(Ok(applied)) => Refreshed::Applied(applied, notices),
+        Ok(Err(fault)) => Refreshed::Broken(fault.to_string()),
+        Err(fault) => Refreshed::Broken(fault.to_string()),
+    }
+}
+
+/// Watches every source that says so, until dropped.
+pub async fn watch(service: Arc<Service>) {
+    let settings = service.settings.load_full();
+    let mut tasks = tokio::task::JoinSet::new();
+    for source in settings.sources.iter().filter(|source| source.watch) {
+        let (service, source) = (Arc::clone(&service), source.clone());
+        tasks.spawn(async move {
+            let mut watch = Watch::start(&source.path, source.poll_interval);
+            // What changed between the first load and the watch.
+            loop {
+                let _one_at_a_time = service.reloading.lock().await;
+                refresh(&service, &source, Acceptance::Guarded).await.log(&source);
+                drop(_one_at_a_time);
+                if watch.changed().await.is_none() {
+                    return;
+                }
+            }
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Computes rolls again when the clock asks for it, until dropped.
+pub async fn tick(service: Arc<Service>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
+        match tokio::task::spawn_blocking(move || keeper.tick(now)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::info!(count, "lists computed again"),
+            Ok(Err(fault)) => tracing::error!(%fault, "lists could not be kept"),
+            Err(fault) => tracing::error!(%fault, "computing lists again broke"),
+        }
+    }
+}
+
+/// `muster reload`: settings and directory, all or nothing.
+pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
+    let _one_at_a_time = service.reloading.lock().await;
+    let mut reloaded = Reloaded::default();
+    let before = service.settings.load_full();
+    let settings = match config::load(&service.settings_path) {
+        Ok((settings, findings)) => {
+            reloaded.findings.extend(findings_of(&findings));
+            settings
+        }
+        Err(config::LoadError::Findings(findings)) => {
+            reloaded.findings.extend(findings_of(&findings));
+            return reloaded;
+        }
+        Err(fault @ config::LoadError::Unreadable { .. }) => {
+            reloaded.findings.push(plain(Severity::Error, fault.to_string()));
+            return reloaded;
+        }
+    };
+    let routes = match wiring::routes(&settings) {
+        Ok(routes) => Arc::new(routes),
+        Err(fault) => {
+            reloaded
+                .findings
+                .push(plain(Severity::Error, format!("routing: {fault}")));
+            return reloaded;
+        }
+    };
+    let Some(snapshots) = read_all(&before, &mut reloaded).await else {
+        return reloaded;
+    };
+    reloaded.changes = wiring::changes(&before, &settings);
+    service
+        .keeper
+        .reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
+    let acceptance = match guard {
+        GuardIntent::Respect => Acceptance::Guarded,
+        GuardIntent::Accept => Acceptance::Accepted,
+    };
+    reloaded.applied = true;
+    for (source, snapshot) in snapshots {
+        let refreshed = apply(service, &source, snapshot, acceptance).await;
+        note(refreshed, &source, &mut reloaded);
+    }
+    if reloaded.applied {
+        service
+            .categorizer
+            .reconfigure(wiring::organisation(&settings, &routes));
+        service.routes.store(Arc::clone(&routes));
+        service.delivery.set_routes(routes);
+        service.settings.store(Arc::new(Settings {
+            // What takes effect at the next start only.
+            listeners: before.listeners.clone(),
+            data_dir: before.data_dir.clone(),
+            control_socket: before.control_socket.clone(),
+            sources: before.sources.clone(),
+            ..settings
+        }));
+    }
+    reloaded.generation = Some(service.keeper.view().directory.number());
+    reloaded
+}
+
+/// Snapshots of all sources, or none if one has a fault.
+async fn read_all(settings: &Settings, reloaded: &mut Reloaded) -> Option<Vec<(SourceSettings, Snapshot)>> {
+    let mut snapshots = Vec::new();
+    let mut whole = true;
+    for source in &settings.sources {
+        match read(source).await {
+            Ok(snapshot) => {
+                let notices = snapshot.notices.iter();
+                reloaded
+                    .findings
+                    .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                snapshots.push((source.clone(), snapshot));
+            }
+            Err(Unread::Faults(faults)) => {
+                let faults = faults.iter();
+                reloaded
+                    .findings
+                    .extend(faults.map(|fault| file_finding(source, fault, Severity::Error)));
+                whole = false;
+            }
+            Err(Unread::Broken(fault)) => {
+                reloaded.findings.push(plain(Severity::Error, fault));
+                whole = false;
+            }
+        }
+    }
+    whole.then_some(snapshots)
+}
+
+fn note(refreshed: Refreshed, source: &SourceSettings, reloaded: &mut Reloaded) {
+    match refreshed {
+        Refreshed::Applied(Applied::Unchanged, _) => {}
+        Refreshed::Applied(Applied::Changed(changed), _) => {
+            reloaded.changes.push(summary(source, &changed));
+            let findings = changed
+                .findings
+                .iter()
+                .map(|finding| plain(Severity::Warning, finding.to_string()));
+            reloaded.findings.extend(findings);
+            for (group, fault) in &changed.failed {
+                reloaded
+                    .findings
+                    .push(plain(Severity::Warning, format!("{group}: {fault}")));
+            }
+        }
+        Refreshed::Applied(Applied::Held(loss), _) => {
+            reloaded.guard = Some(format!("{}: {loss}", source.name));
+            reloaded.applied = false;
+        }
+        Refreshed::Faulty(faults) => {
+            let faults = faults.iter().map(|fault| file_finding(source, fault, Severity::Error));
+            reloaded.findings.extend(faults);
+            reloaded.applied = false;
+        }
+        Refreshed::Broken(fault) => {
+            reloaded.findings.push(plain(Severity::Error, fault));
+            reloaded.applied = false;
+        }
+    }
+}
+
+fn summary(source: &SourceSettings, changed: &Changed) -> String {
+    format!(
+        "{}: {} objects new or changed, {} gone, {} lists with a new version",
+        source.name, changed.upserts, changed.removals, changed.rolls
+    )
+}
+
+/// A finding about a directory file.
+#[must_use]
+pub fn file_finding(source: &SourceSettings, fault: &FileFault, severity: Severity) -> Finding {
+    Finding {
+        severity,
+        file: Some(source.path.join(&fault.file).display().to_string()),
+        line: u32::try_from(fault.line).ok().filter(|line| *line > 0),
+        column: u32::try_from(fault.column).ok().filter(|column| *column > 0),
+        message: fault.message.clone(),
+        suggestion: fault.suggestion.clone(),
+    }
+}
+
+/// Findings of a settings file.
+#[must_use]
+pub fn findings_of(findings: &config::finding::Findings) -> Vec<Finding> {
+    let one = |finding: &config::finding::Finding| Finding {
+        severity: match finding.severity {
+            config::finding::Severity::Error => Severity::Error,
+            config::finding::Severity::Warning => Severity::Warning,
+        },
+        file: Some(findings.file.display().to_string()),
+        line: u32::try_from(finding.line).ok(),
+        column: u32::try_from(finding.column).ok(),
+        message: finding.message.clone(),
+        suggestion: finding.suggestion.clone(),
+    };
+    findings.findings.iter().map(one).collect()
+}
+
+/// A finding without a place.
+#[must_use]
+pub fn plain(severity: Severity, message: String) -> Finding {
+    Finding {
+        severity,
+        file: None,
+        line: None,
+        column: None,
+        message,
+        suggestion: None,
+    }
+}

@@ -1,0 +1,156 @@
+//! What the command line does without a running service.
+
+use std::path::{Path, PathBuf};
+
+use crate::admin::answer::{CheckReport, Severity};
+use crate::admin::cli::{Exit, Local, Output};
+use crate::config;
+use crate::config::settings::Settings;
+use crate::connectors::files;
+use crate::directory::filter::rule::CompiledRule;
+use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
+use crate::env::Env;
+use crate::rolls::View;
+
+use super::directory::{file_finding, findings_of, plain};
+use super::{demo, serve, wiring};
+
+/// The program itself.
+pub struct Program;
+
+impl Local for Program {
+    fn serve(&self, settings: &Path) -> Exit {
+        serve::serve(settings)
+    }
+
+    fn demo(&self, output: Output) -> Exit {
+        demo::run(output)
+    }
+
+    fn check(&self, settings: &Path) -> CheckReport {
+        check(settings)
+    }
+
+    fn socket(&self, settings: &Path) -> Result<PathBuf, String> {
+        match config::load(settings) {
+            Ok((settings, _)) => Ok(settings.control_socket),
+            Err(fault) => Err(serve::rendered(&fault)),
+        }
+    }
+}
+
+/// All findings at once: the settings, the routing, every directory file, the directory as a whole, the filters.
+fn check(path: &Path) -> CheckReport {
+    let mut report = CheckReport {
+        settings: path.display().to_string(),
+        ..CheckReport::default()
+    };
+    let settings = match config::load(path) {
+        Ok((settings, findings)) => {
+            report.findings.extend(findings_of(&findings));
+            settings
+        }
+        Err(config::LoadError::Findings(findings)) => {
+            report.findings.extend(findings_of(&findings));
+            return report;
+        }
+        Err(fault @ config::LoadError::Unreadable { .. }) => {
+            report.findings.push(plain(Severity::Error, fault.to_string()));
+            return report;
+        }
+    };
+    if let Err(fault) = wiring::routes(&settings) {
+        report
+            .findings
+            .push(plain(Severity::Error, format!("routing: {fault}")));
+    }
+    let objects = read_sources(&settings, &mut report);
+    let (recipients, groups) = check_directory(&settings, objects, &mut report);
+    report.summary = format!(
+        "{} listeners, {} next hops, {} sources, {recipients} recipients, {groups} groups",
+        settings.listeners.len(),
+        settings.next_hops.len(),
+        settings.sources.len(),
+    );
+    report
+}
+
+fn read_sources(settings: &Settings, report: &mut CheckReport) -> Vec<RecipientObject> {
+    let mut objects = Vec::new();
+    for source in &settings.sources {
+        match files::load(&source.path, &SourceId::new(source.name.as_str())) {
+            Ok(snapshot) => {
+                let notices = snapshot.notices.iter();
+                report
+                    .findings
+                    .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                objects.extend(snapshot.objects);
+            }
+            Err(faults) => {
+                let faults = faults.iter().map(|fault| file_finding(source, fault, Severity::Error));
+                report.findings.extend(faults);
+            }
+        }
+    }
+    objects
+}
+
+fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &mut CheckReport) -> (u64, u64) {
+    let changes = ChangeSet {
+        upserts: objects,
+        removals: Vec::new(),
+    };
+    let now = Env::system().clock.now();
+    let (directory, findings) = Directory::empty().apply(changes, &mut Counting(0), 1, now);
+    let findings = findings
+        .iter()
+        .map(|finding| plain(Severity::Warning, finding.to_string()));
+    report.findings.extend(findings);
+    let counts = (directory.len(), directory.group_set().len());
+    let groups: Vec<Ordinal> = directory.groups().map(|(ordinal, _)| ordinal).collect();
+    let options = wiring::evaluation(settings);
+    let postmaster = directory.lookup(&settings.postmaster.key());
+    let ours = wiring::rules(settings).accepted.kind_of(&settings.postmaster).is_some();
+    if ours && postmaster.one().is_none() {
+        let text = format!("postmaster `{}` is not in the directory", settings.postmaster);
+        report.findings.push(plain(Severity::Warning, text));
+    }
+    let view = View::new(directory, crate::rolls::RollTable::default());
+    for group in groups {
+        let Some(object) = view.object(group) else { continue };
+        match crate::rolls::build(&view.directory, group, &options) {
+            Ok(built) => {
+                if built.entries.is_empty() && !object.kind.is_microsoft365_group() {
+                    let text = format!(
+                        "{} has no members: mail to it is refused with 550 5.2.4",
+                        object.primary
+                    );
+                    report.findings.push(plain(Severity::Note, text));
+                }
+                let rule = object.group.as_deref().and_then(|settings| settings.rule.as_deref());
+                if let Some(Ok(compiled)) = rule.map(|rule| CompiledRule::compile(rule, &options)) {
+                    for warning in compiled.warnings() {
+                        report
+                            .findings
+                            .push(plain(Severity::Warning, format!("{}: {warning}", object.primary)));
+                    }
+                }
+            }
+            Err(fault) => {
+                report
+                    .findings
+                    .push(plain(Severity::Error, format!("{}: {fault}", object.primary)));
+            }
+        }
+    }
+    counts
+}
+
+struct Counting(u32);
+
+impl OrdinalSource for Counting {
+    fn ordinal(&mut self, _: &ObjectId) -> Ordinal {
+        self.0 += 1;
+        Ordinal(self.0 - 1)
+    }
+}

@@ -1,0 +1,128 @@
+//! Delivery's questions, answered by the categoriser and the directory.
+
+use std::sync::Arc;
+
+use crate::categorizer::Categorizer;
+use crate::categorizer::report::About;
+use crate::connectors::sync::DirectoryKeeper;
+use crate::delivery::report::{CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter};
+use crate::directory::Ordinal;
+use crate::mail::header::HeaderFacts;
+use crate::mail::report as written;
+use crate::routing::Routes;
+use crate::spool::message::Acceptance;
+use crate::track::ReportKind;
+
+use super::hops::location;
+
+/// Reports about deliveries, written and passed by the categoriser.
+pub struct DeliveryReports(pub Arc<Categorizer>);
+
+impl Reporter for DeliveryReports {
+    fn report(&self, request: ReportRequest) -> Option<Acceptance> {
+        let action = match request.kind {
+            ReportKind::Failed => written::Action::Failed,
+            ReportKind::Delayed => written::Action::Delayed,
+            ReportKind::Relayed => written::Action::Relayed,
+            ReportKind::Expanded => written::Action::Expanded,
+            ReportKind::Owner | ReportKind::Moderation => return None,
+        };
+        let head = HeaderFacts::read(&request.content.head).unwrap_or_default();
+        let mut envelope = request.message.envelope.clone();
+        envelope.ret = request.ret;
+        envelope.envid.clone_from(&request.envid);
+        let about = About {
+            id: request.message.id,
+            received_at: request.message.received_at,
+            envelope: &envelope,
+            content: &request.content,
+            head: &head,
+        };
+        let proved = request.message.arrival.proof.is_some();
+        let mut recipients: Vec<written::ReportRecipient> = Vec::new();
+        for recipient in &request.recipients {
+            let told = told(recipient, action, proved, &request);
+            // Members that may not be named stand in one line for their group.
+            let same = |known: &written::ReportRecipient| {
+                told.disclosure == written::Disclosure::MembersOfGroup
+                    && known.disclosure == told.disclosure
+                    && known.address == told.address
+            };
+            if !recipients.iter().any(same) {
+                recipients.push(told);
+            }
+        }
+        self.0
+            .delivery_report(&about, &request.reverse_path, recipients, request.counted_more)
+    }
+}
+
+/// A recipient as the sender may see him: an outside or unproved sender, or anybody with hidden membership,
+/// sees the group's address (DESIGN §6).
+fn told(
+    recipient: &ReportRecipient,
+    action: written::Action,
+    proved: bool,
+    request: &ReportRequest,
+) -> written::ReportRecipient {
+    let members = recipient.expanded && (recipient.hidden || !proved);
+    let generic = match action {
+        written::Action::Failed => (5, 0, 0),
+        written::Action::Delayed => (4, 0, 0),
+        written::Action::Relayed | written::Action::Expanded => (2, 0, 0),
+    };
+    let status = recipient.reply.as_ref().map_or(
+        crate::mail::EnhancedStatus::new(generic.0, generic.1, generic.2),
+        crate::mail::Reply::status_or_generic,
+    );
+    written::ReportRecipient {
+        address: if members {
+            recipient.addressed.clone()
+        } else {
+            recipient.final_address.clone()
+        },
+        disclosure: if members {
+            written::Disclosure::MembersOfGroup
+        } else {
+            written::Disclosure::Recipient
+        },
+        original: recipient.original.clone(),
+        action,
+        status,
+        reply: recipient.reply.clone(),
+        remote: recipient.remote.clone(),
+        last_attempt_at: Some(recipient.at),
+        will_retry_until: (action == written::Action::Delayed).then_some(request.expires_at),
+    }
+}
+
+/// Where recipients are today, by the current view (DESIGN §5).
+pub struct Today {
+    /// The directory.
+    pub keeper: Arc<DirectoryKeeper>,
+    /// The routes.
+    pub routes: Arc<arc_swap::ArcSwap<Routes>>,
+}
+
+impl CurrentRoutes for Today {
+    fn current(&self, space: &str, ordinal: u32) -> Option<CurrentRoute> {
+        if space != self.keeper.space() {
+            return None;
+        }
+        let view = self.keeper.view();
+        let object = view.object(Ordinal(ordinal))?;
+        let address = object.final_address();
+        let routes = self.routes.load();
+        let hop = routes
+            .next_hop(
+                Some(location(object.location)),
+                object.target_address.is_some(),
+                address.domain(),
+            )
+            .ok()?;
+        Some(CurrentRoute {
+            forward_path: address.to_string(),
+            next_hop: routes.label(hop, address.domain()).into_owned(),
+        })
+    }
+}

@@ -1,0 +1,375 @@
+//! The running service: its parts, and how they are put together.
+
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::backends::sqlite::SqliteSpool;
+use crate::backends::sqlite::directory::SqliteDirectoryStore;
+use crate::backends::sqlite::trace::SqliteTraceStore;
+use crate::categorizer::commit::Submissions;
+use crate::categorizer::{Categorizer, Dispatch, Views};
+use crate::config::settings::Settings;
+use crate::connectors::sync::DirectoryKeeper;
+use crate::delivery::{Delivery, DeliveryHandle, DeliverySettings};
+use crate::env::Env;
+use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
+use crate::mail::trace::LoopKey;
+use crate::observe::trace_writer::TraceWriter;
+use crate::resolver::Sources;
+use crate::rolls::View;
+use crate::routing::Routes;
+use crate::spool::content::Content;
+use crate::spool::message::{DeliverySet, StoredMessage};
+use crate::spool::{SharedSpool, Spool as _};
+use crate::store::trace::SharedTraceStore;
+
+use super::reports::{DeliveryReports, Today};
+use super::{directory, wiring};
+
+/// Time a shutdown gives transactions and batches in progress.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
+
+/// Why the service could not start: one sentence, and what to do where that helps.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// A directory or key file.
+    #[error("{path}: {fault}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        fault: std::io::Error,
+    },
+    /// A store.
+    #[error("the store in {path} cannot be opened: {fault}", path = .path.display())]
+    Store {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        fault: String,
+    },
+    /// An address.
+    #[error("listener {name} cannot listen on {address}: {fault}")]
+    Listen {
+        /// Listener name.
+        name: String,
+        /// Address in the settings.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        fault: std::io::Error,
+    },
+    /// Routing that cannot work.
+    #[error("routing: {0}")]
+    Routes(#[from] crate::routing::RouteFault),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A listener that takes connections.
+pub struct BoundListener {
+    /// Name in the settings.
+    pub name: String,
+    /// Its role.
+    pub role: crate::categorizer::intake::ListenerRole,
+    /// Where it listens.
+    pub address: std::net::SocketAddr,
+    sessions: Arc<Sessions>,
+    task: Mutex<Option<JoinHandle<Stopped>>>,
+}
+
+impl BoundListener {
+    /// Sessions open now.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.count()
+    }
+}
+
+/// The running service.
+pub struct Service {
+    /// Where its settings came from.
+    pub settings_path: PathBuf,
+    /// Its settings.
+    pub settings: ArcSwap<Settings>,
+    /// Clock and chance.
+    pub env: Env,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// The directory.
+    pub keeper: Arc<DirectoryKeeper>,
+    /// The categoriser.
+    pub categorizer: Arc<Categorizer>,
+    /// The spool.
+    pub spool: Arc<SqliteSpool>,
+    /// The trace.
+    pub traces: SharedTraceStore,
+    /// Delivery.
+    pub delivery: DeliveryHandle,
+    /// The routes.
+    pub routes: Arc<ArcSwap<Routes>>,
+    /// Listeners.
+    pub listeners: OnceLock<Vec<BoundListener>>,
+    /// One reload at a time.
+    pub reloading: tokio::sync::Mutex<()>,
+    stop_listening: watch::Sender<bool>,
+    trace_writer: Mutex<Option<TraceWriter>>,
+}
+
+/// Puts the parts together; nothing listens yet.
+pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Result<Arc<Service>, StartFault> {
+    let parts = Parts::open(&settings, &env)?;
+    let routes = Arc::new(wiring::routes(&settings)?);
+    let shared_routes = Arc::new(ArcSwap::new(Arc::clone(&routes)));
+    let handover = Arc::new(Handover::default());
+    let views = Arc::new(KeptViews {
+        keeper: Arc::clone(&parts.keeper),
+        env: env.clone(),
+    });
+    let spool: SharedSpool = Arc::clone(&parts.spool) as SharedSpool;
+    let categorizer = Categorizer::new(
+        wiring::organisation(&settings, &routes),
+        views,
+        Arc::clone(&spool),
+        Arc::clone(&handover) as Arc<dyn Dispatch>,
+        parts.loop_key,
+        env.clone(),
+    );
+    let delivery = Delivery {
+        spool: Arc::clone(&spool),
+        routes: Arc::clone(&routes),
+        reporter: Arc::new(DeliveryReports(Arc::clone(&categorizer))),
+        current: Arc::new(Today {
+            keeper: Arc::clone(&parts.keeper),
+            routes: Arc::clone(&shared_routes),
+        }),
+        env: env.clone(),
+        settings: DeliverySettings {
+            report_gather: settings.queue.report_gather,
+            ..DeliverySettings::default()
+        },
+    }
+    .start();
+    // A second hand-over cannot happen: the slot was made above.
+    let _ = handover.0.set(delivery.clone());
+    let trace_writer = TraceWriter::start(spool, Arc::clone(&parts.traces))
+        .map_err(|fault| StartFault::Other(format!("the trace writer cannot start: {fault}")))?;
+    Ok(Arc::new(Service {
+        settings_path: settings_path.to_owned(),
+        settings: ArcSwap::from_pointee(settings),
+        started_at: env.clock.now(),
+        env,
+        keeper: parts.keeper,
+        categorizer,
+        spool: parts.spool,
+        traces: parts.traces,
+        delivery,
+        routes: shared_routes,
+        listeners: OnceLock::new(),
+        reloading: tokio::sync::Mutex::new(()),
+        stop_listening: watch::Sender::new(false),
+        trace_writer: Mutex::new(Some(trace_writer)),
+    }))
+}
+
+impl Service {
+    /// Takes up what a restart left open, loads the directory, then listens.
+    pub async fn open(self: &Arc<Self>) -> Result<(), StartFault> {
+        directory::load_all(self).await;
+        let recovered = self
+            .spool
+            .recover()
+            .map_err(|fault| StartFault::Other(format!("the spool cannot be taken up: {fault}")))?;
+        self.categorizer.resume(&recovered.pending);
+        self.delivery.recover(recovered.sets);
+        let mut listeners = Vec::new();
+        for listener in &self.settings.load().listeners {
+            listeners.push(self.bind(listener)?);
+        }
+        // Bound once: `open` is called once, before anything else holds the service.
+        let _ = self.listeners.set(listeners);
+        Ok(())
+    }
+
+    fn bind(
+        self: &Arc<Self>,
+        listener: &crate::config::settings::ListenerSettings,
+    ) -> Result<BoundListener, StartFault> {
+        let settings = self.settings.load();
+        let intake = Arc::new(Submissions(Arc::clone(&self.categorizer)));
+        let refused = |fault| StartFault::Listen {
+            name: listener.name.to_string(),
+            address: listener.address,
+            fault,
+        };
+        let bound =
+            Listener::bind(listener_settings(listener, &settings), intake, self.env.clone()).map_err(refused)?;
+        Ok(BoundListener {
+            name: listener.name.to_string(),
+            role: wiring::role(listener.role),
+            address: bound.local_address().map_err(refused)?,
+            sessions: bound.sessions(),
+            task: Mutex::new(Some(tokio::spawn(bound.run(self.stop_listening.subscribe())))),
+        })
+    }
+
+    /// Stops in order: no new mail, transactions finish, batches finish, events reach the trace.
+    pub async fn close(&self) {
+        self.stop_listening.send_replace(true);
+        for listener in self.listeners.get().map_or(&[][..], Vec::as_slice) {
+            let task = listener.task.lock().ok().and_then(|mut task| task.take());
+            if let Some(Ok(stopped)) = async { Some(task?.await) }.await
+                && stopped.sessions_cut > 0
+            {
+                tracing::warn!(
+                    listener = listener.name,
+                    cut = stopped.sessions_cut,
+                    "sessions were cut at the deadline"
+                );
+            }
+        }
+        if !self.delivery.shutdown(SHUTDOWN_MAX).await {
+            tracing::warn!("batches in progress were cut at the deadline; they are tried again at the next start");
+        }
+        let writer = self.trace_writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            // Blocks until the outbox is empty; nothing else runs by now.
+            let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        }
+    }
+}
+
+fn listener_settings(listener: &crate::config::settings::ListenerSettings, settings: &Settings) -> ListenerSettings {
+    let mut made = ListenerSettings::new(
+        listener.name.as_str(),
+        listener.address,
+        wiring::role(listener.role),
+        settings.hostname.as_str(),
+    );
+    made.message_octets_max = listener.message_size_max;
+    made.recipients_max = listener.recipients_max as usize;
+    made.sessions_max = listener.sessions_max as usize;
+    made.sessions_per_client_max = listener.sessions_per_client_max as usize;
+    made.errors_max = listener.errors_max;
+    made.command_timeout = listener.command_timeout;
+    made.data_block_timeout = listener.data_timeout;
+    made.shutdown_timeout = SHUTDOWN_MAX;
+    made
+}
+
+/// Stores and keys in the data directory.
+struct Parts {
+    spool: Arc<SqliteSpool>,
+    keeper: Arc<DirectoryKeeper>,
+    traces: SharedTraceStore,
+    loop_key: LoopKey,
+}
+
+impl Parts {
+    fn open(settings: &Settings, env: &Env) -> Result<Self, StartFault> {
+        let data = &settings.data_dir;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(data)
+            .map_err(|fault| file(data, fault))?;
+        let store = |fault: &dyn std::fmt::Display| StartFault::Store {
+            path: data.clone(),
+            fault: fault.to_string(),
+        };
+        let spool = SqliteSpool::open(data, wiring::spool(settings), env.clone()).map_err(|fault| store(&fault))?;
+        let directory = SqliteDirectoryStore::open(data, env).map_err(|fault| store(&fault))?;
+        let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
+        let keeper = DirectoryKeeper::open(
+            Arc::new(directory),
+            wiring::evaluation(settings),
+            wiring::roll_defaults(settings),
+            wiring::sources(settings),
+            env.clock.now(),
+        )
+        .map_err(|fault| store(&fault))?;
+        Ok(Self {
+            spool: Arc::new(spool),
+            keeper: Arc::new(keeper),
+            traces: Arc::new(traces),
+            loop_key: loop_key(&data.join("loop.key"), env)?,
+        })
+    }
+}
+
+/// The key of the loop field: made once per data directory, readable by its owner only.
+fn loop_key(path: &Path, env: &Env) -> Result<LoopKey, StartFault> {
+    match std::fs::read(path) {
+        Ok(octets) => {
+            let octets = octets.as_slice().try_into().map_err(|_| {
+                let fault = std::io::Error::other("this is not a key of 32 octets; remove it to have a new one made");
+                file(path, fault)
+            })?;
+            Ok(LoopKey::new(octets))
+        }
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            use std::io::Write as _;
+            let key = LoopKey::random(&*env.chance);
+            let temporary = path.with_extension("new");
+            let write = || {
+                let mut out = std::fs::OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(&temporary)?;
+                out.write_all(key.octets())?;
+                out.sync_all()?;
+                std::fs::rename(&temporary, path)
+            };
+            write().map_err(|fault| file(path, fault))?;
+            Ok(key)
+        }
+        Err(fault) => Err(file(path, fault)),
+    }
+}
+
+fn file(path: &Path, fault: std::io::Error) -> StartFault {
+    StartFault::File {
+        path: path.to_owned(),
+        fault,
+    }
+}
+
+/// Copies from the categoriser to delivery, which is started after it.
+#[derive(Default)]
+struct Handover(OnceLock<DeliveryHandle>);
+
+impl Dispatch for Handover {
+    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>) {
+        if let Some(delivery) = self.0.get() {
+            delivery.enqueue(sets, &message, &content);
+        }
+    }
+}
+
+struct KeptViews {
+    keeper: Arc<DirectoryKeeper>,
+    env: Env,
+}
+
+impl Views for KeptViews {
+    fn view(&self) -> Arc<View> {
+        self.keeper.view()
+    }
+
+    fn space(&self) -> String {
+        self.keeper.space().to_owned()
+    }
+
+    fn sources(&self) -> Sources {
+        self.keeper.sources(self.env.clock.now())
+    }
+}

@@ -1,0 +1,251 @@
+//! From the settings file to the settings of the rooms.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::backends::sqlite::SpoolSettings;
+use crate::categorizer::Organisation;
+use crate::config::settings::{self, NextHopTarget, Settings};
+use crate::connectors::sync::SourceSettings;
+use crate::directory::SourceId;
+use crate::directory::filter::EvaluationOptions;
+use crate::directory::group::RefreshMode;
+use crate::expansion;
+use crate::mail::Mailbox;
+use crate::policy::Rules;
+use crate::policy::rules;
+use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, TrustedNetwork};
+use crate::rolls::RollDefaults;
+use crate::routing::{HostPort, Location, NextHop, RetrySchedule, RouteFault, Routes, RoutesDraft, Target};
+
+use super::hops::RoutedHops;
+
+/// The routes that the settings draw.
+pub fn routes(settings: &Settings) -> Result<Routes, RouteFault> {
+    let routing = &settings.routing;
+    let pattern = |pattern: &settings::DomainPattern| {
+        let prefix = if pattern.subdomains { "*." } else { "" };
+        format!("{prefix}{}", pattern.domain)
+    };
+    Routes::build(RoutesDraft {
+        hops: settings.next_hops.iter().map(|hop| next_hop(hop, settings)).collect(),
+        locations: vec![
+            (Location::Cloud, routing.cloud.to_string()),
+            (Location::OnPremises, routing.on_premises.to_string()),
+            (Location::External, routing.external.to_string()),
+        ],
+        domains: routing
+            .domains
+            .iter()
+            .map(|(domain, hop)| (pattern(domain), hop.to_string()))
+            .collect(),
+        default: Some(routing.external.to_string()),
+    })
+}
+
+fn next_hop(hop: &settings::NextHopSettings, settings: &Settings) -> NextHop {
+    let target = match &hop.target {
+        NextHopTarget::Hosts(hosts) => Target::Hosts(
+            hosts
+                .iter()
+                .map(|host| HostPort {
+                    host: host.host.to_string(),
+                    port: host.port,
+                    preference: host.preference,
+                })
+                .collect(),
+        ),
+        NextHopTarget::Mx { .. } => Target::Mx,
+        NextHopTarget::DropDirectory(path) => Target::DropDirectory(path.clone()),
+    };
+    let queue = &settings.queue;
+    let mut made = NextHop::new(hop.name.to_string(), target, settings.hostname.as_str());
+    if let NextHopTarget::Mx { port } = hop.target {
+        made.mx_port = port;
+    }
+    made.recipients_max = hop.recipients_max as usize;
+    made.connections_max = hop.connections_max as usize;
+    made.expiry = hop.expiry;
+    made.retry = RetrySchedule {
+        first: queue.retry_first,
+        longest: queue.retry_max,
+        delay_report: queue.delay_report_after,
+    };
+    made
+}
+
+/// The rules that the settings make.
+#[must_use]
+pub fn rules(settings: &Settings) -> Rules {
+    let accepted = AcceptedDomains::new(settings.accepted_domains.iter().map(|domain| AcceptedDomain {
+        domain: domain.pattern.domain.clone(),
+        kind: match domain.kind {
+            settings::AcceptedDomainKind::Authoritative => DomainKind::Authoritative,
+            settings::AcceptedDomainKind::InternalRelay => DomainKind::InternalRelay,
+        },
+        subdomains: domain.pattern.subdomains,
+    }));
+    let policy = &settings.policy;
+    Rules {
+        trusted: settings.trusted_networks.iter().map(trusted).collect(),
+        spoofed: match policy.spoofed {
+            settings::Spoofed::Refuse => rules::SpoofedSender::Refuse,
+            settings::Spoofed::External => rules::SpoofedSender::External,
+        },
+        plus_addressing: if policy.plus_addressing {
+            rules::PlusAddressing::On
+        } else {
+            rules::PlusAddressing::Off
+        },
+        disabled_accounts: match policy.disabled_accounts {
+            settings::DisabledAccounts::Deliver => rules::DisabledAccounts::Deliver,
+            settings::DisabledAccounts::Drop => rules::DisabledAccounts::Drop,
+        },
+        forwarding: match policy.forwarding {
+            settings::Forwarding::NextHop => rules::Forwarding::NextHop,
+            settings::Forwarding::Here => rules::Forwarding::Here,
+        },
+        nested_restrictions: match policy.nested_restrictions {
+            settings::NestedRestrictions::Enforce => rules::NestedRestrictions::Enforce,
+            settings::NestedRestrictions::TopOnly => rules::NestedRestrictions::TopOnly,
+        },
+        notify_partial: match policy.notify_partial {
+            settings::NotifyPartial::Proved => rules::NotifyPartial::Proved,
+            settings::NotifyPartial::Always => rules::NotifyPartial::Always,
+            settings::NotifyPartial::Never => rules::NotifyPartial::Never,
+        },
+        moderation_expiry: policy.moderation_expiry,
+        rolls: roll_defaults(settings),
+        ..Rules::new(accepted, settings.postmaster.clone())
+    }
+}
+
+fn trusted(network: &settings::TrustedNetworkSettings) -> TrustedNetwork {
+    let net = |net: &crate::connectors::document::units::Network| net.to_string().parse::<IpNet>().ok();
+    TrustedNetwork {
+        name: network.name.as_str().into(),
+        networks: network.networks.iter().filter_map(net).collect(),
+        listeners: network.listeners.iter().map(|name| name.as_str().into()).collect(),
+        domains: AcceptedDomains::new(network.domains.iter().map(|pattern| AcceptedDomain {
+            domain: pattern.domain.clone(),
+            kind: DomainKind::Authoritative,
+            subdomains: pattern.subdomains,
+        })),
+    }
+}
+
+/// Age and refresh of rolls.
+#[must_use]
+pub fn roll_defaults(settings: &Settings) -> RollDefaults {
+    let rolls = &settings.rolls;
+    let defaults = RollDefaults::default();
+    RollDefaults {
+        refresh: match rolls.mode {
+            settings::RollMode::OnChange => RefreshMode::OnChange,
+            settings::RollMode::Interval => RefreshMode::Interval(rolls.interval),
+        },
+        max_age: rolls.max_age.unwrap_or(defaults.max_age),
+        on_stale: rolls.on_stale,
+        verify_every: rolls.verify_every,
+    }
+}
+
+/// How filters compare.
+#[must_use]
+pub fn evaluation(settings: &Settings) -> EvaluationOptions {
+    EvaluationOptions {
+        comparison: settings.policy.comparison_profile,
+        zone: TimeZone::system(),
+    }
+}
+
+/// Sources as the keeper of the directory knows them.
+#[must_use]
+pub fn sources(settings: &Settings) -> Vec<SourceSettings> {
+    let one = |source: &settings::SourceSettings| SourceSettings {
+        name: SourceId::new(source.name.as_str()),
+        max_age: source.max_age,
+        guard: source.guard,
+    };
+    settings.sources.iter().map(one).collect()
+}
+
+/// Bounds of the spool.
+#[must_use]
+pub fn spool(settings: &Settings) -> SpoolSettings {
+    SpoolSettings {
+        queue_messages_max: settings.queue.messages_max as usize,
+        disk_floor_bytes: settings.limits.disk_free_min,
+        ..SpoolSettings::default()
+    }
+}
+
+/// What the categoriser decides by.
+#[must_use]
+pub fn organisation(settings: &Settings, routes: &Arc<Routes>) -> Organisation {
+    let postmaster = format!("postmaster@{}", settings.default_domain());
+    Organisation {
+        host: settings.hostname.to_string(),
+        postmaster: Mailbox::parse(&postmaster).unwrap_or_else(|_| settings.postmaster.clone()),
+        rules: rules(settings),
+        limits: expansion::Limits {
+            depth_max: settings.limits.expansion_depth_max as usize,
+            recipients_max: settings.limits.expansion_recipients_max as usize,
+        },
+        hops: Arc::new(RoutedHops(Arc::clone(routes))),
+        received_fields_max: settings.limits.received_fields_max as usize,
+    }
+}
+
+/// Listener names and roles, for `explain`.
+#[must_use]
+pub fn role(role: settings::Role) -> crate::categorizer::intake::ListenerRole {
+    match role {
+        settings::Role::Inbound => crate::categorizer::intake::ListenerRole::Inbound,
+        settings::Role::Relay => crate::categorizer::intake::ListenerRole::Relay,
+    }
+}
+
+/// Differences between two settings that an operator should hear of, one line each.
+#[must_use]
+pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut note = |what: &str, differs: bool| {
+        if differs {
+            lines.push(format!("{what} changed"));
+        }
+    };
+    note("[policy]", before.policy != after.policy);
+    note("[routing]", before.routing != after.routing);
+    note("[[next_hops]]", before.next_hops != after.next_hops);
+    note(
+        "[[trusted_networks]]",
+        before.trusted_networks != after.trusted_networks,
+    );
+    note("accepted_domains", before.accepted_domains != after.accepted_domains);
+    note("[rolls]", before.rolls != after.rolls);
+    note("[queue]", before.queue != after.queue);
+    let fixed: HashMap<&str, bool> = HashMap::from([
+        ("[[listeners]]", before.listeners != after.listeners),
+        ("data_dir", before.data_dir != after.data_dir),
+        ("control_socket", before.control_socket != after.control_socket),
+        ("[[sources]]", before.sources != after.sources),
+        (
+            "[limits] disk_free_min",
+            before.limits.disk_free_min != after.limits.disk_free_min,
+        ),
+    ]);
+    let mut restart: Vec<&str> = fixed
+        .into_iter()
+        .filter_map(|(what, differs)| differs.then_some(what))
+        .collect();
+    restart.sort_unstable();
+    lines.extend(
+        restart
+            .into_iter()
+            .map(|what| format!("{what} changed: takes effect at the next start")),
+    );
+    lines
+}

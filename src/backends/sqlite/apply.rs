@@ -1,0 +1,485 @@
+//! One operation after the other within a transaction.
+//!
+//! In: a ready operation. Out: its answer, to be given only after the commit.
+//! Never: half an operation. What cannot be done is found out before the first row is written; an error after
+//! that takes the whole transaction back.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::live::{Entry, Live};
+use super::operation::{
+    Damaged, Operation, ReadyAcceptance, ReadyBody, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
+    ReadySettlement, line,
+};
+use super::record::{self, IdColumn, Place};
+use super::schema::keep_meta;
+use super::segment::Segments;
+use crate::limits::OUTBOX_ROW_EVENTS_MAX;
+use crate::mail::{MessageId, SetId};
+use crate::spool::message::{Hold, HoldState};
+use crate::spool::promise::Promise;
+use crate::spool::{Decided, SpoolFault};
+use crate::track::{Event, EventKind};
+
+/// Why a transaction cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// From SQLite.
+    #[error("{0}")]
+    Sql(#[from] rusqlite::Error),
+    /// From a segment file.
+    #[error("a segment file: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Trouble {
+    /// The disk said that it is full before anything was promised; the transaction can be taken back.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(fault) => fault.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Io(fault) => fault.kind() == io::ErrorKind::StorageFull,
+        }
+    }
+}
+
+/// An answer that waits for the commit.
+pub(super) enum Answer {
+    /// To all but decisions.
+    Done(Promise<()>, Result<(), SpoolFault>),
+    /// To decisions.
+    Decided(Promise<Decided>, Result<Decided, SpoolFault>),
+    /// Nobody waits.
+    None,
+}
+
+impl Answer {
+    /// Gives it.
+    pub(super) fn give(self) {
+        match self {
+            Self::Done(promise, answer) => promise.resolve(answer),
+            Self::Decided(promise, answer) => promise.resolve(answer),
+            Self::None => {}
+        }
+    }
+
+    /// Gives a fault instead: the transaction came to nothing.
+    pub(super) fn fail(self, fault: &SpoolFault) {
+        match self {
+            Self::Done(promise, _) => promise.resolve(Err(fault.clone())),
+            Self::Decided(promise, _) => promise.resolve(Err(fault.clone())),
+            Self::None => {}
+        }
+    }
+}
+
+/// What the committer knows from one transaction to the next.
+pub(super) struct State {
+    pub(super) live: Arc<Live>,
+    pub(super) segments: Segments,
+    /// Next row number of a message.
+    pub(super) next_no: i64,
+    /// Next number of an event.
+    pub(super) next_event: u64,
+    /// Events up to this one are stored elsewhere.
+    pub(super) outbox_through: u64,
+    /// Sets of ended messages, by the number of the QUEUE event that still needs their roster.
+    pub(super) left: BTreeMap<u64, SetId>,
+    /// Highest set number in any commit.
+    pub(super) set_high: u64,
+    /// Highest hold number in any commit.
+    pub(super) hold_high: u64,
+}
+
+/// One transaction.
+pub(super) struct Batch<'a> {
+    connection: &'a Connection,
+    state: &'a mut State,
+    now: Timestamp,
+    lines: Vec<String>,
+    highs: (u64, u64),
+    /// Body files whose messages end with this transaction.
+    pub(super) files_ended: Vec<Uuid>,
+}
+
+impl<'a> Batch<'a> {
+    /// Begins within an open transaction.
+    pub(super) fn new(connection: &'a Connection, state: &'a mut State, now: Timestamp) -> Self {
+        let highs = (state.set_high, state.hold_high);
+        Self {
+            connection,
+            state,
+            now,
+            lines: Vec::new(),
+            highs,
+            files_ended: Vec::new(),
+        }
+    }
+
+    /// Does one operation.
+    pub(super) fn apply(&mut self, operation: Operation) -> Result<Answer, Trouble> {
+        Ok(match operation {
+            Operation::Accept(ready, promise) => Answer::Done(promise, self.accept(*ready)?),
+            Operation::Complete(id, outcome, promise) => Answer::Done(promise, self.complete(id, *outcome)?),
+            Operation::Settle(ready, promise) => Answer::Done(promise, self.settle(*ready)?),
+            Operation::Decide(ready, promise) => Answer::Decided(promise, self.decide(*ready)?),
+            Operation::Record(events) => {
+                self.push_events(events);
+                Answer::None
+            }
+            Operation::OutboxStored(number, promise) => {
+                self.outbox_stored(number)?;
+                Answer::Done(promise, Ok(()))
+            }
+            Operation::ForgetHolds(before, promise) => {
+                self.run("DELETE FROM holds WHERE decided_at < ?1", [before])?;
+                Answer::Done(promise, Ok(()))
+            }
+            Operation::Quarantine(damaged) => {
+                self.quarantine(&damaged)?;
+                Answer::None
+            }
+        })
+    }
+
+    /// Writes what the operations left to be written once: events and high-water marks.
+    pub(super) fn finish(&mut self) -> Result<(), Trouble> {
+        let lines = std::mem::take(&mut self.lines);
+        let mut first = self.state.next_event - lines.len() as u64;
+        for chunk in lines.chunks(OUTBOX_ROW_EVENTS_MAX) {
+            let octets = record::seal(chunk.join("\n").into_bytes());
+            let sql = "INSERT INTO outbox (first, count, lines) VALUES (?1, ?2, ?3)";
+            self.run(sql, (first as i64, chunk.len() as i64, octets))?;
+            first += chunk.len() as u64;
+        }
+        if self.highs.0 != self.state.set_high {
+            keep_meta(self.connection, "set_high", self.state.set_high as i64)?;
+        }
+        if self.highs.1 != self.state.hold_high {
+            keep_meta(self.connection, "hold_high", self.state.hold_high as i64)?;
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Trouble> {
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn accept(&mut self, ready: ReadyAcceptance) -> Result<Result<(), SpoolFault>, Trouble> {
+        if let Err(fault) = self.check(&ready) {
+            return Ok(Err(fault));
+        }
+        self.insert(ready)?;
+        Ok(Ok(()))
+    }
+
+    fn complete(&mut self, id: MessageId, outcome: ReadyOutcome) -> Result<Result<(), SpoolFault>, Trouble> {
+        let Some(entry) = self.state.live.find(id).filter(|entry| entry.pending) else {
+            return Ok(Err(SpoolFault::Missing(format!("the pending pass of {id}"))));
+        };
+        if let Err(fault) = self.check_outcome(id, &outcome) {
+            return Ok(Err(fault));
+        }
+        self.run("UPDATE messages SET pending = 0 WHERE no = ?1", [entry.no])?;
+        self.change(id, |entry| entry.pending = false);
+        self.apply_outcome(id, entry.no, outcome)?;
+        self.end_if_over(id)?;
+        Ok(Ok(()))
+    }
+
+    fn settle(&mut self, ready: ReadySettlement) -> Result<Result<(), SpoolFault>, Trouble> {
+        let sql = "SELECT m.id, coalesce(t.finished, 0), coalesce(t.rows, 0) FROM sets s \
+                   JOIN messages m ON m.no = s.message LEFT JOIN states t ON t.id = s.id WHERE s.id = ?1";
+        let found = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([ready.set.0 as i64], |row| {
+                Ok((
+                    row.get::<_, IdColumn>(0)?,
+                    row.get::<_, bool>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
+            })
+            .optional()?;
+        let found = found.and_then(|(id, finished, rows)| {
+            let IdColumn(id) = id;
+            Some((id, self.state.live.find(id)?, finished, rows))
+        });
+        let Some((id, entry, was_finished, rows)) = found else {
+            return Ok(Err(SpoolFault::Missing(format!("set {}", ready.set))));
+        };
+        for report in &ready.reports {
+            if let Err(fault) = self.check(report) {
+                return Ok(Err(fault));
+            }
+        }
+        self.push_events(ready.events);
+        let ends_now = ready.finished && !was_finished;
+        let ended = Entry {
+            sets_open: entry.sets_open - u32::from(ends_now),
+            ..entry
+        };
+        // The last settlement of a message would write rows only to delete them.
+        if !ended.is_over() {
+            self.append_progress(ready.set, rows, &ready.progress)?;
+            let sql = "INSERT INTO states (id, finished, rows, state) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (id) DO UPDATE SET finished = ?2, rows = ?3, state = ?4";
+            let rows = rows + ready.progress.len() as i64;
+            let finished = ready.finished || was_finished;
+            self.run(sql, (ready.set.0 as i64, finished, rows, ready.state))?;
+        }
+        for report in ready.reports {
+            self.insert(report)?;
+        }
+        self.change(id, |entry| *entry = ended);
+        self.end_if_over(id)?;
+        Ok(Ok(()))
+    }
+
+    fn append_progress(&self, set: SetId, rows: i64, progress: &[Vec<u8>]) -> Result<(), Trouble> {
+        for (index, row) in progress.iter().enumerate() {
+            let no = rows + 1 + index as i64;
+            self.run(
+                "INSERT INTO progress (id, no, row) VALUES (?1, ?2, ?3)",
+                (set.0 as i64, no, row),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, ready: ReadyDecision) -> Result<Result<Decided, SpoolFault>, Trouble> {
+        let missing = || Ok(Err(SpoolFault::Missing(format!("hold {}", ready.hold))));
+        let octets = self
+            .connection
+            .prepare_cached("SELECT row FROM holds WHERE id = ?1")?
+            .query_row([ready.hold.0 as i64], |row| record::octets(row, 0))
+            .optional()?;
+        let Some(octets) = octets else {
+            return missing();
+        };
+        let mut hold: Hold = match record::decode(&octets) {
+            Ok(hold) => hold,
+            Err(damage) => return Ok(Err(SpoolFault::Unreadable(format!("hold {}: {damage}", ready.hold)))),
+        };
+        if hold.state != HoldState::Waiting {
+            return Ok(Ok(Decided::Already(Box::new(hold))));
+        }
+        let Some(entry) = self.state.live.find(hold.message) else {
+            return missing();
+        };
+        if let Err(fault) = self.check_outcome(hold.message, &ready.outcome) {
+            return Ok(Err(fault));
+        }
+        hold.state = ready.state;
+        let decided = ReadyHold::new(&hold);
+        let Some(decided_at) = decided.decided_at else {
+            return Ok(Err(SpoolFault::Missing(format!("a decision for hold {}", ready.hold))));
+        };
+        let sql = "UPDATE holds SET decided_at = ?2, row = ?3 WHERE id = ?1";
+        self.run(sql, (ready.hold.0 as i64, decided_at, decided.row))?;
+        self.change(hold.message, |entry| {
+            entry.holds_waiting = entry.holds_waiting.saturating_sub(1);
+        });
+        self.apply_outcome(hold.message, entry.no, ready.outcome)?;
+        self.end_if_over(hold.message)?;
+        Ok(Ok(Decided::Applied))
+    }
+
+    fn outbox_stored(&mut self, number: u64) -> Result<(), Trouble> {
+        let committed = self.state.next_event - self.lines.len() as u64 - 1;
+        let through = number.min(committed).max(self.state.outbox_through);
+        self.state.outbox_through = through;
+        let sql = "DELETE FROM outbox WHERE first <= ?1 AND first + count - 1 <= ?1";
+        self.run(sql, [through as i64])?;
+        keep_meta(self.connection, "outbox_through", through as i64)?;
+        let later = self.state.left.split_off(&(through + 1));
+        for set in std::mem::replace(&mut self.state.left, later).into_values() {
+            self.run("DELETE FROM sets WHERE id = ?1", [set.0 as i64])?;
+        }
+        Ok(())
+    }
+
+    fn quarantine(&mut self, damaged: &Damaged) -> Result<(), Trouble> {
+        let sql = "INSERT INTO quarantine (what, id, message, why, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                   ON CONFLICT (what, id) DO NOTHING";
+        let message = damaged.message.map(IdColumn);
+        if let Some(id) = damaged.message {
+            self.change(id, |entry| entry.quarantined = true);
+        }
+        self.run(
+            sql,
+            (
+                damaged.what,
+                damaged.id,
+                message,
+                &damaged.why,
+                self.now.as_microsecond(),
+            ),
+        )
+    }
+
+    /// What would make an acceptance impossible, its reports included.
+    fn check(&self, ready: &ReadyAcceptance) -> Result<(), SpoolFault> {
+        if self.state.live.find(ready.id).is_some() {
+            return Err(SpoolFault::Missing(format!(
+                "a free id: message {} is there already",
+                ready.id
+            )));
+        }
+        ready
+            .outcome
+            .as_ref()
+            .map_or(Ok(()), |outcome| self.check_outcome(ready.id, outcome))
+    }
+
+    fn check_outcome(&self, id: MessageId, outcome: &ReadyOutcome) -> Result<(), SpoolFault> {
+        let foreign =
+            outcome.sets.iter().any(|set| set.message != id) || outcome.holds.iter().any(|hold| hold.message != id);
+        if foreign {
+            return Err(SpoolFault::Missing(format!("a set or hold of {id} that names it")));
+        }
+        outcome.reports.iter().try_for_each(|report| self.check(report))
+    }
+
+    fn insert(&mut self, ready: ReadyAcceptance) -> Result<(), Trouble> {
+        let no = self.state.next_no;
+        self.state.next_no += 1;
+        let place = match &ready.body {
+            ReadyBody::Inline(_) => Place::Inline,
+            ReadyBody::Segment(octets, sum) => self.state.segments.append(octets, *sum)?,
+            ReadyBody::File(body, place) => {
+                // From here on a start decides whether a commit names it.
+                body.keep();
+                *place
+            }
+        };
+        let pending = ready.outcome.is_none();
+        let sql = "INSERT INTO messages (no, id, pending, place, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.run(
+            sql,
+            (
+                no,
+                IdColumn(ready.id),
+                pending,
+                place.to_string(),
+                place.row_sum(ready.id),
+            ),
+        )?;
+        let sql = "INSERT INTO contents (no, row, prefix, sum, inline) VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.run(sql, (no, &ready.row, &*ready.prefix, ready.sum, ready.body.inline()))?;
+        let entry = Entry {
+            no,
+            place,
+            sets_open: 0,
+            holds_waiting: 0,
+            pending,
+            checked: true,
+            quarantined: false,
+        };
+        self.state.live.lock().insert(ready.id, entry);
+        if let Some(outcome) = ready.outcome {
+            self.apply_outcome(ready.id, no, outcome)?;
+        }
+        self.end_if_over(ready.id)
+    }
+
+    fn apply_outcome(&mut self, id: MessageId, no: i64, outcome: ReadyOutcome) -> Result<(), Trouble> {
+        let queued = outcome.events.queued.clone();
+        let base = self.push_events(outcome.events);
+        let sets = outcome.sets.len() as u32;
+        let mut holds = 0;
+        for set in outcome.sets {
+            let number = queued.iter().find(|(_, queued)| *queued == set.id);
+            self.insert_set(no, number.map_or(0, |(index, _)| base + index), &set)?;
+        }
+        for hold in outcome.holds {
+            holds += u32::from(hold.decided_at.is_none());
+            self.state.hold_high = self.state.hold_high.max(hold.id.0);
+            let sql = "INSERT INTO holds (id, message, decided_at, row) VALUES (?1, ?2, ?3, ?4)";
+            self.run(sql, (hold.id.0 as i64, IdColumn(id), hold.decided_at, &hold.row))?;
+        }
+        self.change(id, |entry| {
+            entry.sets_open += sets;
+            entry.holds_waiting += holds;
+        });
+        for report in outcome.reports {
+            self.insert(report)?;
+        }
+        Ok(())
+    }
+
+    fn insert_set(&mut self, no: i64, queued: u64, set: &ReadySet) -> Result<(), Trouble> {
+        self.state.set_high = self.state.set_high.max(set.id.0);
+        let sql = "INSERT INTO sets (id, message, queued, recipients, row, roster) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = (
+            set.id.0 as i64,
+            no,
+            queued as i64,
+            set.recipients,
+            &set.row,
+            &set.roster,
+        );
+        self.run(sql, values)
+    }
+
+    /// Appends events; returns the number of the first.
+    fn push_events(&mut self, events: ReadyEvents) -> u64 {
+        let base = self.state.next_event;
+        self.state.next_event += events.lines.len() as u64;
+        self.lines.extend(events.lines);
+        base
+    }
+
+    fn change(&self, id: MessageId, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.state.live.lock().get_mut(&id) {
+            change(entry);
+        }
+    }
+
+    /// Deletes a message that nothing keeps alive.
+    fn end_if_over(&mut self, id: MessageId) -> Result<(), Trouble> {
+        let entry = match self.state.live.find(id) {
+            Some(entry) if entry.is_over() => entry,
+            Some(_) | None => return Ok(()),
+        };
+        self.state.live.lock().remove(&id);
+        let sets: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT id, queued FROM sets WHERE message = ?1")?
+            .query_map([entry.no], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (set, queued) in sets {
+            self.run("DELETE FROM progress WHERE id = ?1", [set])?;
+            self.run("DELETE FROM states WHERE id = ?1", [set])?;
+            if queued as u64 > self.state.outbox_through {
+                self.state.left.insert(queued as u64, SetId(set as u64));
+            } else {
+                self.run("DELETE FROM sets WHERE id = ?1", [set])?;
+            }
+        }
+        self.run("DELETE FROM contents WHERE no = ?1", [entry.no])?;
+        self.run("DELETE FROM messages WHERE no = ?1", [entry.no])?;
+        if entry.quarantined {
+            self.run("DELETE FROM quarantine WHERE message = ?1", [IdColumn(id)])?;
+        }
+        match entry.place {
+            Place::Inline => {}
+            Place::Segment { segment, .. } => self.state.segments.release(segment),
+            Place::File { name, .. } => self.files_ended.push(name),
+        }
+        let done = Event {
+            at: self.now,
+            message: id,
+            kind: EventKind::Done,
+        };
+        self.lines.push(line(&done));
+        self.state.next_event += 1;
+        Ok(())
+    }
+}

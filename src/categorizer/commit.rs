@@ -1,0 +1,299 @@
+//! Taking responsibility: pass, commit, reply, in this order.
+//!
+//! A pass over its time budget is committed as accepted and finished after the reply (DESIGN §2.2); what is
+//! pending survives a restart.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Categorizer;
+use super::gate::{busy, relaying, sender};
+use super::intake::{AddressedRecipient, ClientFacts, Intake, RcptParameters, Submission};
+use super::pass::{Candidate, Moment, Verdict, acceptance, receive_event, run, screen};
+use crate::limits::PASS_TIME_MAX;
+use crate::mail::header::HeaderFacts;
+use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
+use crate::policy::Refusal;
+use crate::resolver::{Relaying, Sender};
+use crate::spool::SpoolFault;
+use crate::spool::content::ContentWriter;
+use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
+use crate::track::{Event, Reason};
+
+/// Wait before a pass that something temporary stood in the way of is made again.
+const LATER: Duration = Duration::from_secs(30);
+
+/// Intake as a shared handle: passes outlive the session that caused them.
+#[derive(Clone)]
+pub struct Submissions(pub Arc<Categorizer>);
+
+impl Intake for Submissions {
+    fn mail(&self, client: &ClientFacts, envelope: &Envelope) -> Result<(), Reply> {
+        self.0.judge_mail().map_err(|refusal| {
+            self.0.track_refusal(client, &envelope.reverse_path, None, &refusal);
+            refusal.reply
+        })
+    }
+
+    fn rcpt(
+        &self,
+        client: &ClientFacts,
+        envelope: &Envelope,
+        recipient: &AddressedRecipient,
+        parameters: &RcptParameters,
+    ) -> Result<Mailbox, Reply> {
+        let forward_path = match recipient {
+            AddressedRecipient::Mailbox(mailbox) => mailbox.clone(),
+            AddressedRecipient::Postmaster => self.0.organisation().rules.postmaster.clone(),
+        };
+        let recipient = EnvelopeRecipient {
+            forward_path,
+            notify: parameters.notify,
+            original: parameters.original.clone(),
+        };
+        match self.0.judge_rcpt(client, envelope, &recipient) {
+            Ok(()) => Ok(recipient.forward_path),
+            Err(refusal) => {
+                let to = Some(&recipient.forward_path);
+                self.0.track_refusal(client, &envelope.reverse_path, to, &refusal);
+                Err(refusal.reply)
+            }
+        }
+    }
+
+    fn writer(&self) -> Result<Box<dyn ContentWriter>, Reply> {
+        self.0.spool.writer().map_err(|fault| busy(&fault))
+    }
+
+    fn submit(&self, submission: Submission) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
+        Box::pin(submit(Arc::clone(&self.0), submission))
+    }
+
+    fn refused(&self, client: &ClientFacts, reverse_path: &ReversePath, reply: &Reply, reason: Reason) {
+        let refusal = Refusal {
+            reply: reply.clone(),
+            reason,
+        };
+        self.0.track_refusal(client, reverse_path, None, &refusal);
+    }
+}
+
+async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply {
+    let organisation = categorizer.organisation();
+    let client = submission.client.clone();
+    let reverse_path = submission.envelope.reverse_path.clone();
+    let head = HeaderFacts::read(&submission.content.head);
+    let head = match screen(head, organisation.received_fields_max) {
+        Ok(head) => head,
+        Err(refusal) => {
+            categorizer.track_refusal(&client, &reverse_path, None, &refusal);
+            return refusal.reply;
+        }
+    };
+    let candidate = Arc::new(candidate(submission, head, &organisation.rules));
+    let pass = tokio::spawn(run(
+        Arc::clone(&categorizer),
+        Arc::clone(&candidate),
+        Moment::BeforeReply,
+    ));
+    tokio::pin!(pass);
+    match tokio::time::timeout(PASS_TIME_MAX, &mut pass).await {
+        Ok(Ok(Ok(Verdict::Accept(outcome, prefix)))) => {
+            let accepted = acceptance(&candidate, prefix, Some(*outcome));
+            categorizer.accept(accepted).await
+        }
+        Ok(Ok(Ok(Verdict::Refuse(refusal) | Verdict::Later(refusal)))) => {
+            categorizer.track_refusal(&client, &reverse_path, None, &refusal);
+            refusal.reply
+        }
+        Ok(Ok(Err(fault)) | Err(fault)) => broken(&fault),
+        // Over budget. The pass under way is left to itself: it decided as if its refusal were a reply.
+        Err(_) => categorizer.accept_pending(candidate).await,
+    }
+}
+
+fn candidate(submission: Submission, head: HeaderFacts, rules: &crate::policy::Rules) -> Candidate {
+    let sender = sender(&submission.client, &submission.envelope.reverse_path, rules);
+    Candidate {
+        id: submission.id,
+        received_at: submission.received_at,
+        arrival: Arrival {
+            listener: submission.client.listener.to_string(),
+            client: Some(submission.client.client),
+            helo: submission.client.helo.as_deref().map(str::to_owned),
+            proof: sender.standing.proof().map(str::to_owned),
+        },
+        kind: MessageKind::Submitted,
+        content: submission.content,
+        head,
+        extended: submission.client.extended,
+        relaying: relaying(&submission.client, rules),
+        sender,
+        envelope: submission.envelope,
+    }
+}
+
+fn broken(fault: &tokio::task::JoinError) -> Reply {
+    tracing::error!(%fault, reason = %Reason::Broken, "a categorisation pass broke");
+    Reply::new(451, (4, 3, 0), "Internal error, try again later")
+}
+
+fn accepted_reply(id: MessageId) -> Reply {
+    Reply::new(250, (2, 6, 0), format!("{id} accepted"))
+}
+
+impl Categorizer {
+    /// Commits an acceptance, then lets its copies go.
+    async fn accept(self: Arc<Self>, acceptance: Acceptance) -> Reply {
+        let id = acceptance.message.message.id;
+        let going = acceptance.clone();
+        match self.spool.accept(acceptance).await {
+            Ok(()) => {
+                self.release_copies(going);
+                accepted_reply(id)
+            }
+            Err(fault) => busy(&fault),
+        }
+    }
+
+    /// Commits a message whose pass is still under way, and sees that it is made.
+    async fn accept_pending(self: Arc<Self>, candidate: Arc<Candidate>) -> Reply {
+        // Which groups get marked is not known yet; every addressed one is, so that no loop is missed.
+        let prefix = self.pending_prefix(&candidate);
+        let id = candidate.id;
+        let mut pending = acceptance(&candidate, prefix, None);
+        let received = Event {
+            at: candidate.received_at,
+            message: id,
+            kind: receive_event(&candidate, &pending.message.message.prefix),
+        };
+        self.spool.record(vec![received]);
+        pending.outcome = None;
+        if let Err(fault) = self.spool.accept(pending).await {
+            return busy(&fault);
+        }
+        tokio::spawn(Arc::clone(&self).finish(candidate));
+        accepted_reply(id)
+    }
+
+    fn pending_prefix(&self, candidate: &Candidate) -> bytes::Bytes {
+        let organisation = self.organisation();
+        let view = self.view();
+        let mut expansion = crate::expansion::Expansion::default();
+        for (index, to) in candidate.envelope.recipients.iter().enumerate() {
+            let found = view.directory.lookup(&to.forward_path.key()).one();
+            let group = found
+                .and_then(|ordinal| view.object(ordinal))
+                .filter(|object| object.kind.is_group());
+            if let Some(group) = group {
+                expansion.judged.push(crate::expansion::Judged {
+                    addressed: u32::try_from(index).unwrap_or(u32::MAX),
+                    object: found,
+                    verdict: crate::expansion::Verdict::Accepted,
+                    tally: crate::expansion::Tally::default(),
+                    expanded: Some(group.id.clone()),
+                    report_expanded: false,
+                });
+            }
+        }
+        self.prefix(candidate, &organisation, &expansion)
+    }
+
+    /// Makes the pass of an accepted message until it comes to an end.
+    async fn finish(self: Arc<Self>, candidate: Arc<Candidate>) {
+        loop {
+            match run(Arc::clone(&self), Arc::clone(&candidate), Moment::AfterReply).await {
+                Ok(Verdict::Accept(outcome, _)) => {
+                    self.complete(&candidate, *outcome).await;
+                    return;
+                }
+                Ok(Verdict::Refuse(refusal) | Verdict::Later(refusal)) => {
+                    tracing::warn!(message = %candidate.id, reason = %refusal.reason, "the pass of an accepted message waits");
+                }
+                Err(fault) => {
+                    broken(&fault);
+                }
+            }
+            tokio::time::sleep(LATER).await;
+        }
+    }
+
+    async fn complete(&self, candidate: &Candidate, outcome: Outcome) {
+        let committed = self.spool.complete(candidate.id, outcome.clone()).await;
+        let stored = self.spool.message(candidate.id);
+        match (committed, stored) {
+            (Ok(()), Ok(message)) => {
+                self.dispatch
+                    .enqueue(Arc::new(message), candidate.content.clone(), outcome.sets);
+                outcome
+                    .reports
+                    .into_iter()
+                    .for_each(|report| self.release_copies(report));
+            }
+            // A message that reached nobody has left the spool with its pass.
+            (Ok(()), Err(SpoolFault::Missing(_))) => {
+                outcome
+                    .reports
+                    .into_iter()
+                    .for_each(|report| self.release_copies(report));
+            }
+            (Err(fault), _) | (_, Err(fault)) => {
+                tracing::error!(message = %candidate.id, %fault, "the outcome of a pass could not be kept; a restart makes it again");
+            }
+        }
+    }
+
+    /// Hands the copies of a committed acceptance, and of its reports, to the queue.
+    pub fn release_copies(&self, acceptance: Acceptance) {
+        let Some(outcome) = acceptance.outcome else { return };
+        let message = Arc::new(acceptance.message.message);
+        if !outcome.sets.is_empty() {
+            self.dispatch.enqueue(message, acceptance.message.content, outcome.sets);
+        }
+        for report in outcome.reports {
+            self.release_copies(report);
+        }
+    }
+
+    /// After a restart: passes that had not ended.
+    pub fn resume(self: &Arc<Self>, pending: &[MessageId]) {
+        for id in pending {
+            match self.stored_candidate(*id) {
+                Ok(candidate) => {
+                    tokio::spawn(Arc::clone(self).finish(Arc::new(candidate)));
+                }
+                Err(fault) => tracing::error!(message = %id, %fault, "a message with a pending pass cannot be read"),
+            }
+        }
+    }
+
+    /// A message of the spool as its pass needs it.
+    pub(super) fn stored_candidate(&self, id: MessageId) -> Result<Candidate, SpoolFault> {
+        let organisation = self.organisation();
+        let message = self.spool.message(id)?;
+        let content = self.spool.content(id)?;
+        let head = HeaderFacts::read(&content.head).unwrap_or_default();
+        let own = matches!(message.kind, MessageKind::Report { .. });
+        let sender = if own {
+            Sender::system()
+        } else {
+            let proof = message.arrival.proof.as_deref();
+            Sender::recorded(&message.envelope.reverse_path, proof, &organisation.rules)
+        };
+        Ok(Candidate {
+            id,
+            received_at: message.received_at,
+            // Recipients outside our domains were taken at RCPT because the client may relay.
+            relaying: Relaying::Allowed,
+            envelope: message.envelope,
+            arrival: message.arrival,
+            kind: message.kind,
+            content,
+            head,
+            extended: true,
+            sender,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! From an expansion to what is committed: delivery sets, holds, events. Pure.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::NextHops;
+use crate::expansion::{Branch, Expansion, HopId, NewHold};
+use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, OriginalRecipient, ReversePath};
+use crate::spool::Spool;
+use crate::spool::message::{DeliverySet, Hold, HoldState, Outcome};
+use crate::spool::roster::{NO_ORDINAL, Roster, RosterOrigin};
+use crate::track::{Event, EventKind};
+
+/// What the outcome is made for.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    /// The message.
+    pub message: MessageId,
+    /// Its envelope.
+    pub envelope: &'a Envelope,
+    /// Its `Subject` as it stands.
+    pub subject: Option<&'a str>,
+    /// Directory space of the ordinals.
+    pub space: &'a str,
+    /// Next hops.
+    pub hops: &'a dyn NextHops,
+    /// Where new set and hold ids come from.
+    pub spool: &'a dyn Spool,
+    /// Now.
+    pub now: Timestamp,
+    /// Time a message waits for a moderator.
+    pub moderation_expiry: std::time::Duration,
+}
+
+/// Sets, holds and events of an expansion that was not halted. Reports are added by the caller.
+#[must_use]
+pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
+    let mut outcome = Outcome {
+        events: expansion
+            .events
+            .iter()
+            .cloned()
+            .map(|kind| making.event(kind))
+            .collect(),
+        ..Outcome::default()
+    };
+    outcome.sets = sets(making, &expansion.branches);
+    for set in &outcome.sets {
+        outcome.events.push(making.event(EventKind::Queue {
+            set: set.id,
+            next_hop: set.next_hop.clone(),
+            recipients: u64::from(set.roster.len()),
+            reverse_path: set.reverse_path.as_str().to_owned(),
+        }));
+    }
+    for new in &expansion.holds {
+        let hold = making.hold(new);
+        outcome.events.push(making.event(EventKind::Hold {
+            hold: hold.id,
+            group: hold.recipient.to_string(),
+            moderators: hold.moderators.iter().map(ToString::to_string).collect(),
+            expires_at: hold.expires_at,
+        }));
+        outcome.holds.push(hold);
+    }
+    outcome
+}
+
+impl Making<'_> {
+    /// An event about the message, now.
+    #[must_use]
+    pub fn event(&self, kind: EventKind) -> Event {
+        Event {
+            at: self.now,
+            message: self.message,
+            kind,
+        }
+    }
+
+    fn hold(&self, new: &NewHold) -> Hold {
+        Hold {
+            id: self.spool.new_hold_id(),
+            message: self.message,
+            recipient: new.recipient.clone(),
+            object: new.object.as_str().to_owned(),
+            addressed: new.addressed,
+            path: new.path.clone(),
+            reverse_path: new.reverse_path.clone(),
+            notify: new.notify,
+            bypass_nested: new.bypass_nested,
+            hidden: new.hidden,
+            notice: new.notice,
+            moderators: new.moderators.clone(),
+            held_at: self.now,
+            expires_at: later(self.now, self.moderation_expiry),
+            state: HoldState::Waiting,
+            subject: self.subject.map(str::to_owned),
+            sender: self.envelope.reverse_path.clone(),
+        }
+    }
+
+    fn new_set(&self, hop: HopId, reverse_path: ReversePath) -> DeliverySet {
+        DeliverySet {
+            id: self.spool.new_set_id(),
+            message: self.message,
+            next_hop: self.hops.name(hop),
+            reverse_path,
+            ret: self.envelope.ret,
+            envid: self.envelope.envid.clone(),
+            body: self.envelope.body,
+            smtputf8: self.envelope.smtputf8,
+            roster: Roster::new(self.space.to_owned()),
+            queued_at: self.now,
+            expires_at: later(self.now, self.hops.expiry(hop)),
+        }
+    }
+
+    fn origin(&self, branch: &Branch) -> Option<RosterOrigin> {
+        let addressed = self.envelope.recipients.get(branch.addressed as usize)?;
+        Some(RosterOrigin {
+            addressed: addressed.forward_path.to_string(),
+            expanded: branch.expanded,
+            hidden: branch.hidden,
+            notify: branch.notify,
+            original: original(addressed),
+        })
+    }
+}
+
+/// One set per (next hop, reverse-path), in walk order. DSN parameters of recipients are kept per addressed
+/// recipient inside the roster, so that many addressed recipients still share a transaction.
+fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<DeliverySet> {
+    let mut sets: Vec<DeliverySet> = Vec::new();
+    let mut places: HashMap<(HopId, ReversePath), usize> = HashMap::new();
+    for branch in branches {
+        let Some(origin) = making.origin(branch) else {
+            continue;
+        };
+        let mut current: Option<(HopId, usize, u32)> = None;
+        for recipient in &branch.recipients {
+            let (place, origin_index) = match current {
+                Some((hop, place, origin)) if hop == recipient.hop => (place, origin),
+                _ => {
+                    let key = (recipient.hop, branch.reverse_path.clone());
+                    let place = *places.entry(key).or_insert_with(|| {
+                        sets.push(making.new_set(recipient.hop, branch.reverse_path.clone()));
+                        sets.len() - 1
+                    });
+                    let index = sets[place].roster.origin(origin.clone());
+                    current = Some((recipient.hop, place, index));
+                    (place, index)
+                }
+            };
+            let ordinal = recipient.ordinal.map_or(NO_ORDINAL, |ordinal| ordinal.0);
+            let roster = &mut sets[place].roster;
+            roster.push(ordinal, recipient.final_address.as_str(), origin_index);
+        }
+    }
+    sets
+}
+
+/// The original recipient as given, or the address the client used: Exchange keeps it in ORCPT when it
+/// rewrites the forward-path (exchange-semantics.md §1.2; RFC 3461 §5.2.7.2 lets us).
+fn original(addressed: &EnvelopeRecipient) -> Option<OriginalRecipient> {
+    if addressed.original.is_some() {
+        return addressed.original.clone();
+    }
+    let address = addressed.forward_path.as_str();
+    address.is_ascii().then(|| OriginalRecipient {
+        address_type: "rfc822".into(),
+        xtext: xtext(address).into(),
+    })
+}
+
+/// xtext (RFC 3461 §4): printable ASCII without `+` and `=`, the rest as `+XX`.
+fn xtext(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if (b'!'..=b'~').contains(&octet) && octet != b'+' && octet != b'=' {
+            out.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "+{octet:02X}");
+        }
+    }
+    out
+}
+
+/// `at` plus a duration, or the end of time.
+#[must_use]
+pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| at.checked_add(by).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Addresses of an envelope as text.
+#[must_use]
+pub fn addressed_texts(envelope: &Envelope) -> Vec<String> {
+    envelope
+        .recipients
+        .iter()
+        .map(|to| to.forward_path.to_string())
+        .collect()
+}
+
+/// Addresses of an envelope.
+#[must_use]
+pub fn addressed(envelope: &Envelope) -> Vec<&Mailbox> {
+    envelope.recipients.iter().map(|to| &to.forward_path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xtext_escapes_what_rfc_3461_says() {
+        assert_eq!(xtext("a+b=c@contoso.example"), "a+2Bb+3Dc@contoso.example");
+        assert_eq!(xtext("\"two words\"@x.example"), "\"two+20words\"@x.example");
+    }
+
+    #[test]
+    fn later_never_overflows() {
+        assert_eq!(later(Timestamp::MAX, std::time::Duration::from_secs(1)), Timestamp::MAX);
+    }
+}

@@ -1,0 +1,293 @@
+//! One categorisation pass: from a complete message to the reply and the commit it stands for.
+//!
+//! In: the message, its header facts, a pinned view. Out: a [`Verdict`]: refuse, or accept with an outcome.
+//! Never: waits for anything; half an outcome.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::outcome::{Making, addressed, outcome};
+use super::{Categorizer, NextHops, Organisation};
+use crate::directory::ObjectId;
+use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
+use crate::mail::header::HeaderFacts;
+use crate::mail::trace::{Protocol, Received, loop_field, received_field};
+use crate::mail::{Envelope, MessageId, Reply};
+use crate::policy::Refusal;
+use crate::policy::rules::NotifyPartial;
+use crate::resolver::{Relaying, Sender};
+use crate::rolls::View;
+use crate::spool::content::Content;
+use crate::spool::message::{Acceptance, Arrival, MessageKind, NewMessage, Outcome, StoredMessage};
+use crate::track::{EventKind, Reason};
+
+/// A complete message before its pass.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its id.
+    pub id: MessageId,
+    /// When its final dot arrived.
+    pub received_at: Timestamp,
+    /// As accepted in the dialogue.
+    pub envelope: Envelope,
+    /// Where from.
+    pub arrival: Arrival,
+    /// What kind.
+    pub kind: MessageKind,
+    /// Its content.
+    pub content: Content,
+    /// What its header section tells.
+    pub head: HeaderFacts,
+    /// EHLO, not HELO.
+    pub extended: bool,
+    /// Who sends, with his proof.
+    pub sender: Sender,
+    /// Whether the client may send to other domains.
+    pub relaying: Relaying,
+}
+
+/// When a pass is made: it decides what a refusal becomes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// Before the reply: a refusal is a reply.
+    BeforeReply,
+    /// The message is accepted already: a refusal is a report.
+    AfterReply,
+}
+
+/// What a pass decided.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The whole transaction is refused; nothing is kept.
+    Refuse(Refusal),
+    /// To be committed.
+    Accept(Box<Outcome>, Bytes),
+    /// After the reply, and what stands in the way may pass: tried again later.
+    Later(Refusal),
+}
+
+impl Categorizer {
+    /// The pass itself: one expansion on one pinned view.
+    #[must_use]
+    pub fn pass(&self, candidate: &Candidate, moment: Moment) -> Verdict {
+        let organisation = self.organisation.load_full();
+        let view = self.views.view();
+        let now = self.env.clock.now();
+        let hops = organisation.hops.pass();
+        let expansion = self.expand(candidate, &organisation, &*hops, &view, now);
+        if let Some(refusal) = refusal(&expansion, candidate, &organisation, moment) {
+            return match moment {
+                Moment::BeforeReply => Verdict::Refuse(refusal),
+                Moment::AfterReply if refusal.is_transient() => Verdict::Later(refusal),
+                Moment::AfterReply => {
+                    let prefix = self.prefix(candidate, &organisation, &expansion);
+                    Verdict::Accept(Box::new(self.all_refused(candidate, &organisation, &refusal)), prefix)
+                }
+            };
+        }
+        let prefix = self.prefix(candidate, &organisation, &expansion);
+        let space = self.views.space();
+        let making = Making {
+            message: candidate.id,
+            envelope: &candidate.envelope,
+            subject: candidate.head.subject.as_deref(),
+            space: &space,
+            hops: &*hops,
+            spool: &*self.spool,
+            now,
+            moderation_expiry: organisation.rules.moderation_expiry,
+        };
+        let mut made = outcome(&making, &expansion);
+        if moment == Moment::BeforeReply {
+            made.events.insert(0, making.event(receive_event(candidate, &prefix)));
+        }
+        self.add_reports(&mut made, candidate, &organisation, &expansion, moment);
+        Verdict::Accept(Box::new(made), prefix)
+    }
+
+    fn expand(
+        &self,
+        candidate: &Candidate,
+        organisation: &Organisation,
+        hops: &dyn NextHops,
+        view: &View,
+        now: Timestamp,
+    ) -> Expansion {
+        let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
+        let request = Request {
+            sender: &candidate.sender,
+            size_bytes: Some(candidate.content.len()),
+            report: report_facts(&candidate.head),
+            start: Start::Addressed(&candidate.envelope.recipients),
+            marked: &marked,
+            relaying: candidate.relaying,
+            sources: self.views.sources(),
+            now,
+            detail: Detail::Quiet,
+        };
+        expansion::expand(&request, view, &organisation.rules, hops, &organisation.limits)
+    }
+
+    /// Trace fields of every copy: Received, and the marks of addressed groups (DESIGN §6).
+    pub(super) fn prefix(&self, candidate: &Candidate, organisation: &Organisation, expansion: &Expansion) -> Bytes {
+        let recipients = addressed(&candidate.envelope);
+        let mut prefix = received_field(&Received {
+            helo: candidate.arrival.helo.as_deref(),
+            client: candidate.arrival.client,
+            host: &organisation.host,
+            protocol: match (candidate.envelope.smtputf8, candidate.extended) {
+                (true, _) => Protocol::Utf8Smtp,
+                (false, true) => Protocol::Esmtp,
+                (false, false) => Protocol::Smtp,
+            },
+            id: candidate.id,
+            recipients: &recipients,
+            at: candidate.received_at,
+        });
+        let expanded = expansion.judged.iter().filter_map(|judged| judged.expanded.as_ref());
+        let held = expansion.holds.iter().map(|hold| &hold.object);
+        let marks = expanded.chain(held).map(|group| self.loop_key.mark(group.as_str()));
+        prefix.extend(loop_field(marks));
+        Bytes::from(prefix)
+    }
+}
+
+/// The acceptance that stands for a verdict.
+#[must_use]
+pub fn acceptance(candidate: &Candidate, prefix: Bytes, outcome: Option<Outcome>) -> Acceptance {
+    let size_bytes = candidate.content.len() + prefix.len() as u64;
+    Acceptance {
+        message: NewMessage {
+            message: StoredMessage {
+                id: candidate.id,
+                received_at: candidate.received_at,
+                envelope: candidate.envelope.clone(),
+                arrival: candidate.arrival.clone(),
+                kind: candidate.kind.clone(),
+                prefix,
+                size_bytes,
+            },
+            content: candidate.content.clone(),
+        },
+        outcome,
+    }
+}
+
+/// The header's own report facts, as expansion asks for them.
+#[must_use]
+pub fn report_facts(head: &HeaderFacts) -> ReportFacts {
+    ReportFacts {
+        multipart_report: head.report.multipart_report,
+        auto_replied: head.report.auto_replied,
+        non_delivery: head.report.delivery_report,
+    }
+}
+
+/// RECEIVE, as tracked.
+#[must_use]
+pub fn receive_event(candidate: &Candidate, prefix: &[u8]) -> EventKind {
+    EventKind::Receive {
+        listener: candidate.arrival.listener.clone(),
+        client: candidate.arrival.client,
+        helo: candidate.arrival.helo.clone(),
+        reverse_path: candidate.envelope.reverse_path.as_str().to_owned(),
+        recipients: super::outcome::addressed_texts(&candidate.envelope),
+        size_bytes: candidate.content.len() + prefix.len() as u64,
+        sender_proof: candidate.sender.standing.to_string(),
+        header_message_id: candidate.head.message_id.clone(),
+        subject: candidate.head.subject.clone(),
+    }
+}
+
+/// Whether a sender is told of refused branches by a report: if his return path is proved, by default.
+#[must_use]
+pub fn tells_by_report(candidate: &Candidate, organisation: &Organisation, moment: Moment) -> bool {
+    match organisation.rules.notify_partial {
+        NotifyPartial::Always => true,
+        NotifyPartial::Never => false,
+        // After the reply there is no other way left to tell (RFC 5321 §6.1).
+        NotifyPartial::Proved => candidate.sender.is_internal() || moment == Moment::AfterReply,
+    }
+}
+
+/// The refusal of the whole transaction, if it comes to that (DESIGN §2.2).
+fn refusal(
+    expansion: &Expansion,
+    candidate: &Candidate,
+    organisation: &Organisation,
+    moment: Moment,
+) -> Option<Refusal> {
+    if let Some(halt) = &expansion.halt {
+        return Some(halt.refusal.clone());
+    }
+    let refused = |judged: &expansion::Judged| match &judged.verdict {
+        expansion::Verdict::Refused(refusal) => Some((judged.addressed, refusal.clone())),
+        expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_) => None,
+    };
+    let all: Vec<(u32, Refusal)> = expansion.judged.iter().filter_map(refused).collect();
+    if let Some((_, transient)) = all.iter().find(|(_, refusal)| refusal.is_transient()) {
+        // Somebody cannot be judged now: the client keeps the message (promise 7).
+        return Some(transient.clone());
+    }
+    if let Some((addressed, first)) = all.first() {
+        let everybody = all.len() == expansion.judged.len();
+        if everybody {
+            return Some(first.clone());
+        }
+        if !tells_by_report(candidate, organisation, moment) {
+            return Some(naming(first, candidate, *addressed));
+        }
+    }
+    let discarded = |judged: &expansion::Judged| matches!(judged.verdict, expansion::Verdict::Discarded(_));
+    if expansion.reaches_nobody() && !expansion.judged.iter().any(discarded) {
+        return expansion.refused.first().map(|branch| branch.refusal.clone());
+    }
+    None
+}
+
+/// The refusal of one addressed recipient as the reply to the whole transaction: it names him.
+fn naming(refusal: &Refusal, candidate: &Candidate, addressed: u32) -> Refusal {
+    let Some(recipient) = candidate.envelope.recipients.get(addressed as usize) else {
+        return refusal.clone();
+    };
+    let text = format!(
+        "<{}>: {} (nobody got the message)",
+        recipient.forward_path, refusal.reply.text
+    );
+    Refusal {
+        reply: Reply {
+            text: text.into(),
+            ..refusal.reply.clone()
+        },
+        reason: refusal.reason,
+    }
+}
+
+/// Refuses what no rule of a recipient needs to be asked for: loops by hop count, header bounds.
+pub fn screen(
+    head: Result<HeaderFacts, crate::mail::header::HeaderFault>,
+    most: usize,
+) -> Result<HeaderFacts, Refusal> {
+    let head = head.map_err(|fault| Refusal {
+        reply: Reply::new(552, (5, 3, 4), format!("{fault}")),
+        reason: Reason::HeaderTooLarge,
+    })?;
+    if head.received > most {
+        return Err(Refusal {
+            reply: Reply::new(554, (5, 4, 6), "Too many hops: this message is in a mail loop"),
+            reason: Reason::HopLimit,
+        });
+    }
+    Ok(head)
+}
+
+/// A pass on a thread where it may take its time.
+pub async fn run(
+    categorizer: Arc<Categorizer>,
+    candidate: Arc<Candidate>,
+    moment: Moment,
+) -> Result<Verdict, tokio::task::JoinError> {
+    tokio::task::spawn_blocking(move || categorizer.pass(&candidate, moment)).await
+}

@@ -1,0 +1,140 @@
+//! DNS as mail uses it: mail exchangers and addresses (RFC 5321 §5.1).
+//!
+//! Never: a permanent answer out of a temporary fault. Only a name server's own word that a domain or record
+//! does not exist is permanent; timeouts, SERVFAIL, loops, truncation and everything else wait.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::RData;
+use hickory_resolver::{Resolver, TokioResolver};
+
+use crate::routing::MailExchanger;
+
+/// Why a look-up gave nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DnsFault {
+    /// The name does not exist.
+    NoSuchName,
+    /// The name exists and has no such record.
+    NoSuchRecord,
+    /// No usable answer for now.
+    Temporary(String),
+}
+
+/// The resolver.
+#[derive(Clone)]
+pub struct Dns {
+    resolver: Option<TokioResolver>,
+}
+
+impl Dns {
+    /// The system's name servers, or the given ones. If the system has no usable settings every look-up is a
+    /// temporary fault.
+    #[must_use]
+    pub fn new(name_servers: &[SocketAddr], timeout: Duration) -> Self {
+        let builder = if name_servers.is_empty() {
+            Resolver::builder_tokio().ok()
+        } else {
+            let config = ResolverConfig::from_name_servers(name_servers.iter().map(|at| server(*at)).collect());
+            Some(Resolver::builder_with_config(config, TokioRuntimeProvider::default()))
+        };
+        let resolver = builder.and_then(|mut builder| {
+            let options: &mut ResolverOpts = builder.options_mut();
+            options.timeout = timeout;
+            options.attempts = 2;
+            options.edns0 = true;
+            builder.build().ok()
+        });
+        Self { resolver }
+    }
+
+    fn resolver(&self) -> Result<&TokioResolver, DnsFault> {
+        let none = || DnsFault::Temporary("the system has no usable name server settings".to_owned());
+        self.resolver.as_ref().ok_or_else(none)
+    }
+
+    /// MX records of a domain. A null MX is one with an empty host.
+    pub async fn exchangers(&self, domain: &str) -> Result<Vec<MailExchanger>, DnsFault> {
+        let found = self.resolver()?.mx_lookup(absolute(domain)).await.map_err(fault)?;
+        let records = found.answers().iter().filter_map(|record| match &record.data {
+            RData::MX(mx) => Some(MailExchanger {
+                preference: mx.preference,
+                host: mx.exchange.to_ascii().trim_end_matches('.').to_owned(),
+            }),
+            _ => None,
+        });
+        let records: Vec<MailExchanger> = records.collect();
+        if records.is_empty() {
+            Err(DnsFault::NoSuchRecord)
+        } else {
+            Ok(records)
+        }
+    }
+
+    /// Addresses of a host in DNS; IPv6 and IPv4. Permanent only if both look-ups say so.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, DnsFault> {
+        let resolver = self.resolver()?;
+        let (v6, v4) = tokio::join!(
+            resolver.ipv6_lookup(absolute(host)),
+            resolver.ipv4_lookup(absolute(host))
+        );
+        let mut addresses = Vec::new();
+        let mut faults = Vec::new();
+        for found in [v6, v4] {
+            match found {
+                Ok(found) => addresses.extend(found.answers().iter().filter_map(|record| match &record.data {
+                    RData::A(a) => Some(IpAddr::V4(a.0)),
+                    RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+                    _ => None,
+                })),
+                Err(error) => faults.push(fault(error)),
+            }
+        }
+        if !addresses.is_empty() {
+            return Ok(addresses);
+        }
+        let worst = faults.iter().find(|fault| matches!(fault, DnsFault::Temporary(_)));
+        let worst = worst.or_else(|| faults.iter().find(|fault| **fault == DnsFault::NoSuchName));
+        Err(worst.cloned().unwrap_or(DnsFault::NoSuchRecord))
+    }
+}
+
+/// Addresses of a host of the settings, as the system resolves names: the hosts file and search domains count.
+pub async fn configured(host: &str) -> std::io::Result<Vec<IpAddr>> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![address]);
+    }
+    let found = tokio::net::lookup_host((host, 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// A trailing dot: the name is whole, search domains are not for mail.
+fn absolute(name: &str) -> String {
+    format!("{}.", name.trim_end_matches('.'))
+}
+
+fn server(at: SocketAddr) -> NameServerConfig {
+    let mut server = NameServerConfig::udp_and_tcp(at.ip());
+    for connection in &mut server.connections {
+        let connection: &mut ConnectionConfig = connection;
+        connection.port = at.port();
+    }
+    server
+}
+
+fn fault(error: NetError) -> DnsFault {
+    match &error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => DnsFault::NoSuchName,
+            // A referral is not an answer: its name servers were not asked.
+            ResponseCode::NoError if none.ns.is_none() => DnsFault::NoSuchRecord,
+            _ => DnsFault::Temporary(error.to_string()),
+        },
+        _ => DnsFault::Temporary(error.to_string()),
+    }
+}

@@ -1,0 +1,419 @@
+//! What a session does from its first connection to its end.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::account::Done;
+use super::connect::{NoConnection, candidates};
+use super::dispatcher::{Next, Phase, Shared};
+use super::drop_directory;
+use super::plan::{Planned, Readdressed, plan};
+use super::session::{Halt, Rested, Session, Transacted};
+use super::shelf::Loaded;
+use super::verdict::{Verdict, Verdicts};
+use crate::limits;
+use crate::mail::Reply;
+use crate::queue::{Batch, Bounds, DestinationId, LastAnswer, ranks};
+use crate::routing::{NextHop, Target};
+use crate::smtp::client::{Conclusion, Stage, TransactionResult};
+use crate::spool::roster::NO_ORDINAL;
+use crate::track::Reason;
+
+/// Does what there is to do for a destination, then ends.
+pub async fn run(shared: Arc<Shared>, id: DestinationId) {
+    let mut phase = shared.phase.subscribe();
+    let place = Place {
+        shared,
+        id,
+        bell: Arc::new(Notify::new()),
+        was_greeted: false,
+    };
+    tokio::select! {
+        () = place.work() => {}
+        stopped = phase.wait_for(|phase| *phase == Phase::Stopped) => drop(stopped),
+    }
+}
+
+/// A session's place at its destination; given up when dropped.
+pub struct Place {
+    /// What all sessions share.
+    pub shared: Arc<Shared>,
+    /// The destination.
+    pub id: DestinationId,
+    /// Rung when there may be work.
+    pub bell: Arc<Notify>,
+    was_greeted: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        state.leave_idle(self.id, &self.bell);
+        state.session_ended(self.id, self.was_greeted);
+        self.shared.pump(&mut state, self.id, now);
+        drop(state);
+        self.shared.quiet.notify_waiters();
+    }
+}
+
+/// A batch that must not get lost: if it is neither settled nor given back, its recipients wait.
+pub struct Held {
+    shared: Arc<Shared>,
+    batch: Option<Batch>,
+}
+
+impl Held {
+    /// Holds a batch.
+    #[must_use]
+    pub fn new(shared: &Arc<Shared>, batch: Batch) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            batch: Some(batch),
+        }
+    }
+
+    /// Lets it go to be settled or given back.
+    #[must_use]
+    pub fn release(mut self) -> Batch {
+        self.batch.take().expect("a batch is held until it is released")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        if self.shared.phase() == Phase::Stopped {
+            self.shared.state().queue.give_back(batch);
+        } else {
+            // A session broke down in our own code.
+            self.shared
+                .spawn_withdrawn(batch, Verdict::Deferred(Reason::Broken, None));
+        }
+    }
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Then {
+    GoesOn,
+    Ends,
+}
+
+impl Place {
+    async fn work(mut self) {
+        let label = self.shared.state().queue.name(self.id).to_owned();
+        let Some((hop, domain)) = self.shared.hop(&label) else {
+            let reason = Reason::NoRoute;
+            self.shared.unreachable(self.id, LastAnswer { reason, reply: None });
+            return;
+        };
+        self.shared.state().queue.at_mut(self.id).set_bounds(Bounds::from(&hop));
+        match &hop.target {
+            Target::DropDirectory(directory) => {
+                self.greeted();
+                drop_directory::run(&self, &hop, directory).await;
+            }
+            Target::Hosts(_) | Target::Mx => {
+                if let Some(session) = self.open(&hop, domain.as_deref()).await {
+                    self.serve(session).await;
+                }
+            }
+        }
+    }
+
+    fn greeted(&mut self) {
+        self.was_greeted = true;
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        state.add_greeted(self.id);
+        // After trouble one session asks first; now the others may follow.
+        self.shared.pump(&mut state, self.id, now);
+    }
+
+    /// Connects to the first host that answers.
+    async fn open(&mut self, hop: &NextHop, domain: Option<&str>) -> Option<Session> {
+        let shared = Arc::clone(&self.shared);
+        let own_names = &shared.settings.own_names;
+        let found = candidates(hop, domain, own_names, &shared.dns, &*shared.env.chance).await;
+        let mut found = match found {
+            Ok(found) => found,
+            Err(NoConnection::ForNow(answer)) => {
+                shared.unreachable(self.id, answer);
+                return None;
+            }
+            Err(NoConnection::ForGood(reason, reply)) => {
+                self.fail_all(reason, &reply);
+                return None;
+            }
+        };
+        let now = shared.now();
+        {
+            let mut state = shared.state();
+            found.sort_by_key(|candidate| state.is_avoided(self.id, candidate.address, now));
+        }
+        let mut last = LastAnswer {
+            reason: Reason::NextHopUnreachable,
+            reply: None,
+        };
+        for candidate in found.into_iter().take(limits::HOST_ADDRESSES_MAX) {
+            let address = candidate.address;
+            match Session::open(candidate, hop).await {
+                Ok(session) => {
+                    self.greeted();
+                    return Some(session);
+                }
+                Err(answer) => {
+                    let until = shared.avoid_until(self.id);
+                    shared.state().avoid(self.id, address, until);
+                    last = answer;
+                }
+            }
+        }
+        shared.unreachable(self.id, last);
+        None
+    }
+
+    /// The destination takes no mail: everything for it fails.
+    fn fail_all(&self, reason: Reason, reply: &Reply) {
+        loop {
+            let now = self.shared.now();
+            let batch = self.shared.state().queue.take(self.id, now);
+            let Some(batch) = batch else { return };
+            self.shared
+                .spawn_withdrawn(batch, Verdict::Failed(reason, reply.clone()));
+        }
+    }
+
+    async fn serve(&self, mut session: Session) {
+        let settings = &self.shared.settings;
+        loop {
+            let then = match self.shared.next(self.id, &self.bell) {
+                Next::Work(batch, loaded) => self.send(&mut session, batch, loaded).await,
+                Next::Idle => match session.rest(&self.bell, settings.session_idle_max).await {
+                    Ok(rested) => self.after_rest(rested),
+                    Err(fault) => {
+                        self.shared.unsettled(&fault);
+                        Then::Ends
+                    }
+                },
+                Next::End => Then::Ends,
+            };
+            let used_up = session.messages >= settings.session_messages_max;
+            if then == Then::Ends || used_up || !session.is_usable() {
+                break;
+            }
+        }
+        if let Err(fault) = session.settled().await {
+            self.shared.unsettled(&fault);
+        }
+        session.quit().await;
+    }
+
+    fn after_rest(&self, rested: Rested) -> Then {
+        let was_waiting = self.shared.state().leave_idle(self.id, &self.bell);
+        match rested {
+            Rested::Rung => Then::GoesOn,
+            // Somebody rang at the same moment: look once more.
+            Rested::TimeOut if !was_waiting => Then::GoesOn,
+            Rested::TimeOut | Rested::Closed => Then::Ends,
+        }
+    }
+
+    /// Sends one batch.
+    async fn send(&self, session: &mut Session, batch: Batch, loaded: Option<Arc<Loaded>>) -> Then {
+        let Some((held, loaded, readdressed)) = self.prepare(batch, loaded).await else {
+            return Then::GoesOn;
+        };
+        let batch = held.batch.as_ref().expect("just held");
+        let peer = *session.client().extensions();
+        let Planned {
+            plan,
+            members,
+            mut verdicts,
+        } = plan(&peer, &loaded, &batch.ranks, &readdressed);
+        let was_used = session.messages > 0;
+        if let Some(plan) = plan {
+            let transacted = match session.transact(plan, &loaded.message.prefix, &loaded.content).await {
+                Ok(transacted) => transacted,
+                Err(Halt::Unsettled(fault)) => {
+                    self.shared.unsettled(&fault);
+                    self.shared.give_back(held);
+                    return Then::Ends;
+                }
+                Err(Halt::Unreadable(Transacted { .. })) => {
+                    let verdict = Verdict::Deferred(Reason::StoreSuspect, None);
+                    verdicts = Verdicts::all(batch.ranks.clone(), verdict);
+                    self.settle(session, held, loaded, verdicts, readdressed);
+                    return Then::Ends;
+                }
+            };
+            if was_used && is_stale(&transacted.result) {
+                self.shared.give_back(held);
+                return Then::Ends;
+            }
+            verdicts.add_result(&members, &transacted.result);
+            self.learn(session, &transacted);
+        }
+        self.settle(session, held, loaded, verdicts, readdressed);
+        Then::GoesOn
+    }
+
+    fn settle(
+        &self,
+        session: &mut Session,
+        held: Held,
+        loaded: Arc<Loaded>,
+        verdicts: Verdicts,
+        readdressed: Readdressed,
+    ) {
+        let commit = self.shared.settle(Done {
+            batch: held.release(),
+            loaded: Some(loaded),
+            verdicts,
+            remote: Some(session.candidate.shown()),
+            notify_passed: session.client().extensions().dsn,
+            readdressed,
+        });
+        session.settle(commit);
+    }
+
+    /// Brings a batch's set into memory and looks where its recipients are today. None if nobody is left to be sent to
+    /// here and now.
+    pub async fn prepare(&self, batch: Batch, loaded: Option<Arc<Loaded>>) -> Option<(Held, Arc<Loaded>, Readdressed)> {
+        let shared = &self.shared;
+        let mut held = Held::new(shared, batch);
+        let id = held.batch.as_ref().expect("just held").set;
+        let loaded = match loaded {
+            Some(loaded) => loaded,
+            None => match shared.load(id).await {
+                Ok(loaded) => loaded,
+                Err(fault) => {
+                    tracing::error!(%fault, set = %id, "a set could not be read");
+                    shared.spawn_withdrawn(held.release(), Verdict::Deferred(fault.reason(), None));
+                    return None;
+                }
+            },
+        };
+        let mut readdressed = Readdressed::new();
+        let batch = held.batch.as_mut().expect("just held");
+        if batch.again {
+            readdressed = shared.look_again(batch, &loaded);
+            if batch.is_empty() {
+                shared.give_back(held);
+                return None;
+            }
+        }
+        Some((held, loaded, readdressed))
+    }
+
+    /// What a transaction says about the hop.
+    fn learn(&self, session: &Session, transacted: &Transacted) {
+        let shared = &self.shared;
+        let result = &transacted.result;
+        let now = shared.now();
+        let broke = {
+            let mut state = shared.state();
+            let destination = state.queue.at_mut(self.id);
+            if let Some(limit) = result.recipient_limit() {
+                destination.learn_recipients_max(limit, now);
+            }
+            match &result.conclusion {
+                Conclusion::Taken(_) | Conclusion::NobodyAccepted => {
+                    destination.completed(transacted.latency);
+                    false
+                }
+                Conclusion::Refused { reply, .. } if reply.is_permanent() => {
+                    destination.completed(transacted.latency);
+                    false
+                }
+                Conclusion::Refused { .. } => {
+                    destination.refused();
+                    false
+                }
+                Conclusion::Lost { .. } => destination.broke(),
+            }
+        };
+        if matches!(result.conclusion, Conclusion::Lost { .. }) {
+            let until = shared.avoid_until(self.id);
+            shared.state().avoid(self.id, session.candidate.address, until);
+        }
+        if broke {
+            let reply = format!(
+                "{}: sessions break before a message is taken",
+                session.candidate.shown()
+            );
+            shared.broken(
+                self.id,
+                LastAnswer {
+                    reason: Reason::NextHopUnreachable,
+                    reply: Some(Reply::new(451, (4, 4, 2), reply)),
+                },
+            );
+        }
+    }
+}
+
+/// A session that had been idle was closed by the peer before it saw anything: nothing is known about the recipients.
+fn is_stale(result: &TransactionResult) -> bool {
+    let nobody_answered = !result.dot_sent;
+    match &result.conclusion {
+        Conclusion::Lost { stage } => nobody_answered && matches!(stage, Stage::Session | Stage::Mail),
+        Conclusion::Refused { stage, reply } => reply.code == 421 && matches!(stage, Stage::Session | Stage::Mail),
+        Conclusion::Taken(_) | Conclusion::NobodyAccepted => false,
+    }
+}
+
+impl Shared {
+    /// Puts a batch back as if it had not been taken.
+    fn give_back(self: &Arc<Self>, held: Held) {
+        let batch = held.release();
+        let id = batch.destination;
+        let now = self.now();
+        let mut state = self.state();
+        state.queue.give_back(batch);
+        self.pump(&mut state, id, now);
+    }
+
+    /// Sessions to a destination break again and again: it is left alone even if some are open.
+    fn broken(self: &Arc<Self>, id: DestinationId, answer: LastAnswer) {
+        self.unreachable_beside(id, 0, answer);
+    }
+
+    /// Where the recipients of a batch are today (DESIGN §5). Those who have another next hop now are moved there;
+    /// those with another address are returned.
+    fn look_again(self: &Arc<Self>, batch: &mut Batch, loaded: &Loaded) -> Readdressed {
+        let mut readdressed = Readdressed::new();
+        let roster = &loaded.set.roster;
+        let here = self.state().queue.name(batch.destination).to_owned();
+        let mut moved: Vec<(String, ranks::Ranges)> = Vec::new();
+        for rank in ranks::each(&batch.ranks) {
+            let ordinal = roster.ordinal(rank);
+            if ordinal == NO_ORDINAL {
+                continue;
+            }
+            let Some(today) = self.current.current(&roster.space, ordinal) else {
+                continue;
+            };
+            if today.next_hop != here {
+                match moved.iter_mut().find(|(label, _)| *label == today.next_hop) {
+                    Some((_, there)) => ranks::push(there, rank),
+                    None => moved.push((today.next_hop, vec![(rank, rank)])),
+                }
+            } else if today.forward_path != roster.forward_path(rank) {
+                readdressed.insert(rank, today.forward_path);
+            }
+        }
+        if !moved.is_empty() {
+            let now = self.now();
+            let mut state = self.state();
+            for (label, there) in moved {
+                let to = self.destination(&mut state, &label);
+                state.queue.move_ranks(batch, &there, to);
+                self.pump(&mut state, to, now);
+            }
+        }
+        readdressed
+    }
+}

@@ -1,0 +1,259 @@
+//! Groups: their gate, their roll, their entries.
+//!
+//! Order of the walk in one group: plain members set-wise, the other individuals by ordinal, outside
+//! addresses, entries that are gone, nested groups by ordinal. So a person listed directly is reached directly.
+
+use roaring::RoaringBitmap;
+
+use super::outcome::{Recipient, Verdict};
+use super::reports::{ReportsTo, State, reports_to};
+use super::seen::Fate;
+use super::walk::{Came, Extent, Met, Step, Walk};
+use crate::directory::{Lookup, Ordinal, RecipientObject};
+use crate::mail::Mailbox;
+use crate::policy::{Fact, Refusal};
+use crate::resolver::DomainKind;
+use crate::rolls::freshness::{self, RollPolicy};
+use crate::rolls::{Entries, Roll};
+use crate::track::{EventKind, Reason};
+
+impl Walk<'_> {
+    pub(super) fn group(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, met: Met) -> Step<Came> {
+        if self.request.is_report() {
+            return self.report_to_group(object, state);
+        }
+        let direct = matches!(met, Met::Addressed(_) | Met::Released);
+        // A cycle or a second way is harmless: the members are or will be reached by the first.
+        if !direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
+        }
+        if (self.request.marked)(&object.id) {
+            self.closed(ordinal, met);
+            let refusal = Refusal::of(Reason::GroupLoop, Some(object.kind));
+            self.refuse(Some(ordinal), &object.primary, state, refusal)?;
+            return Ok(Came::Something);
+        }
+        if !self.passes(ordinal, object, state, met)? {
+            self.closed(ordinal, met);
+            return Ok(Came::Something);
+        }
+        if direct && let Some(came) = self.again(ordinal, object, state, met)? {
+            return Ok(came);
+        }
+        if is_relayed_whole(object) {
+            return self.whole(ordinal, object, state);
+        }
+        self.expand_roll(ordinal, object, state, met)
+    }
+
+    /// A report is not expanded; a non-delivery report goes to the owner if the group reports to him.
+    fn report_to_group(&mut self, object: &RecipientObject, state: &State) -> Step<Came> {
+        let to_owner = match reports_to(object, self.view) {
+            ReportsTo::Owner(owner) if self.request.report.non_delivery => Some(owner),
+            ReportsTo::Owner(_) | ReportsTo::Originator | ReportsTo::OwnerMissing | ReportsTo::Nobody => None,
+        };
+        if let Some(owner) = to_owner {
+            self.fact(|| Fact::ForwardsTo {
+                address: owner.mailbox.as_str().to_owned(),
+                keeps_copy: false,
+            });
+            return match owner.ordinal {
+                Some(ordinal) => self.object(ordinal, state, Met::Onward),
+                None => self.outside(&owner.mailbox, state).map(|()| Came::Something),
+            };
+        }
+        let reason = Reason::ReportToGroup;
+        self.explain(&object.primary, vec![Fact::Dropped { reason }]);
+        if self.is_top() {
+            self.current.verdict = Verdict::Discarded(reason);
+        }
+        self.drop(object.primary.as_str(), reason);
+        Ok(Came::Something)
+    }
+
+    /// A Microsoft 365 group has a mailbox in the cloud that knows its subscribers: one copy, to its address.
+    fn whole(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> Step<Came> {
+        self.seen.objects.insert(ordinal.0);
+        self.copy(Some((ordinal, object)), object.final_address(), state)?;
+        Ok(Came::Something)
+    }
+
+    fn expand_roll(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, met: Met) -> Step<Came> {
+        let view = self.view;
+        let policy = RollPolicy::of(object.group.as_deref(), &self.rules.rolls);
+        let service = match freshness::serve(view.rolls.entry(ordinal), &policy, self.request.now) {
+            Ok(service) => service,
+            Err(unserved) => {
+                let refusal = Refusal::of(unserved.reason(), Some(object.kind));
+                self.closed(ordinal, met);
+                self.fact(|| Fact::Refused {
+                    reply: refusal.reply.clone(),
+                    reason: refusal.reason,
+                });
+                self.refuse(Some(ordinal), &object.primary, state, refusal)?;
+                return Ok(Came::Something);
+            }
+        };
+        let roll: &Roll = service.roll;
+        let age_seconds = roll.age_seconds(self.request.now);
+        self.fact(|| Fact::Roll {
+            version: roll.version,
+            age_seconds,
+            freshness: service.freshness,
+            entries: roll.receivers().len(),
+        });
+        if roll.receivers().is_empty() && self.is_top() {
+            let refusal = Refusal::of(Reason::GroupEmpty, Some(object.kind));
+            self.current.verdict = Verdict::Refused(refusal);
+            return Ok(Came::Something);
+        }
+        if self.extent == Extent::Judgement {
+            return Ok(Came::Something);
+        }
+        self.seen.fates.insert(ordinal, Fate::Open);
+        let inner = self.state_below(object, state, met);
+        let place = self.out.events.len();
+        let path = self.path_text();
+        self.out.events.push(EventKind::Expand {
+            group: object.primary.as_str().to_owned(),
+            path,
+            roll_version: roll.version,
+            roll_age_seconds: age_seconds,
+            entries: roll.receivers().len(),
+            added: 0,
+            duplicates: 0,
+        });
+        self.path.push(ordinal);
+        self.counts.push((0, 0));
+        let came = self.entries(roll.receivers(), &inner)?;
+        self.path.pop();
+        let fate = match came {
+            Came::Something => Fate::Reached,
+            Came::Nothing | Came::Loop => Fate::Empty,
+        };
+        self.seen.fates.insert(ordinal, fate);
+        let counts = self.counts.pop().unwrap_or_default();
+        if let Some(EventKind::Expand { added, duplicates, .. }) = self.out.events.get_mut(place) {
+            (*added, *duplicates) = counts;
+        }
+        Ok(came)
+    }
+
+    /// The envelope below a group, and what is noted about it once.
+    fn state_below(&mut self, object: &RecipientObject, state: &State, met: Met) -> State {
+        let reports_to = reports_to(object, self.view);
+        if self.current.expanded.is_none() && self.path.is_empty() {
+            self.current.expanded = Some(object.id.clone());
+            let asked = state.notify.is_some_and(|notify| notify.success);
+            self.current.report_expanded |= asked && reports_to != ReportsTo::Nobody;
+        }
+        match &reports_to {
+            ReportsTo::OwnerMissing => self.note(&object.primary, Reason::OwnerMissing),
+            ReportsTo::Owner(_) | ReportsTo::Originator | ReportsTo::Nobody => {}
+        }
+        let mut inner = state.through(object, &reports_to, self.rules);
+        if inner.reverse_path != state.reverse_path {
+            self.fact(|| Fact::ReportsTo {
+                reverse_path: inner.reverse_path.as_str().to_owned(),
+            });
+        }
+        if met == Met::Released {
+            let moderation = object
+                .delivery
+                .as_deref()
+                .and_then(|delivery| delivery.moderation.as_deref());
+            inner.approved_above |= moderation.is_some_and(|moderation| moderation.bypass_nested);
+        }
+        inner
+    }
+
+    fn entries(&mut self, entries: &Entries, state: &State) -> Step<Came> {
+        let view = self.view;
+        let mut came = self.plain(&entries.objects, state)?;
+        let rest = &*entries.objects - view.directory.plain();
+        let live = &rest & view.directory.live();
+        for number in &live - view.directory.group_set() {
+            came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
+        }
+        for mailbox in entries.outside.iter() {
+            came = came.and(self.bare(mailbox, state)?);
+        }
+        for number in &rest - view.directory.live() {
+            came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
+        }
+        for text in entries.unresolved.iter() {
+            self.gone(text);
+        }
+        for number in &live & view.directory.group_set() {
+            came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
+        }
+        Ok(came)
+    }
+
+    /// Members without rules of their own and with an address that nobody shares: as a set.
+    fn plain(&mut self, objects: &RoaringBitmap, state: &State) -> Step<Came> {
+        let view = self.view;
+        let all = objects & view.directory.plain();
+        let fresh = &all - &self.seen.objects;
+        self.duplicates(all.len() - fresh.len());
+        if fresh.is_empty() {
+            return Ok(if all.is_empty() { Came::Nothing } else { Came::Something });
+        }
+        self.seen.objects |= &fresh;
+        let count = usize::try_from(fresh.len()).unwrap_or(usize::MAX);
+        if let Some(group) = self.path.last().and_then(|group| view.object(*group)) {
+            self.reserve(count, &group.primary)?;
+        }
+        let mut recipients = Vec::with_capacity(count);
+        for ordinal in fresh.iter().map(Ordinal) {
+            let Some(object) = view.object(ordinal) else { continue };
+            let final_address = object.final_address();
+            match self.routes.hop(Some(object), final_address) {
+                Ok(hop) => recipients.push(Recipient {
+                    ordinal: Some(ordinal),
+                    final_address: final_address.clone(),
+                    hop,
+                }),
+                Err(reason) => self.refuse(Some(ordinal), final_address, state, Refusal::of(reason, None))?,
+            }
+        }
+        if recipients.is_empty() {
+            return Ok(Came::Something);
+        }
+        self.copies(recipients.len() as u64);
+        self.branch(state).recipients.append(&mut recipients);
+        Ok(Came::Something)
+    }
+
+    /// An entry that names nobody, or nobody any more.
+    fn gone(&mut self, text: &str) {
+        match self.view.directory.lookup_gone(text) {
+            Some(tombstone) if tombstone.kind.is_group() => self.vanished(text),
+            Some(_) => self.drop(text, Reason::MemberDeleted),
+            None => self.drop(text, Reason::MemberUnresolved),
+        }
+    }
+
+    /// An implicit contact. An object may have appeared with its address since the roll was computed: its
+    /// rules are asked then. An address of ours that nobody has is somebody who is gone.
+    fn bare(&mut self, mailbox: &Mailbox, state: &State) -> Step<Came> {
+        self.out.steps += 1;
+        match self.view.directory.lookup(&mailbox.key()) {
+            Lookup::One(ordinal) => return self.object(ordinal, state, Met::Entry),
+            Lookup::Ambiguous(_) => {
+                let refusal = Refusal::of(Reason::RecipientAmbiguous, None);
+                self.refuse(None, mailbox, state, refusal)?;
+            }
+            Lookup::None => match self.rules.accepted.kind_of(mailbox) {
+                Some(DomainKind::Authoritative) => self.gone(mailbox.as_str()),
+                Some(DomainKind::InternalRelay) | None => self.outside(mailbox, state)?,
+            },
+        }
+        Ok(Came::Something)
+    }
+}
+
+fn is_relayed_whole(object: &RecipientObject) -> bool {
+    let subscribers = object.group.as_deref().and_then(|group| group.subscribers.as_deref());
+    object.kind.is_microsoft365_group() && !subscribers.is_some_and(|subscribers| subscribers.expand)
+}

@@ -1,0 +1,129 @@
+//! Next hops of recipients, looked up once per distinct place.
+
+use std::collections::HashMap;
+
+use crate::directory::{Location, RecipientObject};
+use crate::mail::Mailbox;
+use crate::track::Reason;
+
+/// A next hop as the router of one pass numbers it; the router knows its name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct HopId(pub u32);
+
+/// Where mail for a recipient leaves to.
+///
+/// The answer may depend on whether there is an object, on its location, on whether it has a target address, and
+/// on the domain of the final address; on nothing else, because it is remembered by these.
+pub trait Router {
+    /// The next hop of a recipient, or why there is none.
+    fn next_hop(&self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason>;
+}
+
+/// Distinct places looked at one after the other before the map is asked; most organisations have fewer.
+const SCAN_MAX: usize = 8;
+
+/// Location of the object and whether it has a target address; none without an object.
+type Place = Option<(Location, bool)>;
+
+struct Known {
+    domain: Box<str>,
+    place: Place,
+    answer: Result<HopId, Reason>,
+}
+
+/// Answers of a router during one expansion.
+pub(super) struct Routes<'a> {
+    router: &'a dyn Router,
+    known: Vec<Known>,
+    /// Indexes of `known` beyond the first [`SCAN_MAX`], by domain.
+    rest: HashMap<Box<str>, Vec<usize>>,
+    last: usize,
+}
+
+impl<'a> Routes<'a> {
+    pub(super) fn new(router: &'a dyn Router) -> Self {
+        Self {
+            router,
+            known: Vec::new(),
+            rest: HashMap::new(),
+            last: 0,
+        }
+    }
+
+    /// The next hop. Domains are compared as spelled: another spelling costs one more question.
+    pub(super) fn hop(&mut self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
+        let place = object.map(|object| (object.location, object.target_address.is_some()));
+        let domain = final_address.domain();
+        let fits = |known: &Known| known.place == place && *known.domain == *domain;
+        // Neighbours in a roll mostly share place and domain.
+        if let Some(known) = self.known.get(self.last).filter(|known| fits(known)) {
+            return known.answer;
+        }
+        let scanned = self.known.iter().take(SCAN_MAX).position(fits);
+        let found = scanned.or_else(|| {
+            let listed = self.rest.get(domain)?;
+            listed
+                .iter()
+                .copied()
+                .find(|index| self.known.get(*index).is_some_and(fits))
+        });
+        if let Some(known) = found.and_then(|index| self.known.get(index)) {
+            self.last = found.unwrap_or(0);
+            return known.answer;
+        }
+        let answer = self.router.next_hop(object, final_address);
+        self.last = self.known.len();
+        if self.last >= SCAN_MAX {
+            self.rest.entry(domain.into()).or_default().push(self.last);
+        }
+        self.known.push(Known {
+            domain: domain.into(),
+            place,
+            answer,
+        });
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    struct Counting(Cell<u32>);
+
+    impl Router for Counting {
+        fn next_hop(&self, _: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
+            self.0.set(self.0.get() + 1);
+            let number = final_address
+                .domain()
+                .trim_start_matches('d')
+                .trim_end_matches(".example");
+            number.parse().map(HopId).map_err(|_| Reason::NoRoute)
+        }
+    }
+
+    #[test]
+    fn each_place_is_asked_once() {
+        let router = Counting(Cell::new(0));
+        let mut routes = Routes::new(&router);
+        for round in 0..3 {
+            for number in 0..40 {
+                let mailbox = Mailbox::parse(&format!("x{round}@d{number}.example")).expect("valid");
+                assert_eq!(routes.hop(None, &mailbox), Ok(HopId(number)));
+            }
+        }
+        // The same domain, with and without an object and a target, are other places.
+        let person = crate::directory::testing::person("x@d1.example").build();
+        let mut targeted = person.clone();
+        targeted.target_address = Some(person.primary.clone());
+        for object in [&person, &targeted, &person] {
+            assert_eq!(routes.hop(Some(object), &object.primary), Ok(HopId(1)));
+        }
+        let nowhere = Mailbox::parse("x@nowhere.example").expect("valid");
+        assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
+        assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
+        assert_eq!(router.0.get(), 43);
+    }
+}

@@ -1,0 +1,8 @@
+//! Expansion against the naive model, and what the model does not know.
+
+mod bounds;
+mod groups;
+mod matrix;
+mod organisations;
+mod stale;
+mod support;

@@ -1,0 +1,191 @@
+//! Accepts connections within limits, and stops gracefully.
+//!
+//! Never: a connection without a place ([`Sessions`]); a session that outlives the deadline of a shutdown.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::session;
+use super::sessions::Sessions;
+use super::settings::ListenerSettings;
+use crate::categorizer::intake::{ClientFacts, Intake};
+use crate::env::Env;
+use crate::limits::{ACCEPT_BACKLOG, LINGER_TIMEOUT};
+use crate::mail::Reply;
+use crate::smtp::replies;
+use crate::smtp::server::ServerProfile;
+
+/// Pause after a failed accept (out of descriptors): the connection stays in the kernel's queue.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound listener.
+pub struct Listener {
+    socket: TcpListener,
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of one listener share.
+pub(super) struct Shared {
+    pub(super) settings: ListenerSettings,
+    pub(super) profile: Arc<ServerProfile>,
+    pub(super) intake: Arc<dyn Intake>,
+    pub(super) env: Env,
+    sessions: Arc<Sessions>,
+}
+
+/// How a listener ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stopped {
+    /// Sessions cut at the deadline, with a transaction in progress. Their clients still have the messages.
+    pub sessions_cut: usize,
+}
+
+impl Listener {
+    /// Binds the address. Must be called within a tokio runtime.
+    pub fn bind(settings: ListenerSettings, intake: Arc<dyn Intake>, env: Env) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(settings.address), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart must not wait for the old connections' last packets.
+        socket.set_reuse_address(true)?;
+        socket.bind(&settings.address.into())?;
+        socket.listen(ACCEPT_BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let profile = ServerProfile::new(
+            &settings.hostname,
+            settings.message_octets_max,
+            settings.recipients_max,
+            settings.errors_max,
+        );
+        let sessions = Sessions::new(settings.sessions_max, settings.sessions_per_client_max);
+        Ok(Self {
+            socket: TcpListener::from_std(socket.into())?,
+            shared: Arc::new(Shared {
+                settings,
+                profile: Arc::new(profile),
+                intake,
+                env,
+                sessions,
+            }),
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The count of its sessions, to be watched while it runs.
+    #[must_use]
+    pub fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.shared.sessions)
+    }
+
+    /// Serves until `stop` becomes true (or its sender is gone). Then: 421 to new connections, to idle sessions, and
+    /// after the answer to each final dot; the end of all about [`ListenerSettings::shutdown_timeout`] later.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Stopped {
+        let Self { socket, shared } = self;
+        let session_stop = stop.clone();
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop_asked(&mut stop) => break,
+                accepted = socket.accept() => match accepted {
+                    Ok((stream, peer)) => admit(&shared, stream, peer, &session_stop, &mut tasks),
+                    Err(error) => {
+                        tracing::warn!(listener = %shared.settings.name, %error, "accept failed");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(ended) = tasks.join_next() => report(ended),
+            }
+        }
+        let ended = tokio::time::timeout(
+            shared.settings.shutdown_timeout + LINGER_TIMEOUT,
+            drain(&socket, &mut tasks),
+        );
+        if ended.await.is_ok() {
+            return Stopped { sessions_cut: 0 };
+        }
+        let sessions_cut = tasks.len();
+        tasks.shutdown().await;
+        Stopped { sessions_cut }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stop: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) {
+    // An IPv4 client of a dual-stack socket is an IPv4 client, also to the lists of trusted networks.
+    let address = peer.ip().to_canonical();
+    let Some(place) = shared.sessions.admit(address) else {
+        tracing::info!(listener = %shared.settings.name, client = %address, "too many sessions");
+        return turn_away(&stream, &replies::TOO_MANY_SESSIONS);
+    };
+    // Replies go out as whole groups; waiting for more would only delay them.
+    let socket = SockRef::from(&stream);
+    if socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_keepalive(true))
+        .is_err()
+    {
+        return;
+    }
+    let client = ClientFacts {
+        listener: Arc::clone(&shared.settings.name),
+        role: shared.settings.role,
+        client: address,
+        helo: None,
+        extended: false,
+    };
+    let shared = Arc::clone(shared);
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let _place = place;
+        session::serve(shared, stream, client, stop).await;
+    });
+}
+
+/// One reply, if the kernel takes it at once, and the end.
+fn turn_away(stream: &TcpStream, reply: &Reply) {
+    let mut octets = Vec::new();
+    reply.write(&mut octets);
+    let _ = stream.try_write(&octets);
+}
+
+/// Waits for the sessions; who comes meanwhile is told to come later.
+async fn drain(socket: &TcpListener, tasks: &mut JoinSet<()>) {
+    loop {
+        tokio::select! {
+            biased;
+            ended = tasks.join_next() => match ended {
+                Some(ended) => report(ended),
+                None => return,
+            },
+            accepted = socket.accept() => match accepted {
+                Ok((stream, _)) => turn_away(&stream, &replies::SHUTTING_DOWN),
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+}
+
+/// Returns when the service is to stop. A sender that is gone asks too: nobody could any more.
+pub(super) async fn stop_asked(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a session broke");
+    }
+}

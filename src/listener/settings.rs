@@ -1,0 +1,64 @@
+//! What one listener is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::categorizer::intake::ListenerRole;
+use crate::limits;
+
+/// Settings of one listener. `config/file.rs` explains them to operators.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// Name in the settings, in logs and tracking.
+    pub name: Arc<str>,
+    /// Where it listens; port 0 takes a free one (see [`super::Listener::local_address`]).
+    pub address: SocketAddr,
+    /// What it is for.
+    pub role: ListenerRole,
+    /// Our name in greeting and EHLO.
+    pub hostname: String,
+    /// Largest message in octets.
+    pub message_octets_max: u64,
+    /// Most RCPTs in one transaction; at least 100 (RFC 5321 §4.5.3.1.8).
+    pub recipients_max: usize,
+    /// Most sessions of this listener.
+    pub sessions_max: usize,
+    /// Most sessions of one client: an IPv4 address or an IPv6 /64.
+    pub sessions_per_client_max: usize,
+    /// Errors after which a session is closed.
+    pub errors_max: u32,
+    /// Wait for a whole command line, and for the client to read replies.
+    pub command_timeout: Duration,
+    /// Wait for the next octets of content.
+    pub data_block_timeout: Duration,
+    /// Content may take [`ListenerSettings::data_block_timeout`] plus one second for each of these octets.
+    pub data_octets_per_second_min: u64,
+    /// Content may take this long altogether.
+    pub data_timeout: Duration,
+    /// Time that transactions in progress have to end when the listener stops.
+    pub shutdown_timeout: Duration,
+}
+
+impl ListenerSettings {
+    /// Settings with the bounds of `limits.rs`.
+    #[must_use]
+    pub fn new(name: &str, address: SocketAddr, role: ListenerRole, hostname: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            address,
+            role,
+            hostname: hostname.to_owned(),
+            message_octets_max: limits::MESSAGE_OCTETS_MAX,
+            recipients_max: limits::TRANSACTION_RECIPIENTS_MAX,
+            sessions_max: limits::SESSIONS_MAX,
+            sessions_per_client_max: limits::SESSIONS_PER_CLIENT_MAX,
+            errors_max: limits::SESSION_ERRORS_MAX,
+            command_timeout: limits::COMMAND_TIMEOUT,
+            data_block_timeout: limits::DATA_BLOCK_TIMEOUT,
+            data_octets_per_second_min: limits::DATA_OCTETS_PER_SECOND_MIN,
+            data_timeout: limits::DATA_TIMEOUT,
+            shutdown_timeout: limits::SHUTDOWN_TIMEOUT,
+        }
+    }
+}

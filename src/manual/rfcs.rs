@@ -1,0 +1,126 @@
+//! The RFCs we cite: done, partly, planned, no. `tests/tidy.rs` holds code and table together.
+
+use super::State::{self, Done, No, Partly, Planned};
+
+/// One RFC.
+#[derive(Clone, Copy, Debug)]
+pub struct Rfc {
+    /// Its number.
+    pub number: u16,
+    /// Its title, shortened.
+    pub title: &'static str,
+    /// How far.
+    pub state: State,
+    /// What of it, what not, why.
+    pub note: &'static str,
+}
+
+const fn rfc(number: u16, title: &'static str, state: State, note: &'static str) -> Rfc {
+    Rfc {
+        number,
+        title,
+        state,
+        note,
+    }
+}
+
+/// Every RFC cited in `src`, by number.
+pub const RFCS: &[Rfc] = &[
+    rfc(1870, "SIZE", Done, "declared sizes are checked at MAIL and at RCPT"),
+    rfc(
+        2034,
+        "ENHANCEDSTATUSCODES",
+        Done,
+        "on every reply but greeting, EHLO and 354",
+    ),
+    rfc(
+        2045,
+        "MIME part one",
+        Partly,
+        "Content-Type is read to recognise reports; bodies are never altered",
+    ),
+    rfc(
+        2047,
+        "Encoded words",
+        Partly,
+        "decoded for display in UTF-8, US-ASCII and ISO-8859-1; written in our own letters",
+    ),
+    rfc(2920, "PIPELINING", Done, "as server and as client"),
+    rfc(3207, "STARTTLS", Planned, "TLS is a later issue"),
+    rfc(3339, "Dates and times", Done, "all times in output and logs"),
+    rfc(
+        3461,
+        "DSN extension",
+        Done,
+        "parameters are parsed, kept, carried; groups by §5.2.7",
+    ),
+    rfc(3462, "multipart/report of old", No, "RFC 6522 replaced it"),
+    rfc(3463, "Enhanced status codes", Done, ""),
+    rfc(
+        3464,
+        "Delivery status notifications",
+        Done,
+        "failed, delayed, relayed, expanded; `delivered` is not ours to say",
+    ),
+    rfc(
+        3834,
+        "Automatic responses",
+        Done,
+        "auto-replied is a report to us; our reports say so themselves",
+    ),
+    rfc(
+        4514,
+        "Distinguished names",
+        Partly,
+        "read for group members and containers",
+    ),
+    rfc(
+        4515,
+        "LDAP filters",
+        Planned,
+        "the second filter language is the next issue",
+    ),
+    rfc(4632, "CIDR", Done, "how trusted networks are written"),
+    rfc(4954, "AUTH", Planned, "AUTH is a later issue"),
+    rfc(5321, "SMTP", Done, "without source routes, EXPN and VRFY of names"),
+    rfc(
+        5322,
+        "Message format",
+        Partly,
+        "the header section is read, never rewritten; the grammar for authors is strict",
+    ),
+    rfc(
+        5436,
+        "Sieve notifications",
+        No,
+        "only its keyword auto-notified is known: ordinary mail",
+    ),
+    rfc(
+        5737,
+        "Addresses for documentation",
+        Done,
+        "stand for a stranger where none is named",
+    ),
+    rfc(6152, "8BITMIME", Done, "content is never converted"),
+    rfc(6522, "multipart/report", Done, ""),
+    rfc(6531, "SMTPUTF8", Done, "addresses are never downgraded"),
+    rfc(
+        6532,
+        "Internationalised headers",
+        Partly,
+        "passed on as they are; read as UTF-8",
+    ),
+    rfc(
+        6533,
+        "Internationalised DSNs",
+        Partly,
+        "message/global-delivery-status where an address needs it",
+    ),
+    rfc(7505, "Null MX", Done, ""),
+    rfc(
+        8259,
+        "JSON",
+        Done,
+        "directory files and answers; read with line and column",
+    ),
+];

@@ -1,0 +1,41 @@
+//! RequireSenderAuthenticationEnabled: only senders proven internal.
+//!
+//! It is about the proof of the connection, not about the sender's domain (`exchange-semantics.md` §0.4), and
+//! a gate of its own: being on the accept list does not help (§3.3).
+
+use super::explanation::Fact;
+use super::{Refusal, Rules};
+use crate::directory::RecipientObject;
+use crate::resolver::Sender;
+use crate::track::Reason;
+
+/// Whether the recipient takes internal senders only, and whether its source says so or the default does.
+#[must_use]
+pub fn required(object: &RecipientObject, rules: &Rules) -> (bool, bool) {
+    let stated = object
+        .delivery
+        .as_ref()
+        .and_then(|delivery| delivery.require_sender_authentication);
+    match stated {
+        Some(required) => (required, false),
+        None => (object.kind.is_group() && rules.groups_internal_only, true),
+    }
+}
+
+pub(super) fn judge(
+    object: &RecipientObject,
+    sender: &Sender,
+    rules: &Rules,
+    facts: &mut Vec<Fact>,
+) -> Result<(), Refusal> {
+    let (required, by_default) = required(object, rules);
+    if !required {
+        return Ok(());
+    }
+    if sender.is_internal() {
+        facts.push(Fact::AuthenticationProven);
+        return Ok(());
+    }
+    facts.push(Fact::AuthenticationMissing { by_default });
+    Err(Refusal::of(Reason::SenderNotAuthenticated, Some(object.kind)))
+}

@@ -1,0 +1,100 @@
+//! One object's gate: size, authentication, lists, moderation, in this order (`exchange-semantics.md` §3.8).
+
+use super::explanation::Fact;
+use super::membership::Identity;
+use super::moderation::Ruling;
+use super::rules::NestedRestrictions;
+use super::{Refusal, Rules, authentication, moderation, restriction, size};
+use crate::directory::RecipientObject;
+use crate::mail::Mailbox;
+use crate::resolver::Sender;
+use crate::rolls::View;
+
+/// The sender with what lists need to know of him, looked up once per pass.
+#[derive(Clone, Debug)]
+pub struct SenderFacts<'a> {
+    /// Who sends.
+    pub sender: &'a Sender,
+    /// As lists know him.
+    pub identity: Identity,
+    /// Octets of the message, once known.
+    pub size_bytes: Option<u64>,
+}
+
+impl<'a> SenderFacts<'a> {
+    /// Looks the sender up.
+    #[must_use]
+    pub fn of(sender: &'a Sender, size_bytes: Option<u64>, view: &View) -> Self {
+        Self {
+            sender,
+            identity: Identity::of(sender, view),
+            size_bytes,
+        }
+    }
+}
+
+/// How an object was met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Addressed in the envelope.
+    Addressed,
+    /// Addressed as postmaster: authentication, lists and moderation do not apply (RFC 5321 §4.5.1).
+    Postmaster,
+    /// Met below a group or forward.
+    Nested {
+        /// A group above was approved with BypassNestedModerationEnabled.
+        approved_above: bool,
+    },
+    /// Its own hold was approved: rules were judged at submission.
+    Approved,
+}
+
+/// The gate let the message through, at once or later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pass {
+    /// At once.
+    Open,
+    /// Once one of these approves.
+    Hold(Vec<Mailbox>),
+}
+
+/// Judges one object. `facts` collects what was found.
+pub fn judge(
+    object: &RecipientObject,
+    asked: Asked,
+    from: &SenderFacts<'_>,
+    view: &View,
+    rules: &Rules,
+    facts: &mut Vec<Fact>,
+) -> Result<Pass, Refusal> {
+    let approved_above = match asked {
+        Asked::Approved => {
+            facts.push(Fact::ModerationBypassed {
+                by: super::explanation::Bypass::Approved,
+            });
+            return Ok(Pass::Open);
+        }
+        Asked::Addressed | Asked::Postmaster => false,
+        Asked::Nested { approved_above } => approved_above,
+    };
+    if from.sender.is_system() {
+        facts.push(Fact::SystemExempt);
+        return Ok(Pass::Open);
+    }
+    size::judge(object, from.size_bytes, facts)?;
+    if asked == Asked::Postmaster {
+        facts.push(Fact::PostmasterExempt);
+        return Ok(Pass::Open);
+    }
+    let nested = matches!(asked, Asked::Nested { .. });
+    if nested && rules.nested_restrictions == NestedRestrictions::TopOnly {
+        facts.push(Fact::NestedNotAsked);
+    } else {
+        authentication::judge(object, from.sender, rules, facts)?;
+        restriction::judge(object, &from.identity, view, facts)?;
+    }
+    match moderation::judge(object, &from.identity, approved_above, view, facts)? {
+        Ruling::Pass => Ok(Pass::Open),
+        Ruling::Hold(moderators) => Ok(Pass::Hold(moderators)),
+    }
+}

@@ -1,0 +1,146 @@
+//! The organisation's settings that decide about mail.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::MODERATION_EXPIRY;
+use crate::mail::Mailbox;
+use crate::resolver::{AcceptedDomains, TrustedNetwork};
+use crate::rolls::RollDefaults;
+
+/// What a member with a disabled account gets. Shared, room, equipment, linked, scheduling, team and public
+/// folder mailboxes have disabled accounts by design and always get their copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DisabledAccounts {
+    /// A copy, as Exchange does.
+    #[default]
+    Deliver,
+    /// Nothing; the drop is tracked. Mail addressed to the person himself is delivered all the same.
+    Drop,
+}
+
+/// Who follows the forwarding of a mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forwarding {
+    /// The mailbox's own server. Trap: with `here` set as well on a server that forwards, copies double.
+    #[default]
+    NextHop,
+    /// We do.
+    Here,
+}
+
+/// Whether rules of groups and members below the addressed group are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NestedRestrictions {
+    /// As Exchange: with the original sender.
+    #[default]
+    Enforce,
+    /// Authentication and accept/reject lists of the addressed recipient only. Sizes and moderation of
+    /// nested objects are asked all the same.
+    TopOnly,
+}
+
+/// Whether a sender is told of refused branches by a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyPartial {
+    /// If his return path is proved.
+    #[default]
+    Proved,
+    /// In any case. Trap: reports to forged senders.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What becomes of mail that claims an accepted domain without proof.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpoofedSender {
+    /// Refused at MAIL.
+    #[default]
+    Refuse,
+    /// Taken for external.
+    External,
+}
+
+/// Whether `lena+detail@` reaches `lena@`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlusAddressing {
+    /// It does, unless an object has the full address. The copy goes to the primary address.
+    #[default]
+    On,
+    /// It does not.
+    Off,
+}
+
+/// Reverse-path of copies through a group that reports to nobody; they always carry NOTIFY=NEVER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SuppressedReports {
+    /// `<>`, as Exchange may do. Trap: some servers refuse it, and Exchange Online takes it only from a
+    /// connector with a certificate.
+    #[default]
+    Null,
+    /// Unchanged: servers that ignore NOTIFY=NEVER may tell the sender after all.
+    Unchanged,
+}
+
+/// All of them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rules {
+    /// For which domains we take mail.
+    pub accepted: AcceptedDomains,
+    /// Where mail for `postmaster` goes (RFC 5321 §4.5.1): an address of the directory or outside.
+    pub postmaster: Mailbox,
+    /// Networks that prove senders internal, in the order of the settings.
+    pub trusted: Vec<TrustedNetwork>,
+    /// Mail that claims an accepted domain without proof.
+    pub spoofed: SpoofedSender,
+    /// `lena+detail@`.
+    pub plus_addressing: PlusAddressing,
+    /// Members with disabled accounts.
+    pub disabled_accounts: DisabledAccounts,
+    /// Forwarding of mailboxes.
+    pub forwarding: Forwarding,
+    /// Rules below the addressed group.
+    pub nested_restrictions: NestedRestrictions,
+    /// Reports of refused branches.
+    pub notify_partial: NotifyPartial,
+    /// Return path where a group reports to nobody.
+    pub suppressed_reports: SuppressedReports,
+    /// `RequireSenderAuthenticationEnabled` of groups whose source does not say: Exchange's default for new
+    /// groups is true; a missing attribute in Active Directory reads false, and the connector says so.
+    pub groups_internal_only: bool,
+    /// Time a message waits for a moderator.
+    pub moderation_expiry: Duration,
+    /// Age and refresh of rolls where a group says nothing itself.
+    pub rolls: RollDefaults,
+}
+
+impl Rules {
+    /// Settings that name only what has no default.
+    #[must_use]
+    pub fn new(accepted: AcceptedDomains, postmaster: Mailbox) -> Self {
+        Self {
+            accepted,
+            postmaster,
+            trusted: Vec::new(),
+            spoofed: SpoofedSender::default(),
+            plus_addressing: PlusAddressing::default(),
+            disabled_accounts: DisabledAccounts::default(),
+            forwarding: Forwarding::default(),
+            nested_restrictions: NestedRestrictions::default(),
+            notify_partial: NotifyPartial::default(),
+            suppressed_reports: SuppressedReports::default(),
+            groups_internal_only: true,
+            moderation_expiry: MODERATION_EXPIRY,
+            rolls: RollDefaults::default(),
+        }
+    }
+}

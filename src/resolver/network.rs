@@ -1,0 +1,170 @@
+//! Networks whose clients are proven internal, and the address ranges they are made of.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::accepted::AcceptedDomains;
+
+/// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IpNet {
+    first: IpAddr,
+    prefix: u8,
+}
+
+/// Why a text is not a range of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IpNetFault {
+    /// No address before the slash.
+    #[error("`{0}` is not an IP address or a range such as 192.0.2.0/24")]
+    Address(String),
+    /// The prefix is no number, or larger than the address has bits.
+    #[error("the prefix of `{0}` must be a number from 0 to {1}")]
+    Prefix(String, u8),
+    /// `192.0.2.1/24`: the part after the prefix is not zero, so it is not clear what was meant.
+    #[error("`{0}` has bits set after its prefix; did you mean {1}?")]
+    HostBits(String, String),
+}
+
+impl IpNet {
+    /// True if the range holds this address; an IPv4 address mapped into IPv6 counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        masked(address.to_canonical(), self.prefix) == Some(self.first)
+    }
+}
+
+fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The address with everything after the prefix zero; none if the prefix is longer than the address.
+fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
+    let rest = bits(address).checked_sub(prefix)?;
+    Some(match address {
+        IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(u32::from(rest)).unwrap_or(0)).into()),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & u128::MAX.checked_shl(u32::from(rest)).unwrap_or(0)).into()),
+    })
+}
+
+impl FromStr for IpNet {
+    type Err = IpNetFault;
+
+    fn from_str(text: &str) -> Result<Self, IpNetFault> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| IpNetFault::Address(text.to_owned()))?;
+        let prefix = match prefix {
+            None => bits(address),
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|prefix| *prefix <= bits(address))
+                .ok_or_else(|| IpNetFault::Prefix(text.to_owned(), bits(address)))?,
+        };
+        let first = masked(address, prefix).unwrap_or(address);
+        if first != address {
+            return Err(IpNetFault::HostBits(text.to_owned(), format!("{first}/{prefix}")));
+        }
+        Ok(Self { first, prefix })
+    }
+}
+
+impl fmt::Display for IpNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.prefix)
+    }
+}
+
+impl fmt::Debug for IpNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for IpNet {
+    type Error = IpNetFault;
+
+    fn try_from(text: String) -> Result<Self, IpNetFault> {
+        text.parse()
+    }
+}
+
+impl From<IpNet> for String {
+    fn from(net: IpNet) -> Self {
+        net.to_string()
+    }
+}
+
+/// Client addresses that prove a sender internal, on named listeners and for named reverse-path domains.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedNetwork {
+    /// Name in the settings; recorded as the proof.
+    pub name: Arc<str>,
+    /// Its addresses. Nothing is trusted by itself, loopback neither.
+    pub networks: Vec<IpNet>,
+    /// Listeners where the proof holds; empty means all.
+    pub listeners: Vec<Arc<str>>,
+    /// Reverse-path domains it proves; settings that name none mean the accepted domains, written out here.
+    pub domains: AcceptedDomains,
+}
+
+impl TrustedNetwork {
+    /// True if a client at this address is in the network, on this listener.
+    #[must_use]
+    pub fn holds(&self, listener: &str, client: IpAddr) -> bool {
+        (self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener))
+            && self.networks.iter().any(|network| network.contains(client))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_what_they_say() {
+        for (net, address, holds) in [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.0/24", "::ffff:192.0.2.9", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "203.0.113.1", false),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("127.0.0.0/8", "127.0.0.1", true),
+            ("::1", "127.0.0.1", false),
+        ] {
+            let net: IpNet = net.parse().expect("a test range");
+            assert_eq!(net.contains(address.parse().expect("valid")), holds, "{net} {address}");
+        }
+    }
+
+    #[test]
+    fn doubtful_ranges_are_refused() {
+        for text in [
+            "",
+            "contoso",
+            "192.0.2.0/33",
+            "192.0.2.0/",
+            "192.0.2.0/-1",
+            "192.0.2.1/24",
+            "2001:db8::1/32",
+        ] {
+            assert!(text.parse::<IpNet>().is_err(), "{text}");
+        }
+        let fault = "192.0.2.1/24".parse::<IpNet>().expect_err("host bits");
+        assert!(fault.to_string().contains("192.0.2.0/24"));
+    }
+}

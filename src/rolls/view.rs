@@ -1,0 +1,47 @@
+//! What one judgement or pass may see: a directory generation and the rolls that belong to it.
+
+use std::sync::Arc;
+
+use super::roll::Roll;
+use super::table::RollTable;
+use crate::directory::{Directory, Ordinal, RecipientObject};
+
+/// One pointer to a generation and its rolls; swapped as one, pinned for one judgement or pass.
+///
+/// Sessions, holds and queue items keep version numbers, never a view.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The generation.
+    pub directory: Arc<Directory>,
+    /// Its rolls.
+    pub rolls: Arc<RollTable>,
+}
+
+impl View {
+    /// A view of both.
+    #[must_use]
+    pub fn new(directory: Directory, rolls: RollTable) -> Self {
+        Self {
+            directory: Arc::new(directory),
+            rolls: Arc::new(rolls),
+        }
+    }
+
+    /// Before the first generation.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(Directory::empty(), RollTable::default())
+    }
+
+    /// A live object.
+    #[must_use]
+    pub fn object(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
+        self.directory.recipient(ordinal)
+    }
+
+    /// A group's last good roll.
+    #[must_use]
+    pub fn roll(&self, group: Ordinal) -> Option<&Arc<Roll>> {
+        self.rolls.roll(group)
+    }
+}

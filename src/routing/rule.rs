@@ -1,0 +1,385 @@
+//! Which next hop a recipient has.
+//!
+//! Order: a rule for the domain of the object's explicit target address, then its location, then a rule for
+//! the domain of the final address, then the default. A domain rule `*.example.org` covers the domain and
+//! its sub-domains, as an Exchange address space does; the most specific rule wins, an exact one first.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::next_hop::{HopId, NextHop, Target};
+use crate::mail::Domain;
+use crate::track::Reason;
+
+/// How delivery sets for MX delivery are named: this and the domain.
+const DOMAIN_PREFIX: &str = "domain:";
+
+/// Where a recipient's mailbox lives.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Location {
+    /// Exchange Online.
+    Cloud,
+    /// The organisation's own servers.
+    OnPremises,
+    /// Somebody else's.
+    External,
+}
+
+/// Routes as read from the settings.
+#[derive(Clone, Debug, Default)]
+pub struct RoutesDraft {
+    /// Next hops; names must differ.
+    pub hops: Vec<NextHop>,
+    /// Location rules: location and next hop name.
+    pub locations: Vec<(Location, String)>,
+    /// Domain rules: `example.org`, `*.example.org` or `*`, and next hop name.
+    pub domains: Vec<(String, String)>,
+    /// Next hop name for the rest.
+    pub default: Option<String>,
+}
+
+/// A setting of routing that cannot work.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RouteFault {
+    /// Two next hops with one name.
+    #[error("two next hops are named `{0}`")]
+    NameTwice(String),
+    /// A name that [`Routes::label`] uses.
+    #[error("a next hop may not be named `{0}`: names with `domain:` stand for MX delivery")]
+    NameReserved(String),
+    /// A rule names a next hop that is not there.
+    #[error("no next hop is named `{0}`")]
+    HopUnknown(String),
+    /// A domain rule that is no domain.
+    #[error("`{0}` is not a domain, `*.domain` or `*`")]
+    Domain(String),
+    /// Two rules for one domain or location.
+    #[error("two rules for `{0}`")]
+    RuleTwice(String),
+    /// A next hop without hosts, sessions or recipients.
+    #[error("next hop `{0}` has no host, no connection or no recipient")]
+    Empty(String),
+    /// More than [`u16`] can count.
+    #[error("too many next hops")]
+    TooMany,
+}
+
+/// The routes of one version of the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Routes {
+    hops: Vec<NextHop>,
+    names: HashMap<String, HopId>,
+    exact: HashMap<Box<str>, HopId>,
+    suffixes: HashMap<Box<str>, HopId>,
+    cloud: Option<HopId>,
+    on_premises: Option<HopId>,
+    external: Option<HopId>,
+    default: Option<HopId>,
+}
+
+impl Routes {
+    /// Checks a draft. The first fault is told.
+    pub fn build(draft: RoutesDraft) -> Result<Self, RouteFault> {
+        let mut routes = Self::default();
+        for hop in draft.hops {
+            routes.add_hop(hop)?;
+        }
+        for (location, name) in draft.locations {
+            let hop = routes.named(&name)?;
+            if routes.location_mut(location).replace(hop).is_some() {
+                return Err(RouteFault::RuleTwice(format!("{location:?}")));
+            }
+        }
+        if let Some(name) = draft.default {
+            routes.default = Some(routes.named(&name)?);
+        }
+        for (domain, name) in draft.domains {
+            routes.add_domain(&domain, &name)?;
+        }
+        Ok(routes)
+    }
+
+    fn add_hop(&mut self, hop: NextHop) -> Result<(), RouteFault> {
+        let id = HopId(u16::try_from(self.hops.len()).map_err(|_| RouteFault::TooMany)?);
+        if hop.name.starts_with(DOMAIN_PREFIX) {
+            return Err(RouteFault::NameReserved(hop.name));
+        }
+        let hosts_missing = matches!(&hop.target, Target::Hosts(hosts) if hosts.is_empty());
+        if hosts_missing || hop.connections_max == 0 || hop.recipients_max == 0 {
+            return Err(RouteFault::Empty(hop.name));
+        }
+        if self.names.insert(hop.name.clone(), id).is_some() {
+            return Err(RouteFault::NameTwice(hop.name));
+        }
+        self.hops.push(hop);
+        Ok(())
+    }
+
+    fn add_domain(&mut self, rule: &str, name: &str) -> Result<(), RouteFault> {
+        let hop = self.named(name)?;
+        let parse = |text: &str| Domain::parse(text).map_err(|_| RouteFault::Domain(rule.to_owned()));
+        let before = if rule == "*" {
+            self.default.replace(hop)
+        } else if let Some(suffix) = rule.strip_prefix("*.") {
+            self.suffixes.insert(parse(suffix)?.as_str().into(), hop)
+        } else {
+            self.exact.insert(parse(rule)?.as_str().into(), hop)
+        };
+        match before {
+            Some(_) => Err(RouteFault::RuleTwice(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn named(&self, name: &str) -> Result<HopId, RouteFault> {
+        self.by_name(name)
+            .ok_or_else(|| RouteFault::HopUnknown(name.to_owned()))
+    }
+
+    fn location_mut(&mut self, location: Location) -> &mut Option<HopId> {
+        match location {
+            Location::Cloud => &mut self.cloud,
+            Location::OnPremises => &mut self.on_premises,
+            Location::External => &mut self.external,
+        }
+    }
+
+    /// The next hop of a recipient.
+    ///
+    /// `has_target`: the object names an explicit target address (`targetAddress`), and `final_domain` is
+    /// its domain. `final_domain` is compared as [`Domain`] does; it may be spelled in any case.
+    pub fn next_hop(&self, location: Option<Location>, has_target: bool, final_domain: &str) -> Result<HopId, Reason> {
+        let by_domain = self.by_domain(final_domain);
+        let by_location = match location {
+            Some(Location::Cloud) => self.cloud,
+            Some(Location::OnPremises) => self.on_premises,
+            Some(Location::External) => self.external,
+            None => None,
+        };
+        let (first, second) = if has_target {
+            (by_domain, by_location)
+        } else {
+            (by_location, by_domain)
+        };
+        first.or(second).or(self.default).ok_or(Reason::NoRoute)
+    }
+
+    fn by_domain(&self, domain: &str) -> Option<HopId> {
+        if self.exact.is_empty() && self.suffixes.is_empty() {
+            return None;
+        }
+        let folded = fold(domain);
+        if let Some(hop) = self.exact.get(&*folded) {
+            return Some(*hop);
+        }
+        let mut rest: &str = &folded;
+        while !self.suffixes.is_empty() {
+            if let Some(hop) = self.suffixes.get(rest) {
+                return Some(*hop);
+            }
+            rest = rest.split_once('.')?.1;
+        }
+        None
+    }
+
+    /// A next hop. Panics for an id of other routes only.
+    #[must_use]
+    pub fn hop(&self, id: HopId) -> &NextHop {
+        &self.hops[usize::from(id.0)]
+    }
+
+    /// All next hops, in the order of the settings.
+    pub fn hops(&self) -> impl Iterator<Item = (HopId, &NextHop)> {
+        self.hops
+            .iter()
+            .enumerate()
+            .map(|(index, hop)| (HopId(index as u16), hop))
+    }
+
+    /// A next hop by its name in the settings.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<HopId> {
+        self.names.get(name).copied()
+    }
+
+    /// What a delivery set for this hop and final domain is called: the hop's name, or `domain:example.org`
+    /// for MX delivery, where each domain is a destination of its own.
+    #[must_use]
+    pub fn label(&self, id: HopId, final_domain: &str) -> Cow<'_, str> {
+        let hop = self.hop(id);
+        match hop.target {
+            Target::Mx => Cow::Owned(format!("{DOMAIN_PREFIX}{}", fold(final_domain))),
+            Target::Hosts(_) | Target::DropDirectory(_) => Cow::Borrowed(&hop.name),
+        }
+    }
+
+    /// The next hop that a label stands for under these routes, and the domain for MX delivery.
+    ///
+    /// For `domain:example.org` it is the MX hop that rules for the domain now, else the first MX hop.
+    #[must_use]
+    pub fn by_label<'a>(&self, label: &'a str) -> Option<(HopId, Option<&'a str>)> {
+        let Some(domain) = label.strip_prefix(DOMAIN_PREFIX) else {
+            return self.by_name(label).map(|id| (id, None));
+        };
+        let is_mx = |id: &HopId| self.hop(*id).target == Target::Mx;
+        let ruling = self.by_domain(domain).or(self.external).or(self.default);
+        let ruling = ruling.filter(is_mx).or(self.default.filter(is_mx));
+        let id = ruling.or_else(|| self.hops().map(|(id, _)| id).find(is_mx))?;
+        Some((id, Some(domain)))
+    }
+}
+
+fn fold(domain: &str) -> Cow<'_, str> {
+    if domain.is_ascii() && !domain.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        return Cow::Borrowed(domain);
+    }
+    match Domain::parse(domain) {
+        Ok(folded) => Cow::Owned(folded.as_str().to_owned()),
+        Err(_) => Cow::Owned(domain.to_ascii_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::next_hop::HostPort;
+    use super::*;
+
+    fn hosts(name: &str) -> NextHop {
+        NextHop::new(
+            name,
+            Target::Hosts(vec![HostPort::new("127.0.0.1", 25)]),
+            "relay.example",
+        )
+    }
+
+    fn routes() -> Routes {
+        Routes::build(RoutesDraft {
+            hops: vec![
+                hosts("cloud"),
+                hosts("onprem"),
+                NextHop::new("internet", Target::Mx, "relay.example"),
+                hosts("partner"),
+                hosts("lab"),
+            ],
+            locations: vec![
+                (Location::Cloud, "cloud".to_owned()),
+                (Location::OnPremises, "onprem".to_owned()),
+            ],
+            domains: vec![
+                ("Partner.example".to_owned(), "partner".to_owned()),
+                ("*.partner.example".to_owned(), "onprem".to_owned()),
+                ("*.lab.partner.example".to_owned(), "lab".to_owned()),
+                ("bücher.example".to_owned(), "lab".to_owned()),
+            ],
+            default: Some("internet".to_owned()),
+        })
+        .expect("good routes")
+    }
+
+    #[test]
+    fn the_order_of_the_rules() {
+        use Location::{Cloud, External, OnPremises};
+        let routes = routes();
+        for (location, has_target, domain, wanted) in [
+            (Some(Cloud), false, "contoso.example", "cloud"),
+            // Location beats the final domain, an explicit target beats location.
+            (Some(Cloud), false, "partner.example", "cloud"),
+            (Some(Cloud), true, "partner.example", "partner"),
+            (Some(OnPremises), true, "contoso.example", "onprem"),
+            (Some(External), false, "partner.example", "partner"),
+            (None, false, "PARTNER.example", "partner"),
+            (None, false, "a.b.partner.example", "onprem"),
+            (None, false, "x.lab.partner.example", "lab"),
+            (None, false, "lab.partner.example", "lab"),
+            (None, false, "notpartner.example", "internet"),
+            // IDNA folds the `Ü`, not we.
+            (None, false, "BÜCHER.example", "lab"),
+            (None, false, "xn--bcher-kva.example", "lab"),
+            (None, false, "bücher.example", "lab"),
+            (None, true, "elsewhere.example", "internet"),
+        ] {
+            let hop = routes.next_hop(location, has_target, domain).expect("a default");
+            assert_eq!(routes.hop(hop).name, wanted, "{location:?} {has_target} {domain}");
+        }
+    }
+
+    #[test]
+    fn without_a_default_there_may_be_no_route() {
+        let draft = RoutesDraft {
+            hops: vec![hosts("cloud")],
+            locations: vec![(Location::Cloud, "cloud".to_owned())],
+            ..RoutesDraft::default()
+        };
+        let routes = Routes::build(draft).expect("good routes");
+        assert!(routes.next_hop(Some(Location::Cloud), false, "a.example").is_ok());
+        assert_eq!(routes.next_hop(None, false, "a.example"), Err(Reason::NoRoute));
+        assert_eq!(
+            routes.next_hop(Some(Location::OnPremises), false, "a.example"),
+            Err(Reason::NoRoute)
+        );
+    }
+
+    #[test]
+    fn labels_lead_back_to_their_hop() {
+        let routes = routes();
+        for (name, domain, label, back) in [
+            ("cloud", "contoso.example", "cloud", None),
+            (
+                "internet",
+                "Fabrikam.example",
+                "domain:fabrikam.example",
+                Some("fabrikam.example"),
+            ),
+            // A rule of today gives the domain to hosts; the set was made for MX and stays MX.
+            (
+                "internet",
+                "partner.example",
+                "domain:partner.example",
+                Some("partner.example"),
+            ),
+        ] {
+            let id = routes.by_name(name).expect("known");
+            let made = routes.label(id, domain);
+            assert_eq!(made, label);
+            assert_eq!(routes.by_label(&made), Some((id, back)));
+        }
+        assert_eq!(routes.by_label("gone"), None);
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let build = |change: &dyn Fn(&mut RoutesDraft)| {
+            let mut draft = RoutesDraft {
+                hops: vec![hosts("cloud")],
+                ..RoutesDraft::default()
+            };
+            change(&mut draft);
+            Routes::build(draft).expect_err("a fault")
+        };
+        let rule = |domain: &str| (domain.to_owned(), "cloud".to_owned());
+        assert_eq!(
+            build(&|draft| draft.hops.push(hosts("cloud"))),
+            RouteFault::NameTwice("cloud".to_owned())
+        );
+        assert_eq!(
+            build(&|draft| draft.default = Some("x".to_owned())),
+            RouteFault::HopUnknown("x".to_owned())
+        );
+        assert_eq!(
+            build(&|draft| draft.domains = vec![rule("a b")]),
+            RouteFault::Domain("a b".to_owned())
+        );
+        assert_eq!(
+            build(&|draft| draft.domains = vec![rule("a.example"), rule("A.example")]),
+            RouteFault::RuleTwice("A.example".to_owned())
+        );
+        assert_eq!(
+            build(&|draft| draft.hops.push(hosts("domain:x"))),
+            RouteFault::NameReserved("domain:x".to_owned())
+        );
+        assert_eq!(
+            build(&|draft| draft.hops[0].target = Target::Hosts(vec![])),
+            RouteFault::Empty("cloud".to_owned())
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Every reply that the protocol machine and the listener give by themselves, in one place.
+//!
+//! Verdicts about senders and recipients come from the gate (`resolver`, `policy`). The texts are public: plain,
+//! and they give nothing away (STYLE §6).
+
+use std::borrow::Cow;
+
+use super::command::CommandFault;
+use super::data::ContentFault;
+use crate::mail::{AddressFault, EnhancedStatus, Reply};
+
+const fn fixed(code: u16, class: u8, subject: u16, detail: u16, text: &'static str) -> Reply {
+    Reply {
+        code,
+        status: Some(EnhancedStatus::new(class, subject, detail)),
+        text: Cow::Borrowed(text),
+    }
+}
+
+/// Greeting (RFC 5321 §3.1).
+#[must_use]
+pub fn greeting(hostname: &str) -> Reply {
+    Reply::bare(220, format!("{hostname} ESMTP muster"))
+}
+
+/// HELO (RFC 5321 §4.1.1.1): the domain, and no extensions.
+#[must_use]
+pub fn helo(hostname: &str) -> Reply {
+    Reply::bare(250, hostname.to_owned())
+}
+
+/// 221 to QUIT (RFC 5321 §4.1.1.10).
+pub const GOODBYE: Reply = fixed(221, 2, 0, 0, "closing");
+/// MAIL accepted.
+pub const SENDER_OK: Reply = fixed(250, 2, 1, 0, "sender ok");
+/// RCPT accepted.
+pub const RECIPIENT_OK: Reply = fixed(250, 2, 1, 5, "recipient ok");
+/// DATA: begin (RFC 5321 §4.1.1.4).
+pub const BEGIN_CONTENT: Reply = Reply {
+    code: 354,
+    status: None,
+    text: Cow::Borrowed("end with <CRLF>.<CRLF>"),
+};
+/// RSET.
+pub const RESET: Reply = fixed(250, 2, 0, 0, "reset");
+/// NOOP.
+pub const NOTHING_DONE: Reply = fixed(250, 2, 0, 0, "ok");
+/// HELP (RFC 5321 §4.1.1.8).
+pub const HELP: Reply = fixed(
+    214,
+    2,
+    0,
+    0,
+    "HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY\nsee RFC 5321",
+);
+/// VRFY (RFC 5321 §3.5.3, §7.3): neither yes nor no; RCPT gives the answer.
+pub const NOT_VERIFIED: Reply = fixed(252, 2, 5, 0, "cannot verify here, but will take a message and try");
+/// EXPN: who is in a group is not told (RFC 5321 §7.3; RFC 3463 X.7.2).
+pub const NOT_EXPANDED: Reply = fixed(550, 5, 7, 2, "lists are not shown here");
+
+/// No such command (RFC 5321 §4.2.4).
+pub const UNKNOWN_COMMAND: Reply = fixed(500, 5, 5, 2, "command not recognised");
+/// A command of an extension that is not offered (RFC 5321 §4.2.4).
+pub const NOT_OFFERED: Reply = fixed(502, 5, 5, 1, "command not offered");
+/// A bare CR or LF, or a NUL, in a command.
+pub const BARE_LINE_END: Reply = fixed(500, 5, 5, 2, "lines must end in CRLF and hold no bare CR, LF or NUL");
+/// A command line over `COMMAND_LINE_OCTETS_MAX` (RFC 5321 §4.5.3.1.9).
+pub const LINE_TOO_LONG: Reply = fixed(500, 5, 5, 2, "line too long");
+/// A command that is not UTF-8.
+pub const NOT_UTF8: Reply = fixed(500, 5, 5, 2, "the command is not valid UTF-8");
+/// Malformed argument.
+pub const BAD_ARGUMENT: Reply = fixed(501, 5, 5, 4, "syntax error in argument");
+/// EHLO or HELO without a valid name (RFC 5321 §4.1.1.1).
+pub const BAD_HELLO: Reply = fixed(501, 5, 5, 4, "expected a domain name or address literal");
+/// Not `<…>` right behind the colon (RFC 5321 §3.3: no blank may stand there).
+pub const BAD_PATH: Reply = fixed(501, 5, 5, 4, "expected <address> right after the colon");
+/// Parameter that EHLO did not offer (RFC 5321 §4.1.1.11).
+pub const UNKNOWN_PARAMETER: Reply = fixed(555, 5, 5, 4, "parameter not recognised");
+/// Parameter given twice (RFC 3461 §4).
+pub const PARAMETER_TWICE: Reply = fixed(501, 5, 5, 4, "parameter given twice");
+/// Parameter with a malformed value.
+pub const BAD_PARAMETER: Reply = fixed(501, 5, 5, 4, "malformed parameter");
+/// Non-ASCII address without SMTPUTF8 (RFC 6531 §3.5).
+pub const NEEDS_SMTPUTF8: Reply = fixed(553, 5, 6, 7, "a non-ASCII address needs SMTPUTF8");
+
+/// MAIL or later before EHLO (RFC 5321 §4.1.4).
+pub const HELLO_FIRST: Reply = fixed(503, 5, 5, 1, "say EHLO first");
+/// MAIL within a transaction (RFC 5321 §4.1.4).
+pub const NESTED_MAIL: Reply = fixed(503, 5, 5, 1, "sender already given");
+/// RCPT or DATA without MAIL.
+pub const MAIL_FIRST: Reply = fixed(503, 5, 5, 1, "say MAIL first");
+/// DATA without an accepted RCPT (RFC 5321 §3.3, RFC 2920 §3.1).
+pub const NO_RECIPIENTS: Reply = fixed(554, 5, 5, 1, "no valid recipients");
+/// Octets behind DATA before the 354 (RFC 2920 §3.1: DATA ends its group). The connection is cut: were the DATA
+/// refused, content would be read as commands.
+pub const CONTENT_TOO_EARLY: Reply = fixed(554, 5, 5, 0, "content before 354");
+
+/// Too many RCPTs (RFC 5321 §4.5.3.1.10: 452, not 552): the rest in another transaction.
+pub const TOO_MANY_RECIPIENTS: Reply = fixed(452, 4, 5, 3, "too many recipients, send the rest separately");
+/// Larger than the listener takes (RFC 1870 §6).
+pub const TOO_LARGE: Reply = fixed(552, 5, 3, 4, "message too large");
+/// Header section over its limit.
+pub const HEADER_TOO_LARGE: Reply = fixed(552, 5, 3, 4, "header section too large");
+/// Bare CR or LF, or a NUL, in content (RFC 5321 §2.3.8; RFC 7372 has no better code than X.6.11's family).
+pub const BAD_CONTENT: Reply = fixed(550, 5, 6, 11, "the message holds a bare CR or LF, or a NUL");
+
+/// Session errors over the limit.
+pub const TOO_MANY_ERRORS: Reply = fixed(421, 4, 7, 0, "too many errors, closing");
+/// Another protocol's request line.
+pub const OTHER_PROTOCOL: Reply = fixed(421, 4, 7, 0, "this is SMTP, closing");
+/// Sessions over a limit.
+pub const TOO_MANY_SESSIONS: Reply = fixed(421, 4, 7, 0, "too many sessions, try again later");
+/// The service stops (RFC 5321 §3.8).
+pub const SHUTTING_DOWN: Reply = fixed(421, 4, 3, 2, "service stopping, try again later");
+/// A wait was over (RFC 5321 §4.5.3.2).
+pub const TIMEOUT: Reply = fixed(421, 4, 4, 2, "timeout, closing");
+/// Content could not be written.
+pub const NOT_STORED: Reply = fixed(451, 4, 3, 0, "the message could not be stored, try again later");
+/// Content could not be written for want of room.
+pub const NO_ROOM: Reply = fixed(452, 4, 3, 1, "insufficient system storage, try again later");
+
+/// The reply to a line that is not a command.
+#[must_use]
+pub fn for_command_fault(fault: CommandFault) -> Reply {
+    match fault {
+        CommandFault::Unknown => UNKNOWN_COMMAND,
+        CommandFault::NotOffered => NOT_OFFERED,
+        CommandFault::OtherProtocol => OTHER_PROTOCOL,
+        CommandFault::NotUtf8 => NOT_UTF8,
+        CommandFault::Argument => BAD_ARGUMENT,
+        CommandFault::Hello => BAD_HELLO,
+        CommandFault::Path => BAD_PATH,
+        // RFC 3463 X.1.7 and X.1.3: bad sender's, bad destination mailbox address syntax.
+        CommandFault::ReversePath(fault) => fixed(501, 5, 1, 7, address_text(fault)),
+        CommandFault::ForwardPath(fault) => fixed(501, 5, 1, 3, address_text(fault)),
+        CommandFault::ParameterUnknown => UNKNOWN_PARAMETER,
+        CommandFault::ParameterTwice => PARAMETER_TWICE,
+        CommandFault::ParameterValue => BAD_PARAMETER,
+    }
+}
+
+/// The reply after the true end of content with a fault.
+#[must_use]
+pub fn for_content_fault(fault: ContentFault) -> Reply {
+    match fault {
+        ContentFault::HeaderTooLarge => HEADER_TOO_LARGE,
+        ContentFault::TooLarge => TOO_LARGE,
+        ContentFault::BareLineEnd => BAD_CONTENT,
+    }
+}
+
+fn address_text(fault: AddressFault) -> &'static str {
+    match fault {
+        AddressFault::Empty => "the address is empty",
+        AddressFault::NoDomain => "the address has no domain",
+        AddressFault::LocalPart => "the local-part is malformed",
+        AddressFault::LocalPartLong => "the local-part is too long",
+        AddressFault::Domain => "the domain is malformed",
+        AddressFault::DomainLong => "the domain is too long",
+        AddressFault::Control => "the address holds a blank or control character",
+        AddressFault::SourceRoute => "source routes are not accepted",
+    }
+}
