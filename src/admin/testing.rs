@@ -365,7 +365,7 @@ impl Service for Sample {
         Ok(HoldShown {
             summary: hold(),
             message: MessageId(Uuid::from_u128(1)),
-            sender_proof: Some(text("network loopback")),
+            sender_proof: Some(text("loopback")),
             path: Vec::new(),
             moderators: texts(&["eva@contoso.example"]),
             recipients: 8_214,

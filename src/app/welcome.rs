@@ -25,31 +25,7 @@ pub fn program() -> String {
 /// Prints the `swaks` lines for this organisation.
 pub fn print(service: &Service, listeners: &[BoundListener], drops: &[(String, &PathBuf)]) {
     let view = service.keeper.view();
-    let organisation = service.categorizer.organisation();
-    let groups = || view.directory.groups().map(|(_, group)| group);
-    let internal = |group: &&RecipientObject| authentication::required(group, &organisation.rules).0;
-    let moderated = |group: &&RecipientObject| {
-        let delivery = group.delivery.as_deref();
-        delivery
-            .and_then(|delivery| delivery.moderation.as_deref())
-            .is_some_and(|moderation| moderation.enabled)
-    };
-    let plain = |group: &&RecipientObject| !group.kind.is_microsoft365_group() && !moderated(group);
-    let largest = |group: &&RecipientObject| {
-        let ordinal = view.directory.ordinal_of(&group.id);
-        ordinal
-            .and_then(|ordinal| view.roll(ordinal))
-            .map_or(0, |roll| roll.entries.len())
-    };
-    let named = |name: &str| groups().find(|group| group.primary.local_part() == name);
-    let open = named("all-staff").or_else(|| {
-        groups()
-            .filter(plain)
-            .filter(|group| !internal(group))
-            .max_by_key(largest)
-    });
-    let closed = named("leadership").or_else(|| groups().filter(plain).find(internal));
-    let held = named("announce").or_else(|| groups().find(moderated));
+    let Tried { open, closed, held } = tried(service, &view);
     let inbound = listeners.iter().find(|listener| listener.role == ListenerRole::Inbound);
     let relay = listeners.iter().find(|listener| listener.role == ListenerRole::Relay);
     println!();
@@ -106,6 +82,45 @@ pub fn print(service: &Service, listeners: &[BoundListener], drops: &[(String, &
         println!("  {muster} trace --to {}", open.primary);
     }
     println!();
+}
+
+/// Groups worth a first message.
+struct Tried<'a> {
+    /// Takes mail from outside.
+    open: Option<&'a RecipientObject>,
+    /// Takes mail from inside only.
+    closed: Option<&'a RecipientObject>,
+    /// Asks its moderators.
+    held: Option<&'a RecipientObject>,
+}
+
+fn tried<'a>(service: &Service, view: &'a View) -> Tried<'a> {
+    let organisation = service.categorizer.organisation();
+    let groups = || view.directory.groups().map(|(_, group)| group);
+    let internal = |group: &&RecipientObject| authentication::required(group, &organisation.rules).0;
+    let moderated = |group: &&RecipientObject| {
+        let delivery = group.delivery.as_deref();
+        delivery
+            .and_then(|delivery| delivery.moderation.as_deref())
+            .is_some_and(|moderation| moderation.enabled)
+    };
+    let plain = |group: &&RecipientObject| !group.kind.is_microsoft365_group() && !moderated(group);
+    let largest = |group: &&RecipientObject| {
+        let ordinal = view.directory.ordinal_of(&group.id);
+        ordinal
+            .and_then(|ordinal| view.roll(ordinal))
+            .map_or(0, |roll| roll.entries.len())
+    };
+    let named = |name: &str| groups().find(|group| group.primary.local_part() == name);
+    let open = named("all-staff").or_else(|| {
+        groups()
+            .filter(plain)
+            .filter(|group| !internal(group))
+            .max_by_key(largest)
+    });
+    let closed = named("leadership").or_else(|| groups().filter(plain).find(internal));
+    let held = named("announce").or_else(|| groups().find(moderated));
+    Tried { open, closed, held }
 }
 
 /// Somebody inside whose message to the group would end so: asked of `explain`, so that no line promises too much.

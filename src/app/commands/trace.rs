@@ -45,7 +45,7 @@ pub fn trace(store: &dyn TraceStore, view: &View, query: &TraceQuery) -> Result<
             break;
         }
     }
-    found.sort_by(|a, b| (b.at, b.message).cmp(&(a.at, a.message)));
+    found.sort_by_key(|message| std::cmp::Reverse((message.at, message.message)));
     Ok(found)
 }
 
@@ -322,16 +322,19 @@ impl Book<'_> {
                 self.holds.insert(*hold, group.clone());
                 self.one(event, group, |_| {});
             }
-            EventKind::Decide { hold, decision, .. } => {
-                if let Some(group) = self.holds.get(hold).cloned() {
-                    self.one(event, &group, |fate| fate.decision = Some(*decision));
-                }
-            }
+            EventKind::Decide { hold, decision, .. } => self.decided(event, *hold, *decision),
             EventKind::Refuse { recipient: None, .. }
             | EventKind::Receive { .. }
             | EventKind::Expand { .. }
             | EventKind::Report { .. }
             | EventKind::Done => {}
+        }
+    }
+
+    /// The group that held it shows what was decided.
+    fn decided(&mut self, event: &Event, hold: HoldId, decision: Decision) {
+        if let Some(group) = self.holds.get(&hold).cloned() {
+            self.one(event, &group, |fate| fate.decision = Some(decision));
         }
     }
 
