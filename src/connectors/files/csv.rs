@@ -1,4 +1,4 @@
-//! CSV with places: every field knows where it stands (RFC 4180).
+//! CSV with places: every field knows where it stands. Read as Export-Csv and spreadsheets write it.
 //!
 //! In: a text. Out: rows of fields. Never: a guess about a quote that is not closed.
 //! (The `csv` crate tells the line of a record, not the column of a field, and a fault must name both.)
