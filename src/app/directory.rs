@@ -141,16 +141,16 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
     let _one_at_a_time = service.reloading.lock().await;
     let mut reloaded = Reloaded::default();
     let before = service.settings.load_full();
-    let settings = match config::load::load(&service.settings_path) {
+    let settings = match config::load(&service.settings_path) {
         Ok((settings, findings)) => {
             reloaded.findings.extend(findings_of(&findings));
             settings
         }
-        Err(config::load::LoadError::Findings(findings)) => {
+        Err(config::LoadError::Findings(findings)) => {
             reloaded.findings.extend(findings_of(&findings));
             return reloaded;
         }
-        Err(fault @ config::load::LoadError::Unreadable { .. }) => {
+        Err(fault @ config::LoadError::Unreadable { .. }) => {
             reloaded.findings.push(plain(Severity::Error, fault.to_string()));
             return reloaded;
         }
@@ -158,7 +158,9 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
     let routes = match wiring::routes(&settings) {
         Ok(routes) => Arc::new(routes),
         Err(fault) => {
-            reloaded.findings.push(plain(Severity::Error, format!("routing: {fault}")));
+            reloaded
+                .findings
+                .push(plain(Severity::Error, format!("routing: {fault}")));
             return reloaded;
         }
     };
@@ -166,7 +168,9 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         return reloaded;
     };
     reloaded.changes = wiring::changes(&before, &settings);
-    service.keeper.reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
+    service
+        .keeper
+        .reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
     let acceptance = match guard {
         GuardIntent::Respect => Acceptance::Guarded,
         GuardIntent::Accept => Acceptance::Accepted,
@@ -177,9 +181,11 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         note(refreshed, &source, &mut reloaded);
     }
     if reloaded.applied {
-        service.categorizer.reconfigure(wiring::organisation(&settings, &routes));
+        service
+            .categorizer
+            .reconfigure(wiring::organisation(&settings, &routes));
         service.routes.store(Arc::clone(&routes));
-        service.delivery.reroute(routes);
+        service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {
             // What takes effect at the next start only.
             listeners: before.listeners.clone(),
@@ -201,12 +207,16 @@ async fn read_all(settings: &Settings, reloaded: &mut Reloaded) -> Option<Vec<(S
         match read(source).await {
             Ok(snapshot) => {
                 let notices = snapshot.notices.iter();
-                reloaded.findings.extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                reloaded
+                    .findings
+                    .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
                 snapshots.push((source.clone(), snapshot));
             }
             Err(Unread::Faults(faults)) => {
                 let faults = faults.iter();
-                reloaded.findings.extend(faults.map(|fault| file_finding(source, fault, Severity::Error)));
+                reloaded
+                    .findings
+                    .extend(faults.map(|fault| file_finding(source, fault, Severity::Error)));
                 whole = false;
             }
             Err(Unread::Broken(fault)) => {
@@ -223,10 +233,15 @@ fn note(refreshed: Refreshed, source: &SourceSettings, reloaded: &mut Reloaded) 
         Refreshed::Applied(Applied::Unchanged, _) => {}
         Refreshed::Applied(Applied::Changed(changed), _) => {
             reloaded.changes.push(summary(source, &changed));
-            let findings = changed.findings.iter().map(|finding| plain(Severity::Warning, finding.to_string()));
+            let findings = changed
+                .findings
+                .iter()
+                .map(|finding| plain(Severity::Warning, finding.to_string()));
             reloaded.findings.extend(findings);
             for (group, fault) in &changed.failed {
-                reloaded.findings.push(plain(Severity::Warning, format!("{group}: {fault}")));
+                reloaded
+                    .findings
+                    .push(plain(Severity::Warning, format!("{group}: {fault}")));
             }
         }
         Refreshed::Applied(Applied::Held(loss), _) => {

@@ -32,7 +32,7 @@ impl Local for Program {
     }
 
     fn socket(&self, settings: &Path) -> Result<PathBuf, String> {
-        match config::load::load(settings) {
+        match config::load(settings) {
             Ok((settings, _)) => Ok(settings.control_socket),
             Err(fault) => Err(serve::rendered(&fault)),
         }
@@ -45,22 +45,24 @@ fn check(path: &Path) -> CheckReport {
         settings: path.display().to_string(),
         ..CheckReport::default()
     };
-    let settings = match config::load::load(path) {
+    let settings = match config::load(path) {
         Ok((settings, findings)) => {
             report.findings.extend(findings_of(&findings));
             settings
         }
-        Err(config::load::LoadError::Findings(findings)) => {
+        Err(config::LoadError::Findings(findings)) => {
             report.findings.extend(findings_of(&findings));
             return report;
         }
-        Err(fault @ config::load::LoadError::Unreadable { .. }) => {
+        Err(fault @ config::LoadError::Unreadable { .. }) => {
             report.findings.push(plain(Severity::Error, fault.to_string()));
             return report;
         }
     };
     if let Err(fault) = wiring::routes(&settings) {
-        report.findings.push(plain(Severity::Error, format!("routing: {fault}")));
+        report
+            .findings
+            .push(plain(Severity::Error, format!("routing: {fault}")));
     }
     let objects = read_sources(&settings, &mut report);
     let (recipients, groups) = check_directory(&settings, objects, &mut report);
@@ -79,7 +81,9 @@ fn read_sources(settings: &Settings, report: &mut CheckReport) -> Vec<RecipientO
         match files::load(&source.path, &SourceId::new(source.name.as_str())) {
             Ok(snapshot) => {
                 let notices = snapshot.notices.iter();
-                report.findings.extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                report
+                    .findings
+                    .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
                 objects.extend(snapshot.objects);
             }
             Err(faults) => {
@@ -98,7 +102,9 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
     };
     let now = Env::system().clock.now();
     let (directory, findings) = Directory::empty().apply(changes, &mut Counting(0), 1, now);
-    let findings = findings.iter().map(|finding| plain(Severity::Warning, finding.to_string()));
+    let findings = findings
+        .iter()
+        .map(|finding| plain(Severity::Warning, finding.to_string()));
     report.findings.extend(findings);
     let counts = (directory.len(), directory.group_set().len());
     let groups: Vec<Ordinal> = directory.groups().map(|(ordinal, _)| ordinal).collect();
@@ -115,18 +121,25 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
         match crate::rolls::build(&view.directory, group, &options) {
             Ok(built) => {
                 if built.entries.is_empty() && !object.kind.is_microsoft365_group() {
-                    let text = format!("{} has no members: mail to it is refused with 550 5.2.4", object.primary);
+                    let text = format!(
+                        "{} has no members: mail to it is refused with 550 5.2.4",
+                        object.primary
+                    );
                     report.findings.push(plain(Severity::Note, text));
                 }
                 let rule = object.group.as_deref().and_then(|settings| settings.rule.as_deref());
                 if let Some(Ok(compiled)) = rule.map(|rule| CompiledRule::compile(rule, &options)) {
                     for warning in compiled.warnings() {
-                        report.findings.push(plain(Severity::Warning, format!("{}: {warning}", object.primary)));
+                        report
+                            .findings
+                            .push(plain(Severity::Warning, format!("{}: {warning}", object.primary)));
                     }
                 }
             }
             Err(fault) => {
-                report.findings.push(plain(Severity::Error, format!("{}: {fault}", object.primary)));
+                report
+                    .findings
+                    .push(plain(Severity::Error, format!("{}: {fault}", object.primary)));
             }
         }
     }

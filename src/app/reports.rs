@@ -52,7 +52,8 @@ impl Reporter for DeliveryReports {
                 recipients.push(told);
             }
         }
-        self.0.delivery_report(&about, &request.reverse_path, recipients, request.counted_more)
+        self.0
+            .delivery_report(&about, &request.reverse_path, recipients, request.counted_more)
     }
 }
 
@@ -113,7 +114,11 @@ impl CurrentRoutes for Today {
         let address = object.final_address();
         let routes = self.routes.load();
         let hop = routes
-            .next_hop(Some(location(object.location)), object.target_address.is_some(), address.domain())
+            .next_hop(
+                Some(location(object.location)),
+                object.target_address.is_some(),
+                address.domain(),
+            )
             .ok()?;
         Some(CurrentRoute {
             forward_path: address.to_string(),

@@ -24,7 +24,7 @@ const PRUNE_TICK: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 /// Runs the service until SIGTERM or SIGINT.
 pub fn serve(path: &Path) -> Exit {
-    let settings = match config::load::load(path) {
+    let settings = match config::load(path) {
         Ok((settings, findings)) => {
             if !findings.is_empty() {
                 eprintln!("{}", findings.render());
@@ -62,10 +62,10 @@ pub fn serve(path: &Path) -> Exit {
 
 /// A load error as people read it.
 #[must_use]
-pub fn rendered(fault: &config::load::LoadError) -> String {
+pub fn rendered(fault: &config::LoadError) -> String {
     match fault {
-        config::load::LoadError::Findings(findings) => findings.render(),
-        config::load::LoadError::Unreadable { .. } => fault.to_string(),
+        config::LoadError::Findings(findings) => findings.render(),
+        config::LoadError::Unreadable { .. } => fault.to_string(),
     }
 }
 
@@ -75,10 +75,9 @@ async fn run(path: &Path, settings: Settings) -> Result<(), StartFault> {
     let mut hangup = signals(SignalKind::hangup())?;
     let control = settings.control_socket.clone();
     let service = assemble(path, settings, Env::system()).await?;
-    let socket = AdminSocket::bind(&control).await.map_err(|fault| StartFault::File {
-        path: control,
-        fault,
-    })?;
+    let socket = AdminSocket::bind(&control)
+        .await
+        .map_err(|fault| StartFault::File { path: control, fault })?;
     service.open().await?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(socket.serve(Arc::new(Commands(Arc::clone(&service)))));
@@ -137,7 +136,11 @@ async fn expire_holds(service: Arc<Service>) {
         let next = service.categorizer.expire_holds().await;
         let now = service.env.clock.now();
         let wait = next.and_then(|next| std::time::Duration::try_from(next.duration_since(now)).ok());
-        tokio::time::sleep(wait.unwrap_or(HOLD_TICK).clamp(std::time::Duration::from_millis(100), HOLD_TICK)).await;
+        tokio::time::sleep(
+            wait.unwrap_or(HOLD_TICK)
+                .clamp(std::time::Duration::from_millis(100), HOLD_TICK),
+        )
+        .await;
     }
 }
 
@@ -145,8 +148,12 @@ async fn prune(service: Arc<Service>) {
     loop {
         tokio::time::sleep(PRUNE_TICK).await;
         let retention = service.settings.load().tracking_retention;
-        let Ok(retention) = jiff::SignedDuration::try_from(retention) else { continue };
-        let Ok(before) = service.env.clock.now().checked_sub(retention) else { continue };
+        let Ok(retention) = jiff::SignedDuration::try_from(retention) else {
+            continue;
+        };
+        let Ok(before) = service.env.clock.now().checked_sub(retention) else {
+            continue;
+        };
         let traces = Arc::clone(&service.traces);
         match tokio::task::spawn_blocking(move || traces.prune(before)).await {
             Ok(Ok(0)) => {}

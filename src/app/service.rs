@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::backends::sqlite::{SqliteDirectory, SqliteSpool, SqliteTrace};
+use crate::backends::sqlite::SqliteSpool;
+use crate::backends::sqlite::directory::SqliteDirectoryStore;
+use crate::backends::sqlite::trace::SqliteTraceStore;
 use crate::categorizer::commit::Submissions;
 use crate::categorizer::{Categorizer, Dispatch, Views};
 use crate::config::settings::Settings;
@@ -140,20 +142,21 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         parts.loop_key,
         env.clone(),
     );
-    let delivery = Delivery::start(
-        Arc::clone(&spool),
-        Arc::clone(&routes),
-        Arc::new(DeliveryReports(Arc::clone(&categorizer))),
-        Arc::new(Today {
+    let delivery = Delivery {
+        spool: Arc::clone(&spool),
+        routes: Arc::clone(&routes),
+        reporter: Arc::new(DeliveryReports(Arc::clone(&categorizer))),
+        current: Arc::new(Today {
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
         }),
-        env.clone(),
-        DeliverySettings {
+        env: env.clone(),
+        settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
             ..DeliverySettings::default()
         },
-    );
+    }
+    .start();
     // A second hand-over cannot happen: the slot was made above.
     let _ = handover.0.set(delivery.clone());
     let trace_writer = TraceWriter::start(spool, Arc::clone(&parts.traces))
@@ -185,7 +188,7 @@ impl Service {
             .recover()
             .map_err(|fault| StartFault::Other(format!("the spool cannot be taken up: {fault}")))?;
         self.categorizer.resume(&recovered.pending);
-        self.delivery.recover(recovered);
+        self.delivery.recover(recovered.sets);
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);
@@ -225,10 +228,16 @@ impl Service {
             if let Some(Ok(stopped)) = async { Some(task?.await) }.await
                 && stopped.sessions_cut > 0
             {
-                tracing::warn!(listener = listener.name, cut = stopped.sessions_cut, "sessions were cut at the deadline");
+                tracing::warn!(
+                    listener = listener.name,
+                    cut = stopped.sessions_cut,
+                    "sessions were cut at the deadline"
+                );
             }
         }
-        self.delivery.shutdown(SHUTDOWN_MAX).await;
+        if !self.delivery.shutdown(SHUTDOWN_MAX).await {
+            tracing::warn!("batches in progress were cut at the deadline; they are tried again at the next start");
+        }
         let writer = self.trace_writer.lock().ok().and_then(|mut writer| writer.take());
         if let Some(writer) = writer {
             // Blocks until the outbox is empty; nothing else runs by now.
@@ -276,8 +285,8 @@ impl Parts {
             fault: fault.to_string(),
         };
         let spool = SqliteSpool::open(data, wiring::spool(settings), env.clone()).map_err(|fault| store(&fault))?;
-        let directory = SqliteDirectory::open(data, env).map_err(|fault| store(&fault))?;
-        let traces = SqliteTrace::open(data).map_err(|fault| store(&fault))?;
+        let directory = SqliteDirectoryStore::open(data, env).map_err(|fault| store(&fault))?;
+        let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
@@ -341,7 +350,7 @@ struct Handover(OnceLock<DeliveryHandle>);
 impl Dispatch for Handover {
     fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>) {
         if let Some(delivery) = self.0.get() {
-            delivery.enqueue(sets, message, content);
+            delivery.enqueue(sets, &message, &content);
         }
     }
 }

@@ -15,15 +15,24 @@ pub fn print(service: &Service, listeners: &[BoundListener], drops: &[(String, &
     let internal = |group: &&RecipientObject| authentication::required(group, &organisation.rules).0;
     let moderated = |group: &&RecipientObject| {
         let delivery = group.delivery.as_deref();
-        delivery.and_then(|delivery| delivery.moderation.as_deref()).is_some_and(|moderation| moderation.enabled)
+        delivery
+            .and_then(|delivery| delivery.moderation.as_deref())
+            .is_some_and(|moderation| moderation.enabled)
     };
     let plain = |group: &&RecipientObject| !group.kind.is_microsoft365_group() && !moderated(group);
     let largest = |group: &&RecipientObject| {
         let ordinal = view.directory.ordinal_of(&group.id);
-        ordinal.and_then(|ordinal| view.roll(ordinal)).map_or(0, |roll| roll.entries.len())
+        ordinal
+            .and_then(|ordinal| view.roll(ordinal))
+            .map_or(0, |roll| roll.entries.len())
     };
     let named = |name: &str| groups().find(|group| group.primary.local_part() == name);
-    let open = named("all-staff").or_else(|| groups().filter(plain).filter(|group| !internal(group)).max_by_key(largest));
+    let open = named("all-staff").or_else(|| {
+        groups()
+            .filter(plain)
+            .filter(|group| !internal(group))
+            .max_by_key(largest)
+    });
     let closed = named("leadership").or_else(|| groups().filter(plain).find(internal));
     let held = named("announce").or_else(|| groups().find(moderated));
     let person = view.directory.recipients().map(|(_, object)| object).find(|object| {
@@ -40,19 +49,40 @@ pub fn print(service: &Service, listeners: &[BoundListener], drops: &[(String, &
     let line = |listener: Option<&BoundListener>, from: &str, to: Option<&RecipientObject>, what: &str| {
         if let (Some(listener), Some(to)) = (listener, to) {
             println!("  # {what}");
-            println!("  swaks --server {} --from {from} --to {}", listener.address, to.primary);
+            println!(
+                "  swaks --server {} --from {from} --to {}",
+                listener.address, to.primary
+            );
         }
     };
     let insider = person.map_or_else(String::new, |person| person.primary.to_string());
-    line(inbound, "someone@outside.example", open, "a stranger to a group that takes outside mail");
-    line(inbound, "someone@outside.example", closed, "a stranger to an internal group: refused");
-    line(relay, &insider, closed, "a colleague, proven by the trusted network, to the same group");
+    line(
+        inbound,
+        "someone@outside.example",
+        open,
+        "a stranger to a group that takes outside mail",
+    );
+    line(
+        inbound,
+        "someone@outside.example",
+        closed,
+        "a stranger to an internal group: refused",
+    );
+    line(
+        relay,
+        &insider,
+        closed,
+        "a colleague, proven by the trusted network, to the same group",
+    );
     line(relay, &insider, held, "to a moderated group: held");
     let config = service.settings_path.display();
     println!("\nand ask:");
     println!("  muster --config {config} moderate list");
     if let Some(open) = open {
-        println!("  muster --config {config} explain --from someone@outside.example --to {}", open.primary);
+        println!(
+            "  muster --config {config} explain --from someone@outside.example --to {}",
+            open.primary
+        );
         println!("  muster --config {config} trace --to {}", open.primary);
     }
     println!();

@@ -41,10 +41,15 @@ pub struct Surroundings<'a> {
 pub fn check(source: &str, surroundings: Surroundings<'_>) -> (Option<Settings>, Findings) {
     let mut findings = Findings::new(surroundings.file, source);
     let (root, syntax) = parse_toml(source);
+    let partial = !syntax.is_empty();
+    let last_fault_of_syntax = syntax.last().map(|fault| fault.span.start);
     let mut faults = Faults::of_syntax(syntax);
     let file = SettingsFile::read(&root, "", &mut faults);
-    let partial = faults.partial;
     for mut fault in faults.into_list() {
+        // What stands below a fault of syntax may have been read wrongly.
+        if !fault.path.is_empty() && last_fault_of_syntax.is_some_and(|octet| octet <= fault.span.start) {
+            continue;
+        }
         point_to_top_level(&mut fault);
         findings.push(Severity::Error, fault);
     }

@@ -30,6 +30,9 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.routing();
     checks.sources();
     checks.quantities();
+    if !checks.findings.has_errors() {
+        checks.doubts();
+    }
 }
 
 /// Findings as they come together.
@@ -82,19 +85,13 @@ impl<'a> Checks<'a> {
                 let message = "the host name of the system is no domain; state `hostname`";
                 self.error(0..0, "hostname", message);
             }
-            (Some(stated), Some(name)) if !name.as_str().contains('.') => {
-                let message = "the name has no dot; next hops refuse an EHLO that is not fully qualified";
-                self.warn(stated.span(), "hostname", message);
+            (stated, Some(name)) if !name.as_str().contains('.') => {
+                let span = stated.as_ref().map_or(0..0, Spanned::span);
+                let message =
+                    format!("our name `{name}` has no dot; next hops refuse an EHLO that is not fully qualified");
+                self.warn(span, "hostname", message);
             }
             (None | Some(_), None | Some(_)) => {}
-        }
-        if let Some(postmaster) = &file.postmaster {
-            let domain = postmaster.get_ref().domain_key();
-            let accepted = |name| value(name).is_some_and(|name: &super::word::DomainPattern| name.matches(&domain));
-            if !numbered(&file.accepted_domains).any(|(_, each)| accepted(&each.name)) {
-                let message = format!("{domain} is not an accepted domain; reports about trouble leave this system");
-                self.warn(postmaster.span(), "postmaster", message);
-            }
         }
         if let Some(socket) = &file.control_socket {
             let folder = surroundings.file.parent().unwrap_or(Path::new(""));
@@ -207,18 +204,6 @@ impl<'a> Checks<'a> {
                 self.error(stated.span(), format!("listeners[{index}].address"), message);
             }
             seen.push((index, address));
-        }
-        for (index, each) in numbered(&self.file.listeners) {
-            let names = |network: &TrustedNetwork| {
-                numbered(&network.listeners).any(|(_, name)| Some(name) == value(&each.name))
-            };
-            let trusted = numbered(&self.file.trusted_networks).any(|(_, network)| names(network));
-            if let (Some(role), false) = (&each.role, trusted)
-                && *role.get_ref() == Role::Relay
-            {
-                let message = "no trusted network names this relay listener, so nobody may relay through it";
-                self.warn(role.span(), format!("listeners[{index}].role"), message);
-            }
         }
     }
 
@@ -335,15 +320,10 @@ impl<'a> Checks<'a> {
                 self.error(routing.place.clone(), format!("routing.{name}"), message);
             }
         }
-        let mut used: Vec<&str> = places
-            .iter()
-            .filter_map(|(_, stated)| stated.map(|stated| stated.get_ref().as_str()))
-            .collect();
         let mut seen = HashMap::new();
         for (index, each) in numbered(&routing.domains) {
             let key = format!("routing.domains[{index}]");
             if let Some(hop) = &each.next_hop {
-                used.push(hop.get_ref().as_str());
                 self.known_name(hop, &known, format!("{key}.next_hop"), "next hop");
             }
             if let Some(domain) = &each.domain
@@ -353,6 +333,40 @@ impl<'a> Checks<'a> {
                 self.error(domain.span(), format!("{key}.domain"), message);
             }
         }
+    }
+
+    /// What works and is probably not meant. Asked only if nothing is wrong: a misspelt name would show twice.
+    fn doubts(&mut self) {
+        let file = self.file;
+        if let Some(postmaster) = &file.postmaster {
+            let domain = postmaster.get_ref().domain_key();
+            let accepted = |name| value(name).is_some_and(|name: &super::word::DomainPattern| name.matches(&domain));
+            if !numbered(&file.accepted_domains).any(|(_, each)| accepted(&each.name)) {
+                let message = format!("{domain} is not an accepted domain; reports about trouble leave this system");
+                self.warn(postmaster.span(), "postmaster", message);
+            }
+        }
+        for (index, each) in numbered(&self.file.listeners) {
+            let names = |network: &TrustedNetwork| {
+                numbered(&network.listeners).any(|(_, name)| Some(name) == value(&each.name))
+            };
+            let trusted = numbered(&self.file.trusted_networks).any(|(_, network)| names(network));
+            if let (Some(role), false) = (&each.role, trusted)
+                && *role.get_ref() == Role::Relay
+            {
+                let message = "no trusted network names this relay listener, so nobody may relay through it";
+                self.warn(role.span(), format!("listeners[{index}].role"), message);
+            }
+        }
+        let Some(routing) = value(&file.routing) else {
+            return;
+        };
+        let by_domain = numbered(&routing.domains).filter_map(|(_, each)| each.next_hop.as_ref());
+        let by_place = places(routing).into_iter().filter_map(|(_, stated)| stated);
+        let used: Vec<&str> = by_place
+            .chain(by_domain)
+            .map(|stated| stated.get_ref().as_str())
+            .collect();
         for (index, each) in numbered(&self.file.next_hops) {
             if let Some(name) = each
                 .name

@@ -18,3 +18,6 @@ pub use check::check;
 pub use finding::{Finding, Findings, Severity};
 pub use load::{LoadError, load};
 pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,11 @@ impl Value {
     /// Reads the text of an export as a value of `attribute`; `None` if it is empty.
     ///
     /// Several texts are separated by line breaks or semicolons. Dates are read as [`parse_time`] does, in UTC.
+    ///
+    /// A single text keeps its blanks: `Berlin ` is another value than `Berlin`, and the commonest reason why a
+    /// filter misses somebody.
     pub fn parse(attribute: Attribute, text: &str) -> Result<Option<Self>, ValueFault> {
+        let stored = text;
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
@@ -98,9 +102,8 @@ impl Value {
             expected,
         };
         let value = match attribute.value_type() {
-            ValueType::Text | ValueType::Address | ValueType::Country | ValueType::Dn | ValueType::Guid => {
-                Self::Text(text.into())
-            }
+            ValueType::Text => Self::Text(stored.into()),
+            ValueType::Address | ValueType::Country | ValueType::Dn | ValueType::Guid => Self::Text(text.into()),
             ValueType::Texts | ValueType::Addresses | ValueType::Dns => {
                 let parts = text.split(['\n', ';']).map(str::trim).filter(|part| !part.is_empty());
                 return Ok(Self::texts(parts));

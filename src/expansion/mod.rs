@@ -10,6 +10,7 @@
 mod group;
 mod individual;
 pub mod outcome;
+mod record;
 mod reports;
 pub mod request;
 mod routes;

@@ -12,8 +12,8 @@ pub struct HopId(pub u32);
 
 /// Where mail for a recipient leaves to.
 ///
-/// The answer may depend on the object's location, on whether there is an object, and on the domain of the
-/// final address; on nothing else, because it is remembered by these.
+/// The answer may depend on whether there is an object, on its location, on whether it has a target address, and
+/// on the domain of the final address; on nothing else, because it is remembered by these.
 pub trait Router {
     /// The next hop of a recipient, or why there is none.
     fn next_hop(&self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason>;
@@ -22,7 +22,8 @@ pub trait Router {
 /// Distinct places looked at one after the other before the map is asked; most organisations have fewer.
 const SCAN_MAX: usize = 8;
 
-type Place = Option<Location>;
+/// Location of the object and whether it has a target address; none without an object.
+type Place = Option<(Location, bool)>;
 
 struct Known {
     domain: Box<str>,
@@ -51,7 +52,7 @@ impl<'a> Routes<'a> {
 
     /// The next hop. Domains are compared as spelled: another spelling costs one more question.
     pub(super) fn hop(&mut self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
-        let place = object.map(|object| object.location);
+        let place = object.map(|object| (object.location, object.target_address.is_some()));
         let domain = final_address.domain();
         let fits = |known: &Known| known.place == place && *known.domain == *domain;
         // Neighbours in a roll mostly share place and domain.
@@ -113,9 +114,16 @@ mod tests {
                 assert_eq!(routes.hop(None, &mailbox), Ok(HopId(number)));
             }
         }
+        // The same domain, with and without an object and a target, are other places.
+        let person = crate::directory::testing::person("x@d1.example").build();
+        let mut targeted = person.clone();
+        targeted.target_address = Some(person.primary.clone());
+        for object in [&person, &targeted, &person] {
+            assert_eq!(routes.hop(Some(object), &object.primary), Ok(HopId(1)));
+        }
         let nowhere = Mailbox::parse("x@nowhere.example").expect("valid");
         assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
         assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
-        assert_eq!(router.0.get(), 41);
+        assert_eq!(router.0.get(), 43);
     }
 }

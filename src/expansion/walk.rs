@@ -2,20 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::outcome::{
-    Branch, Expansion, Halt, Judged, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Tally, Verdict,
-};
+use super::outcome::{Expansion, Halt, Judged, RefusedBranch, Tally, Verdict};
 use super::reports::State;
-use super::request::{Detail, HoldStanding, Limits, Release, Request, Start};
+use super::request::{HoldStanding, Limits, Release, Request, Start};
 use super::routes::{HopId, Router, Routes};
-use super::seen::{Fate, Final, Seen};
+use super::seen::{Fate, Seen};
 use crate::directory::{ObjectId, Ordinal, RecipientObject};
 use crate::mail::{EnvelopeRecipient, Mailbox};
 use crate::policy::gate::{Asked, Pass, SenderFacts};
-use crate::policy::{Explanation, Fact, Refusal, Rules, gate};
+use crate::policy::{Fact, Refusal, Rules, gate};
 use crate::resolver::{How, Resolved, lookup};
 use crate::rolls::View;
-use crate::track::{EventKind, Reason};
+use crate::track::Reason;
 
 /// Expands a message: the pass, `explain` and the release of a hold.
 #[must_use]
@@ -125,7 +123,7 @@ pub(super) struct Walk<'a> {
     others: HashMap<Ordinal, HoldStanding>,
     /// The addressed recipient at hand.
     pub(super) current: Judged,
-    reached: usize,
+    pub(super) reached: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -398,224 +396,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn hold(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, moderators: Vec<Mailbox>) {
-        self.current.tally.held += 1;
-        if self.is_top() {
-            self.current.verdict = Verdict::Held;
-        }
-        if !self.seen.held.insert(ordinal.0) {
-            return;
-        }
-        let settings = object
-            .delivery
-            .as_deref()
-            .and_then(|delivery| delivery.moderation.as_deref());
-        self.out.holds.push(NewHold {
-            addressed: self.current.addressed,
-            object: object.id.clone(),
-            recipient: object.primary.clone(),
-            path: self.path_text(),
-            reverse_path: state.reverse_path.clone(),
-            notify: state.notify,
-            hidden: state.hidden,
-            bypass_nested: state.approved_above,
-            moderators,
-            notice: settings.map(|settings| settings.notify).unwrap_or_default(),
-        });
-    }
-
-    /// Notes what a gate refused: the verdict of the addressed recipient, or a refused branch below it.
-    pub(super) fn refuse(
-        &mut self,
-        ordinal: Option<Ordinal>,
-        recipient: &Mailbox,
-        state: &State,
-        refusal: Refusal,
-    ) -> Step<()> {
-        if self.is_top() && !refusal.is_transient() {
-            self.current.verdict = Verdict::Refused(refusal);
-            return Ok(());
-        }
-        self.refuse_branch(ordinal, recipient, state, refusal)
-    }
-
-    /// Notes a refused branch; if nothing else comes of the addressed recipient, it becomes its verdict. Trouble
-    /// that may pass ends the whole (promise 7).
-    pub(super) fn refuse_branch(
-        &mut self,
-        ordinal: Option<Ordinal>,
-        recipient: &Mailbox,
-        state: &State,
-        refusal: Refusal,
-    ) -> Step<()> {
-        if refusal.is_transient() {
-            return Err(self.halt(refusal, recipient));
-        }
-        self.current.tally.refused += 1;
-        let path = self.path_text();
-        self.out.events.push(EventKind::Branch {
-            recipient: recipient.as_str().to_owned(),
-            path: path.clone(),
-            reply: refusal.reply.clone(),
-            reason: refusal.reason,
-        });
-        self.out.refused.push(RefusedBranch {
-            addressed: self.current.addressed,
-            object: ordinal,
-            recipient: recipient.clone(),
-            path,
-            reverse_path: state.reverse_path.clone(),
-            notify: state.notify,
-            hidden: state.hidden,
-            refusal,
-        });
-        Ok(())
-    }
-
-    /// Leaves something out by a named rule.
-    pub(super) fn drop(&mut self, recipient: &str, reason: Reason) {
-        self.current.tally.dropped += 1;
-        let group = self.path.last().and_then(|group| self.view.object(*group));
-        self.out.events.push(EventKind::Drop {
-            recipient: recipient.to_owned(),
-            group: group.map(|group| group.primary.as_str().to_owned()),
-            reason,
-        });
-    }
-
-    /// An entry whose object is gone: dropped; of a group, the owner is told (DESIGN §5).
-    fn stale(&mut self, ordinal: Ordinal) {
-        let view = self.view;
-        match view.directory.tombstone(ordinal) {
-            Some(tombstone) if tombstone.kind.is_group() => self.vanished(&tombstone.address),
-            Some(tombstone) => self.drop(&tombstone.address, Reason::MemberDeleted),
-            None => self.drop(&format!("object {}", ordinal.0), Reason::MemberDeleted),
-        }
-    }
-
-    /// A nested group that is gone.
-    pub(super) fn vanished(&mut self, address: &str) {
-        self.drop(address, Reason::GroupVanished);
-        let view = self.view;
-        let Some(group) = self.path.last().and_then(|group| view.object(*group)) else {
-            return;
-        };
-        if let Some(notice) = self
-            .out
-            .notices
-            .last_mut()
-            .filter(|notice| notice.group == group.primary)
-        {
-            notice.vanished.push(address.to_owned());
-            return;
-        }
-        let managed_by = group.group.as_deref().map_or(&[][..], |settings| &settings.managed_by);
-        self.out.notices.push(OwnerNotice {
-            group: group.primary.clone(),
-            owners: crate::policy::moderation::persons(managed_by, view),
-            vanished: vec![address.to_owned()],
-        });
-    }
-
-    /// A copy to an address that no object has.
-    pub(super) fn outside(&mut self, mailbox: &Mailbox, state: &State) -> Step<()> {
-        self.copy(None, mailbox, state)
-    }
-
-    /// A copy to somebody who is not taken set-wise.
-    pub(super) fn copy(
-        &mut self,
-        object: Option<(Ordinal, &RecipientObject)>,
-        final_address: &Mailbox,
-        state: &State,
-    ) -> Step<()> {
-        let ordinal = object.map(|(ordinal, _)| ordinal);
-        let ordinal = match self.seen.reach(final_address.key(), ordinal, &self.view.directory) {
-            Final::New(ordinal) => ordinal,
-            Final::Known => {
-                self.duplicates(1);
-                return Ok(());
-            }
-        };
-        // An outside address may belong to an object after all: its contact.
-        let object = ordinal.and_then(|ordinal| self.view.object(ordinal));
-        match self.routes.hop(object, final_address) {
-            Err(reason) => self.refuse_branch(ordinal, final_address, state, Refusal::of(reason, None)),
-            Ok(hop) => {
-                self.reserve(1, final_address)?;
-                let recipient = Recipient {
-                    ordinal,
-                    final_address: final_address.clone(),
-                    hop,
-                };
-                self.branch(state).recipients.push(recipient);
-                self.copies(1);
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes sure that so many more recipients stay within the bound; beyond it nobody gets a copy.
-    pub(super) fn reserve(&mut self, more: usize, at: &Mailbox) -> Step<()> {
-        self.reached = self.reached.saturating_add(more);
-        if self.reached > self.limits.recipients_max {
-            return Err(self.halt(Refusal::of(Reason::TooManyRecipients, None), at));
-        }
-        Ok(())
-    }
-
-    /// The branch that copies with this envelope go into.
-    pub(super) fn branch(&mut self, state: &State) -> &mut Branch {
-        let addressed = self.current.addressed;
-        let fits = self.out.branches.last().is_some_and(|last| {
-            last.addressed == addressed
-                && last.expanded == state.expanded
-                && last.hidden == state.hidden
-                && last.notify == state.notify
-                && last.reverse_path == state.reverse_path
-        });
-        if !fits {
-            self.out.branches.push(Branch {
-                addressed,
-                reverse_path: state.reverse_path.clone(),
-                notify: state.notify,
-                expanded: state.expanded,
-                hidden: state.hidden,
-                recipients: Vec::new(),
-            });
-        }
-        self.out.branches.last_mut().expect("one was pushed if there was none")
-    }
-
-    pub(super) fn copies(&mut self, count: u64) {
-        self.current.tally.recipients += count;
-        if let Some((copies, _)) = self.counts.last_mut() {
-            *copies += count;
-        }
-    }
-
-    pub(super) fn duplicates(&mut self, count: u64) {
-        self.current.tally.duplicates += count;
-        if let Some((_, duplicates)) = self.counts.last_mut() {
-            *duplicates += count;
-        }
-    }
-
-    pub(super) fn note(&mut self, group: &Mailbox, reason: Reason) {
-        self.out.notes.push(Note {
-            group: group.clone(),
-            reason,
-        });
-    }
-
-    pub(super) fn halt(&self, refusal: Refusal, recipient: &Mailbox) -> Box<Halt> {
-        Box::new(Halt {
-            refusal,
-            recipient: recipient.clone(),
-            path: self.path_text(),
-        })
-    }
-
     /// True at the addressed recipient itself, before any group or forward.
     pub(super) fn is_top(&self) -> bool {
         self.path.is_empty() && self.onward.is_empty()
@@ -637,29 +417,6 @@ impl<'a> Walk<'a> {
         Fact::Sender {
             standing: self.request.sender.standing.to_string(),
             object: object.map(|object| object.primary.as_str().to_owned()),
-        }
-    }
-
-    pub(super) fn explain(&mut self, recipient: &Mailbox, facts: Vec<Fact>) {
-        match self.request.detail {
-            Detail::Quiet => {}
-            Detail::Explain => self.out.explanations.push(Explanation {
-                recipient: recipient.as_str().to_owned(),
-                path: self.path_text(),
-                facts,
-            }),
-        }
-    }
-
-    /// Adds a fact to the latest explanation, which is that of the object at hand.
-    pub(super) fn fact(&mut self, fact: impl FnOnce() -> Fact) {
-        match self.request.detail {
-            Detail::Quiet => {}
-            Detail::Explain => {
-                if let Some(explanation) = self.out.explanations.last_mut() {
-                    explanation.facts.push(fact());
-                }
-            }
         }
     }
 }

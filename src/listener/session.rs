@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::accept::{Shared, stop_asked};
 use super::deadline::Deadline;
@@ -41,13 +40,14 @@ enum Arrived {
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: ClientFacts, stop: watch::Receiver<bool>) {
     let mut out = Vec::with_capacity(512);
     let machine = ServerSession::open(Arc::clone(&shared.profile), &mut out);
+    let deadline = Deadline::new(Arc::clone(&shared.env.clock), shared.settings.command_timeout);
     let mut session = Session {
-        deadline: Deadline::new(shared.settings.command_timeout),
         gate: IntakeGate::new(Arc::clone(&shared.intake), client),
         pace: Pace {
             steps: 0,
-            since: Instant::now(),
+            since: deadline.now(),
         },
+        deadline,
         input: Vec::with_capacity(SESSION_BUFFER_OCTETS),
         stopping: false,
         shared,
@@ -80,7 +80,7 @@ struct Session {
 /// Since when the client owes the next command, or has been sending content.
 struct Pace {
     steps: u64,
-    since: Instant,
+    since: Duration,
 }
 
 impl Session {
@@ -159,7 +159,7 @@ impl Session {
     /// RFC 5321 §4.5.3.2, and a least pace for content, so that slow clients do not hold a session for nothing.
     fn set_deadline(&mut self) {
         let settings = &self.shared.settings;
-        let now = Instant::now();
+        let now = self.deadline.now();
         if self.pace.steps != self.machine.steps() {
             self.pace.steps = self.machine.steps();
             self.pace.since = now;
@@ -209,7 +209,8 @@ impl Session {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.deadline.set(Instant::now() + self.shared.settings.command_timeout);
+        self.deadline
+            .set(self.deadline.now() + self.shared.settings.command_timeout);
         let written = tokio::select! {
             biased;
             written = self.stream.write_all(&self.out) => written,

@@ -46,6 +46,12 @@ pub const RFCS: &[Rfc] = &[
         "decoded for display in UTF-8, US-ASCII and ISO-8859-1; written in our own letters",
     ),
     rfc(2920, "PIPELINING", Done, "as server and as client"),
+    rfc(
+        3030,
+        "CHUNKING, BINARYMIME",
+        Planned,
+        "BDAT has its place in the state machine; it is answered 502",
+    ),
     rfc(3207, "STARTTLS", Planned, "TLS is a later issue"),
     rfc(3339, "Dates and times", Done, "all times in output and logs"),
     rfc(

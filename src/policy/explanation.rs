@@ -47,7 +47,6 @@ pub enum Fact {
         /// Primary address, or the outside address itself.
         to: String,
         /// How.
-        #[serde(skip)]
         how: Option<How>,
     },
     /// What the sender is taken for.

@@ -4,6 +4,8 @@
 //! Out: an object, an outside address, or a refusal. Never: relays for a client that may not; takes a
 //! local-part that would route again; says "unknown" while the directory cannot know.
 
+use serde::{Deserialize, Serialize};
+
 use super::accepted::DomainKind;
 use crate::directory::{Directory, Lookup, Ordinal};
 use crate::mail::{Mailbox, Reply};
@@ -30,7 +32,8 @@ pub enum Sources {
 }
 
 /// How an address led to an object, for `explain`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum How {
     /// The primary or another proxy address.
     Address,

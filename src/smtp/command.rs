@@ -72,7 +72,7 @@ pub enum CommandFault {
     ParameterValue,
 }
 
-/// Request lines of HTTP (RFC 9110 §9, RFC 5789, RFC 9113 §3.4): a browser has been led here.
+/// Methods of HTTP request lines: a browser has been led here.
 const HTTP_METHODS: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI",
 ];
@@ -120,7 +120,7 @@ pub fn parse(line: &[u8], dialect: Dialect) -> Result<Command<'_>, CommandFault>
     } else if is("STARTTLS") || is("AUTH") || is("BDAT") {
         // Their place: STARTTLS and AUTH before MAIL (RFC 3207 §4, RFC 4954 §4), BDAT where DATA stands (RFC 3030).
         Err(CommandFault::NotOffered)
-    } else if HTTP_METHODS.iter().any(|method| *method == verb) && rest.is_some() {
+    } else if HTTP_METHODS.contains(&verb) && rest.is_some() {
         Err(CommandFault::OtherProtocol)
     } else {
         Err(CommandFault::Unknown)

@@ -13,4 +13,5 @@ pub mod replies;
 pub mod reply_parser;
 pub mod server;
 pub mod stuffing;
+mod transaction;
 pub mod xtext;

@@ -101,7 +101,7 @@ pub const TOO_MANY_RECIPIENTS: Reply = fixed(452, 4, 5, 3, "too many recipients,
 pub const TOO_LARGE: Reply = fixed(552, 5, 3, 4, "message too large");
 /// Header section over its limit.
 pub const HEADER_TOO_LARGE: Reply = fixed(552, 5, 3, 4, "header section too large");
-/// Bare CR or LF, or a NUL, in content (RFC 5321 §2.3.8; RFC 7372 has no better code than X.6.11's family).
+/// Bare CR or LF, or a NUL, in content (RFC 5321 §2.3.8).
 pub const BAD_CONTENT: Reply = fixed(550, 5, 6, 11, "the message holds a bare CR or LF, or a NUL");
 
 /// Session errors over the limit.

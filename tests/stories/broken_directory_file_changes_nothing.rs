@@ -31,6 +31,8 @@ fn a_broken_directory_file_changes_nothing_while_mail_flows() {
 
     organisation.on_premises("mia").write(&world.organisation_path());
     world.until("the mended file to count", || {
-        world.stranger().send("x@outside.example", &["mia@contoso.example"], "")[0].starts_with("250 ")
+        let mut client = world.stranger();
+        client.command("MAIL FROM:<x@outside.example>");
+        client.command("RCPT TO:<mia@contoso.example>").starts_with("250 ")
     });
 }

@@ -21,7 +21,7 @@ fn an_expired_message_is_reported_to_the_sender() {
         .onprem
         .wait_copy("the report", |copy| copy.reverse_path.is_empty());
     assert_eq!(report.recipients, ["hr@contoso.example"]);
-    for text in ["Action: failed", "Status: 4.4", "lena@contoso"] {
+    for text in ["Action: failed", "Status: 5.4.7", "lena@contoso"] {
         assert!(report.content.contains(text), "{text} in\n{}", report.content);
     }
     world.until("an empty queue", || {

@@ -8,6 +8,7 @@ use crate::admin::answer::{
 };
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
+use crate::delivery::Selection;
 use crate::mail::{HoldId, Mailbox, SetId};
 use crate::resolver::Sources;
 use crate::spool::message::StoredSet;
@@ -53,10 +54,12 @@ impl Commands {
         selection: &QueueSelection,
         intent: Intent,
         verb: &'static str,
-        act: impl FnOnce(&Service, Vec<SetId>, String),
+        act: impl FnOnce(&Service, &[StoredSet], &str),
     ) -> Result<QueueChanged, Refusal> {
         let wanted = selection.clone();
-        let sets = self.blocking(move |service| queue::selected(&*service.spool, &wanted)).await?;
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &wanted))
+            .await?;
         let mut messages: Vec<_> = sets.iter().map(|stored| stored.set.message).collect();
         messages.sort_unstable();
         messages.dedup();
@@ -68,8 +71,7 @@ impl Commands {
         };
         if intent == Intent::Do {
             tracing::info!(%caller, verb, sets = changed.sets, recipients = changed.recipients, "queue changed by command");
-            let ids = sets.iter().map(|stored: &StoredSet| stored.set.id).collect();
-            act(&self.0, ids, caller.to_string());
+            act(&self.0, &sets, &caller.to_string());
         }
         Ok(changed)
     }
@@ -80,8 +82,12 @@ impl Answers for Commands {
         let service = &self.0;
         let view = service.keeper.view();
         let readiness = service.spool.readiness();
-        let open = self.blocking(|service| queue::selected(&*service.spool, &QueueSelection::default())).await?;
-        let holds = self.blocking(|service| service.spool.holds().map_err(queue::unavailable)).await?;
+        let open = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
+        let holds = self
+            .blocking(|service| service.spool.holds().map_err(queue::unavailable))
+            .await?;
         let mut notes = Vec::new();
         if view.directory.number() == 0 {
             notes.push("no directory has been loaded: recipients are answered 451".to_owned());
@@ -89,7 +95,9 @@ impl Answers for Commands {
         if service.categorizer.sources() == Sources::Overdue {
             notes.push("a source is over its max_age: unknown recipients are answered 451".to_owned());
         }
-        let damaged = self.blocking(|service| service.spool.quarantined().map_err(queue::unavailable)).await?;
+        let damaged = self
+            .blocking(|service| service.spool.quarantined().map_err(queue::unavailable))
+            .await?;
         if !damaged.is_empty() {
             notes.push(format!("{} damaged rows were set aside in the spool", damaged.len()));
         }
@@ -124,7 +132,7 @@ impl Answers for Commands {
     }
 
     async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {
-        Ok(self.with_groups(Groups::list))
+        Ok(self.with_groups(|groups| groups.list()))
     }
 
     async fn group_show(&self, group: &str) -> Result<GroupShown, Refusal> {
@@ -159,26 +167,32 @@ impl Answers for Commands {
 
     async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {
         let query = query.clone();
-        self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query)).await
+        self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query))
+            .await
     }
 
     async fn queue_list(&self, selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
         let selection = selection.clone();
-        let sets = self.blocking(move |service| queue::selected(&*service.spool, &selection)).await?;
-        let view = self.0.delivery.snapshot().await;
+        let sets = self
+            .blocking(move |service| queue::selected(&*service.spool, &selection))
+            .await?;
+        let view = self.0.delivery.snapshot();
         Ok(sets.iter().map(|stored| queue::item(stored, &view)).collect())
     }
 
     async fn queue_summary(&self) -> Result<Vec<NextHopSummary>, Refusal> {
-        let sets = self.blocking(|service| queue::selected(&*service.spool, &QueueSelection::default())).await?;
-        let view = self.0.delivery.snapshot().await;
+        let sets = self
+            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .await?;
+        let view = self.0.delivery.snapshot();
         let names: Vec<String> = self.0.routes.load().hops().map(|(_, hop)| hop.name.clone()).collect();
         Ok(queue::by_next_hop(&names, &sets, &view, self.0.env.clock.now()))
     }
 
     async fn queue_show(&self, set: SetId) -> Result<QueueShown, Refusal> {
-        let view = self.0.delivery.snapshot().await;
-        self.blocking(move |service| queue::show(&*service.spool, set, &view)).await
+        let view = self.0.delivery.snapshot();
+        self.blocking(move |service| queue::show(&*service.spool, set, &view))
+            .await
     }
 
     async fn queue_retry(
@@ -187,7 +201,7 @@ impl Answers for Commands {
         selection: &QueueSelection,
         intent: Intent,
     ) -> Result<QueueChanged, Refusal> {
-        let act = |service: &Service, sets: Vec<SetId>, _: String| service.delivery.retry(sets);
+        let act = |service: &Service, sets: &[StoredSet], _: &str| retry(service, sets);
         self.change(caller, selection, intent, "retry", act).await
     }
 
@@ -197,7 +211,11 @@ impl Answers for Commands {
         selection: &QueueSelection,
         intent: Intent,
     ) -> Result<QueueChanged, Refusal> {
-        let act = |service: &Service, sets: Vec<SetId>, who: String| service.delivery.drop_sets(sets, who);
+        let act = |service: &Service, sets: &[StoredSet], who: &str| {
+            for stored in sets {
+                service.delivery.drop(&Selection::Set(stored.set.id), who);
+            }
+        };
         self.change(caller, selection, intent, "drop", act).await
     }
 
@@ -206,7 +224,8 @@ impl Answers for Commands {
             Some(name) => Some(self.with_groups(|groups| groups.primary_of(name))?),
             None => None,
         };
-        self.blocking(move |service| holds::list(&*service.spool, group.as_ref())).await
+        self.blocking(move |service| holds::list(&*service.spool, group.as_ref()))
+            .await
     }
 
     async fn moderate_show(&self, hold: HoldId) -> Result<HoldShown, Refusal> {
@@ -254,6 +273,19 @@ impl Answers for Commands {
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
         tracing::info!(%caller, ?guard, "reload by command");
         Ok(directory::reload(&self.0, guard).await)
+    }
+}
+
+/// Makes sets due, and lets the next hops be tried that are left alone.
+fn retry(service: &Service, sets: &[StoredSet]) {
+    let mut hops: Vec<&str> = sets.iter().map(|stored| stored.set.next_hop.as_str()).collect();
+    hops.sort_unstable();
+    hops.dedup();
+    for stored in sets {
+        service.delivery.retry(&Selection::Set(stored.set.id));
+    }
+    for hop in hops {
+        service.delivery.retry(&Selection::NextHop(hop.to_owned()));
     }
 }
 

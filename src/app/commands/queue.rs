@@ -61,7 +61,10 @@ pub fn item(stored: &StoredSet, view: &QueueView) -> QueueItem {
         // What waits because its next hop is left alone is known to the queue only.
         (reply, reason) = (live.reply.clone(), live.reason);
     } else if reason.is_none()
-        && let Some(place) = view.destinations.iter().find(|place| place.next_hop == stored.set.next_hop)
+        && let Some(place) = view
+            .destinations
+            .iter()
+            .find(|place| place.next_hop == stored.set.next_hop)
     {
         (reply, reason) = (place.reply.clone(), place.reason);
     }
@@ -74,7 +77,9 @@ pub fn item(stored: &StoredSet, view: &QueueView) -> QueueItem {
         open: open_ranks(stored).len(),
         attempts: stored.state.attempts,
         queued_at: stored.set.queued_at,
-        next_attempt_at: live.and_then(|live| live.next_attempt_at).or(stored.state.next_attempt_at),
+        next_attempt_at: live
+            .and_then(|live| live.next_attempt_at)
+            .or(stored.state.next_attempt_at),
         expires_at: stored.set.expires_at,
         reply,
         reason,
@@ -136,7 +141,7 @@ pub fn by_next_hop(names: &[String], sets: &[StoredSet], view: &QueueView, now: 
         ..NextHopSummary::default()
     };
     let mut lines: Vec<NextHopSummary> = names.iter().map(|name| line(name)).collect();
-    let mut place = |lines: &mut Vec<NextHopSummary>, name: &str| {
+    let place = |lines: &mut Vec<NextHopSummary>, name: &str| {
         lines.iter().position(|line| line.next_hop == *name).unwrap_or_else(|| {
             lines.push(line(name));
             lines.len() - 1

@@ -9,21 +9,35 @@ use super::{Entry, Fault, Node, NodeValue};
 #[must_use]
 pub fn parse(source: &str) -> (Node, Vec<Fault>) {
     let (root, errors) = DeTable::parse_recoverable(source);
-    let faults = errors
-        .iter()
-        .map(|error| Fault {
-            span: error.span().unwrap_or(0..0),
-            path: String::new(),
-            message: error.message().trim().replace('\n', "; "),
-            suggestion: None,
-        })
-        .collect();
+    let fault = |error: &toml::de::Error| Fault {
+        span: error.span().unwrap_or(0..0),
+        path: String::new(),
+        message: error.message().trim().replace('\n', "; "),
+        suggestion: None,
+    };
+    let faults = first_causes(errors.iter().map(fault).collect());
     let span = root.span();
     let node = Node {
         span: span.start..span.start,
         value: table(root.into_inner()),
     };
     (node, faults)
+}
+
+/// A list or text that is not closed makes a fault of every line below; only the first of them says something.
+fn first_causes(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by_key(|fault| fault.span.start);
+    if !faults.iter().any(|fault| fault.message.starts_with("unclosed")) {
+        return faults;
+    }
+    let follows = |fault: &Fault| fault.message.starts_with("missing comma");
+    if let Some(first) = faults.iter().position(follows) {
+        faults.truncate(first + 1);
+        if let Some(last) = faults.last_mut() {
+            last.message = "expected `,` or `]`: a list that begins above is not closed".to_owned();
+        }
+    }
+    faults
 }
 
 fn table(table: DeTable<'_>) -> NodeValue {

@@ -66,8 +66,33 @@ pub fn show_size(bytes: u64) -> String {
         )
 }
 
+/// What `30 minutes` or `4H` was meant to be.
+fn duration_meant(text: &str) -> Option<String> {
+    let mut meant = text.to_ascii_lowercase().replace([' ', ','], "");
+    for (word, unit) in [
+        ("second", "s"),
+        ("sec", "s"),
+        ("minute", "m"),
+        ("hour", "h"),
+        ("day", "d"),
+        ("week", "w"),
+    ] {
+        meant = meant.replace(&format!("{word}s"), unit).replace(word, unit);
+    }
+    (meant != text).then_some(meant)
+}
+
 /// A duration from `30s`, `5m`, `24h`, `2d`, `1w`, `250ms` or parts in falling order such as `1h30m`.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitFault> {
+    duration(text).map_err(|mut fault| {
+        if fault.suggestion.is_none() {
+            fault.suggestion = duration_meant(text).filter(|meant| duration(meant).is_ok());
+        }
+        fault
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, UnitFault> {
     let mut rest = text.trim();
     if !rest.is_empty() && rest.bytes().all(|octet| octet.is_ascii_digit()) {
         return Err(UnitFault {

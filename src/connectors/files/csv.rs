@@ -132,9 +132,10 @@ impl<'a> Reader<'a> {
             if !(after.is_empty() || after.starts_with([self.delimiter, '\r', '\n'])) {
                 return Err(fault(self.at..self.at, "expected a delimiter after the closing quote"));
             }
+            // Quotes say that blanks are meant.
             return Ok(Field {
                 span,
-                text: Cow::Owned(text.trim().to_owned()),
+                text: Cow::Owned(text),
             });
         }
     }

@@ -53,3 +53,8 @@ pub mod watch;
 
 pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
+
+#[cfg(test)]
+mod example_tests;
+#[cfg(test)]
+mod tests;

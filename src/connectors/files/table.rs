@@ -3,6 +3,7 @@
 //! In: the text of one file. Out: records and memberships. Never: a column that holds the name of a type instead
 //! of values, or a value that was cut off.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::csv::{self, Field};
@@ -44,6 +45,8 @@ pub struct Contents {
     pub records: Vec<Record>,
     pub memberships: Vec<Membership>,
     pub notices: Vec<Fault>,
+    /// What names meant so far: a file says the same few again and again.
+    names: HashMap<String, Named>,
 }
 
 /// Reads one file; what can be read is read although there are faults.
@@ -57,10 +60,10 @@ pub fn read(source: &str, format: Format, faults: &mut Faults) -> Contents {
                 *faults = Faults::of_syntax(syntax);
                 return contents;
             }
-            contents.read_root(&root, faults);
+            contents.read_root(root, faults);
         }
         Format::Json => match parse_json(source) {
-            Ok(root) => contents.read_root(&root, faults),
+            Ok(root) => contents.read_root(root, faults),
             Err(fault) => *faults = Faults::of_syntax(vec![fault]),
         },
         Format::Csv => match csv::rows(source) {
@@ -74,8 +77,8 @@ pub fn read(source: &str, format: Format, faults: &mut Faults) -> Contents {
 const SECTIONS: [(&str, Section); 2] = [("recipients", Section::Recipients), ("groups", Section::Groups)];
 
 impl Contents {
-    fn read_root(&mut self, root: &Node, faults: &mut Faults) {
-        match &root.value {
+    fn read_root(&mut self, root: Node, faults: &mut Faults) {
+        match root.value {
             NodeValue::Table(entries) => {
                 for entry in entries {
                     self.read_section(entry, faults);
@@ -89,12 +92,12 @@ impl Contents {
             | NodeValue::Text(_)
             | NodeValue::Time(_) => {
                 let what = "a table with `recipients` and `groups`, or a list of objects";
-                faults.push(root.span.clone(), "", expected(what, root), None);
+                faults.push(root.span.clone(), "", expected(what, &root), None);
             }
         }
     }
 
-    fn read_section(&mut self, entry: &Entry, faults: &mut Faults) {
+    fn read_section(&mut self, entry: Entry, faults: &mut Faults) {
         let name = entry.key.as_ref();
         let Some((_, section)) = SECTIONS.iter().find(|(section, _)| section == name) else {
             let meant = nearest(name, SECTIONS.iter().map(|(section, _)| *section)).map(str::to_owned);
@@ -102,7 +105,7 @@ impl Contents {
             faults.push(entry.key.span(), "", message, meant);
             return;
         };
-        match &entry.node.value {
+        match entry.node.value {
             NodeValue::List(list) => self.read_list(list, *section, faults),
             NodeValue::Null
             | NodeValue::Boolean(_)
@@ -122,10 +125,10 @@ impl Contents {
         }
     }
 
-    fn read_list(&mut self, list: &[Node], section: Section, faults: &mut Faults) {
+    fn read_list(&mut self, list: Vec<Node>, section: Section, faults: &mut Faults) {
         for node in list {
-            let NodeValue::Table(entries) = &node.value else {
-                faults.push(node.span.clone(), "", expected("a table of properties", node), None);
+            let NodeValue::Table(entries) = node.value else {
+                faults.push(node.span.clone(), "", expected("a table of properties", &node), None);
                 continue;
             };
             let mut record = Record {
@@ -152,7 +155,15 @@ impl Contents {
     }
 
     fn property(&mut self, name: &str, span: Range<usize>, faults: &mut Faults) -> Option<Property> {
-        match Property::named(name) {
+        let named = match self.names.get(name) {
+            Some(named) => named.clone(),
+            None => {
+                let named = Property::named(name);
+                self.names.insert(name.to_owned(), named.clone());
+                named
+            }
+        };
+        match named {
             Named::Known(property) => Some(property),
             Named::Unused(known) => {
                 let message = format!("{known} is a property of Exchange that has no use here; it is passed over");

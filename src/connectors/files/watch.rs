@@ -150,3 +150,85 @@ async fn rest(notices: &mut mpsc::Receiver<()>) {
     let quiet = async { while let Ok(Some(())) = tokio::time::timeout(QUIET, notices.recv()).await {} };
     let _ = tokio::time::timeout(UNREST_MAX, quiet).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    /// Runs to the end, or fails when it takes too long.
+    fn within_reason<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(30), future)
+                .await
+                .expect("a change is noticed in time")
+        })
+    }
+
+    #[test]
+    fn a_watch_tells_of_changes() {
+        let folder = folder();
+        fs::write(folder.path().join("a.toml"), "id = 1").expect("writable");
+        within_reason(async {
+            let mut watch = Watch::start(folder.path(), Duration::from_secs(3600));
+            assert_eq!(*watch.mode(), WatchMode::Notices);
+            // As it should be done: another name, then a rename.
+            let path = folder.path().join("b.toml");
+            fs::write(folder.path().join(".b.toml.new"), "id = 2").expect("writable");
+            fs::rename(folder.path().join(".b.toml.new"), &path).expect("renamed");
+            assert_eq!(watch.changed().await, Some(Changed));
+            fs::remove_file(&path).expect("removed");
+            assert_eq!(watch.changed().await, Some(Changed));
+            fs::write(folder.path().join("a.toml"), "id = 3").expect("writable");
+            assert_eq!(watch.changed().await, Some(Changed));
+        });
+    }
+
+    #[test]
+    fn a_watch_looks_where_no_notice_comes() {
+        let parent = folder();
+        let path = parent.path().join("later");
+        within_reason(async {
+            // The folder is not there yet, so nothing can be watched.
+            let mut watch = Watch::start(&path, Duration::from_millis(20));
+            assert!(matches!(watch.mode(), WatchMode::LookingOnly(_)));
+            fs::create_dir(&path).expect("created");
+            assert_eq!(watch.changed().await, Some(Changed));
+            fs::write(path.join("a.toml"), "id = 1").expect("writable");
+            assert_eq!(watch.changed().await, Some(Changed));
+        });
+    }
+
+    #[test]
+    fn a_watch_follows_a_folder_that_is_replaced() {
+        let parent = folder();
+        let (old, new, link) = (
+            parent.path().join("1"),
+            parent.path().join("2"),
+            parent.path().join("now"),
+        );
+        for each in [&old, &new] {
+            fs::create_dir(each).expect("created");
+            fs::write(each.join("a.toml"), "id = 1").expect("writable");
+        }
+        std::os::unix::fs::symlink(&old, &link).expect("a link");
+        within_reason(async {
+            let mut watch = Watch::start(&link, Duration::from_millis(20));
+            std::os::unix::fs::symlink(&new, parent.path().join("next")).expect("a link");
+            fs::rename(parent.path().join("next"), &link).expect("exchanged");
+            assert_eq!(watch.changed().await, Some(Changed));
+            fs::write(new.join("b.toml"), "id = 2").expect("writable");
+            assert_eq!(watch.changed().await, Some(Changed));
+        });
+    }
+}

@@ -273,6 +273,35 @@ fn a_broken_loop_is_refused_where_it_begins_and_a_harmless_one_delivers_once() {
 }
 
 #[test]
+fn everybody_in_a_broken_loop_and_on_the_way_to_nobody_is_named() {
+    let view = view([
+        person("a@contoso.example").forwarding_to("b@contoso.example"),
+        person("b@contoso.example").forwarding_to("a@contoso.example"),
+        person("c@contoso.example").forwarding_to("a@contoso.example"),
+        group("empty@contoso.example"),
+        person("d@contoso.example").forwarding_to("empty@contoso.example"),
+        group("g@contoso.example").members(&[
+            "a@contoso.example",
+            "b@contoso.example",
+            "c@contoso.example",
+            "lena@contoso.example",
+        ]),
+        group("h@contoso.example").members(&["empty@contoso.example", "jonas@contoso.example"]),
+        person("lena@contoso.example"),
+        person("jonas@contoso.example"),
+    ]);
+    let mut rules = rules();
+    rules.forwarding = Forwarding::Here;
+    let sender = internal("lena@contoso.example");
+    let recipients = to(&["g@contoso.example", "h@contoso.example", "d@contoso.example"]);
+    let expansion = run(&ask(&sender, &recipients), &view, &rules);
+    assert_eq!(reached(&expansion), ["jonas@contoso.example", "lena@contoso.example"]);
+    let names = ["a", "b", "c"].map(|name| (format!("{name}@contoso.example"), Reason::ForwardingLoop));
+    assert_eq!(refused(&expansion), names);
+    assert!(matches!(&expansion.judged[2].verdict, Verdict::Refused(refusal) if refusal.reason == Reason::GroupEmpty));
+}
+
+#[test]
 fn a_forward_that_reaches_only_its_own_group_is_not_lost_in_silence() {
     let view = view([
         group("g@contoso.example").members(&["a@contoso.example"]),
