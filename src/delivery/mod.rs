@@ -29,41 +29,64 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::env::Env;
-use crate::mail::SetId;
+use crate::mail::{MessageId, SetId};
 use crate::queue::snapshot::QueueView;
 use crate::routing::Routes;
+use crate::spool::SharedSpool;
 use crate::spool::content::Content;
-use crate::spool::message::{DeliverySet, StoredMessage};
-use crate::spool::{Recovered, SharedSpool};
+use crate::spool::message::{DeliverySet, StoredMessage, StoredSet};
 use crate::track::Reason;
 use dispatcher::{Phase, Shared};
 pub use report::{AsQueued, CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter};
 pub use settings::DeliverySettings;
 use verdict::Verdict;
 
-/// Starts delivery.
-pub struct Delivery;
+/// What delivery is made of.
+pub struct Delivery {
+    /// The store.
+    pub spool: SharedSpool,
+    /// Routes of the settings; [`DeliveryHandle::set_routes`] replaces them.
+    pub routes: Arc<Routes>,
+    /// Makes reports.
+    pub reporter: Arc<dyn Reporter>,
+    /// Tells where recipients are today.
+    pub current: Arc<dyn CurrentRoutes>,
+    /// Time and chance.
+    pub env: Env,
+    /// Settings.
+    pub settings: DeliverySettings,
+}
 
 impl Delivery {
-    /// Starts delivery on the current Tokio runtime: `reporter` makes reports, `current` tells where recipients are
-    /// today.
+    /// Starts delivery on the current Tokio runtime.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     #[must_use]
-    pub fn start(
-        spool: SharedSpool,
-        routes: Arc<Routes>,
-        reporter: Arc<dyn Reporter>,
-        current: Arc<dyn CurrentRoutes>,
-        env: Env,
-        settings: DeliverySettings,
-    ) -> DeliveryHandle {
-        let shared = Shared::new(spool, routes, reporter, current, env, settings, Handle::current());
-        let shared = Arc::new(shared);
+    pub fn start(self) -> DeliveryHandle {
+        let shared = Arc::new(Shared::new(
+            self.spool,
+            self.routes,
+            self.reporter,
+            self.current,
+            self.env,
+            self.settings,
+            Handle::current(),
+        ));
         shared.runtime.spawn(Arc::clone(&shared).keep_time());
         DeliveryHandle { shared }
     }
+}
+
+/// What an operator's command applies to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Selection {
+    /// One set.
+    Set(SetId),
+    /// All sets of a message.
+    Message(MessageId),
+    /// Everything at a next hop, as [`Routes::label`] names it; for an MX next hop also its name, for all domains.
+    NextHop(String),
 }
 
 /// Running delivery. Clones are the same delivery.
@@ -74,58 +97,98 @@ pub struct DeliveryHandle {
 
 impl DeliveryHandle {
     /// Queues sets that were just committed. May be called from any thread; does not block.
-    pub fn enqueue(&self, sets: Vec<DeliverySet>, message: Arc<StoredMessage>, content: Content) {
-        self.shared.enqueue(sets, &message, &content);
+    pub fn enqueue(&self, sets: Vec<DeliverySet>, message: &Arc<StoredMessage>, content: &Content) {
+        self.shared.enqueue(sets, message, content);
     }
 
-    /// Queues what was open before a restart. Once, before anything else.
-    pub fn recover(&self, recovered: Recovered) {
-        self.shared.recover(recovered.sets);
+    /// Queues what was open before a restart: [`crate::spool::Recovered::sets`]. Once, before anything else.
+    pub fn recover(&self, sets: Vec<StoredSet>) {
+        self.shared.recover(sets);
     }
 
-    /// Takes over new routes for sessions to come.
-    pub fn reroute(&self, routes: Arc<Routes>) {
+    /// Takes over new routes. Sessions that are open end with their transactions.
+    pub fn set_routes(&self, routes: Arc<Routes>) {
         self.shared.routes.store(routes);
     }
 
-    /// The queue as it stands. Made off the reactor: it costs a row per set.
-    pub async fn snapshot(&self) -> QueueView {
-        let shared = Arc::clone(&self.shared);
-        let view = self.shared.runtime.spawn_blocking(move || shared.state().queue.view());
-        view.await.unwrap_or_default()
+    /// The queue as it stands.
+    #[must_use]
+    pub fn snapshot(&self) -> QueueView {
+        self.shared.state().queue.view()
     }
 
-    /// Tries sets now, and asks their next hops again if they are left alone.
-    pub fn retry(&self, sets: Vec<SetId>) {
+    /// Tries what is selected now; returns how many sets were meant.
+    pub fn retry(&self, selection: &Selection) -> usize {
         let now = self.shared.now();
         let mut state = self.shared.state();
-        for set in sets {
-            for id in state.queue.retry_set(set, now) {
+        if let Selection::NextHop(label) = selection {
+            let meant = self.destinations(&state.queue, label);
+            let view = state.queue.view();
+            let names: Vec<&str> = meant.iter().map(|id| state.queue.name(*id)).collect();
+            let count = view
+                .items
+                .iter()
+                .filter(|item| names.contains(&item.next_hop.as_str()))
+                .count();
+            for id in meant {
+                state.queue.retry_destination(id, now);
+                self.shared.pump(&mut state, id, now);
+            }
+            return count;
+        }
+        let sets = self.sets(&state.queue, selection);
+        for set in &sets {
+            for id in state.queue.retry_set(*set, now) {
                 self.shared.pump(&mut state, id, now);
             }
         }
+        sets.len()
     }
 
-    /// Asks a next hop again now, with everything deferred there; `label` as [`Routes::label`] names it.
-    pub fn retry_next_hop(&self, label: &str) {
-        let now = self.shared.now();
+    /// Drops what is selected; nobody is told but the tracking log, which names `who` did it. Recipients in flight
+    /// may still be relayed. Returns how many sets were meant.
+    pub fn drop(&self, selection: &Selection, who: &str) -> usize {
         let mut state = self.shared.state();
-        if let Some(id) = state.queue.find_destination(label) {
-            state.queue.retry_destination(id, now);
-            self.shared.pump(&mut state, id, now);
-        }
-    }
-
-    /// Drops sets; nobody is told but the tracking log. Recipients in flight may still be relayed.
-    pub fn drop_sets(&self, sets: Vec<SetId>, who: String) {
-        let mut state = self.shared.state();
+        let sets = match selection {
+            Selection::NextHop(label) => {
+                let meant = self.destinations(&state.queue, label);
+                let view = state.queue.view();
+                let names: Vec<&str> = meant.iter().map(|id| state.queue.name(*id)).collect();
+                let there = view.items.iter().filter(|item| names.contains(&item.next_hop.as_str()));
+                let mut sets: Vec<SetId> = there.map(|item| item.set).collect();
+                sets.sort_unstable();
+                sets.dedup();
+                sets
+            }
+            Selection::Set(_) | Selection::Message(_) => self.sets(&state.queue, selection),
+        };
         let withdrawn: Vec<_> = sets.iter().flat_map(|set| state.queue.withdraw(*set)).collect();
         drop(state);
-        tracing::info!(who, sets = sets.len(), "dropped from the queue");
+        tracing::info!(who, sets = sets.len(), ?selection, "dropped from the queue");
         for batch in withdrawn {
             self.shared
                 .spawn_withdrawn(batch, Verdict::Dropped(Reason::DroppedByOperator));
         }
+        sets.len()
+    }
+
+    fn sets(&self, queue: &crate::queue::Queue, selection: &Selection) -> Vec<SetId> {
+        match selection {
+            Selection::Set(set) => queue.set(*set).map(|_| *set).into_iter().collect(),
+            Selection::Message(message) => queue.sets_of(*message).to_vec(),
+            Selection::NextHop(_) => Vec::new(),
+        }
+    }
+
+    fn destinations(&self, queue: &crate::queue::Queue, label: &str) -> Vec<crate::queue::DestinationId> {
+        let routes = self.shared.routes.load();
+        let is_meant = |name: &str| {
+            name == label
+                || routes
+                    .by_label(name)
+                    .is_some_and(|(id, _)| routes.hop(id).name == label)
+        };
+        queue.destinations().filter(|id| is_meant(queue.name(*id))).collect()
     }
 
     /// Resolves when nothing is queued and no report is being made.

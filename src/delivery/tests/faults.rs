@@ -147,15 +147,14 @@ async fn a_hop_that_is_down_then_up_gets_everything_once() {
         panic!("just matched");
     };
     assert_eq!(reason, Reason::NextHopUnreachable);
-    let view = world.delivery.snapshot().await;
+    let view = world.delivery.snapshot();
     assert_eq!(view.items[0].reason, Some(Reason::NextHopUnreachable));
     assert!(view.items[0].next_attempt_at.is_some());
     // What comes later waits as well and is told so at once.
     world.send(vec![Letter::to("cloud", &["late@contoso.example"])]).await;
     assert_eq!(world.count("DEFER"), 2);
-    let sets = view.items.iter().map(|item| item.set).collect();
     let hop = Hop::start_at(address, Behaviour::default()).await;
-    world.delivery.retry(sets);
+    assert_eq!(world.delivery.retry(&Selection::NextHop("cloud".to_owned())), 2);
     world.idle().await;
     assert_eq!(hop.recipients().len(), 4);
 }
@@ -229,9 +228,9 @@ async fn an_operator_drops_what_waits() {
     next.retry.longest = Duration::from_secs(3_600);
     let world = World::start(vec![next]);
     world.send(vec![Letter::numbered("cloud", 3)]).await;
-    let view = world.delivery.snapshot().await;
-    let sets = view.items.iter().map(|item| item.set).collect();
-    world.delivery.drop_sets(sets, "a test".to_owned());
+    let view = world.delivery.snapshot();
+    let message = Selection::Message(view.items[0].message);
+    assert_eq!(world.delivery.drop(&message, "a test"), 1);
     world.idle().await;
     assert_eq!(world.count("DROP"), 3);
     assert!(world.reports().is_empty());

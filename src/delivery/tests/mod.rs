@@ -135,14 +135,15 @@ impl World {
         current: Arc<dyn CurrentRoutes>,
     ) -> Self {
         let notes = Arc::new(Notes::default());
-        let delivery = Delivery::start(
-            Arc::clone(&spool) as SharedSpool,
-            Arc::clone(&routes),
-            Arc::clone(&notes) as Arc<dyn Reporter>,
-            Arc::clone(&current),
-            Env::system(),
-            settings.clone(),
-        );
+        let delivery = Delivery {
+            spool: Arc::clone(&spool) as SharedSpool,
+            routes: Arc::clone(&routes),
+            reporter: Arc::clone(&notes) as Arc<dyn Reporter>,
+            current: Arc::clone(&current),
+            env: Env::system(),
+            settings: settings.clone(),
+        }
+        .start();
         Self {
             spool,
             notes,
@@ -163,7 +164,7 @@ impl World {
             self.current,
         );
         let recovered: Recovered = world.spool.recover().expect("no fault");
-        world.delivery.recover(recovered);
+        world.delivery.recover(recovered.sets);
         world
     }
 
@@ -171,7 +172,7 @@ impl World {
     async fn send(&self, letters: Vec<Letter>) -> MessageId {
         let (sets, message, content) = self.commit(letters).await;
         let id = message.id;
-        self.delivery.enqueue(sets, Arc::new(message), content);
+        self.delivery.enqueue(sets, &Arc::new(message), &content);
         id
     }
 

@@ -188,7 +188,7 @@ async fn no_further_dot_before_the_outcome_is_durable() {
     let second = world.commit(vec![Letter::to("cloud", &["b@contoso.example"])]).await;
     world.spool.delay_commits();
     for (sets, message, content) in [first, second] {
-        world.delivery.enqueue(sets, Arc::new(message), content);
+        world.delivery.enqueue(sets, &Arc::new(message), &content);
     }
     hop.wait(|seen| seen.transactions == 2).await;
     // The second transaction has begun and waits; only the first has its dot.
@@ -210,7 +210,7 @@ async fn nothing_is_delivered_after_an_outcome_could_not_be_stored() {
         .spool
         .fail_next_commit(crate::spool::SpoolFault::Suspect("a test".to_owned()));
     for (sets, message, content) in [first, second] {
-        world.delivery.enqueue(sets, Arc::new(message), content);
+        world.delivery.enqueue(sets, &Arc::new(message), &content);
     }
     let mut phase = world.delivery.shared.phase.subscribe();
     let stopped = phase.wait_for(|phase| *phase == Phase::Stopped);
@@ -321,9 +321,9 @@ async fn a_restart_reads_rosters_when_their_turn_comes() {
         world.send(vec![Letter::numbered("cloud", 3)]).await;
     }
     let world = world.restart();
-    assert_eq!(world.delivery.snapshot().await.items.len(), 200);
+    assert_eq!(world.delivery.snapshot().items.len(), 200);
     let hop = Hop::start_at(address, Behaviour::default()).await;
-    world.delivery.retry_next_hop("cloud");
+    world.delivery.retry(&Selection::NextHop("cloud".to_owned()));
     world.idle().await;
     assert_eq!(hop.recipients().len(), 600);
 }
