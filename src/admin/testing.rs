@@ -156,6 +156,7 @@ pub(super) fn traced() -> TracedMessage {
         next_hop: Some(text("cloud")),
         remote: Some(text("cloud.example")),
         reply: Some(Reply::new(250, (2, 6, 0), "queued as 8F2")),
+        decision: None,
         reason: None,
         path: texts(&["all-staff", "germany", "berlin"]),
         roll_version: Some(812),
