@@ -2,7 +2,7 @@
 //!
 //! Every line has `event` (the stable name), `id` (the message) and `at` (when it happened, RFC 3339), then
 //! what the event knows, under the key that `trace --json` shows it by. Addressed recipients are named up to
-//! [`NAMED_MAX`]; members of groups are not, but for one that failed or was left out. What a message or a
+//! `NAMED_MAX`; members of groups are not, but for one that failed or was left out. What a message or a
 //! moderator says (subject, comment) is not logged; `trace` shows it to those who may ask.
 
 use serde_json::{Map, Value};

@@ -13,10 +13,11 @@ fn a_deleted_member_is_left_out_with_a_tracked_reason() {
 
     later.write(&world.organisation_path());
     world.until("jonas to be gone", || {
-        let replies = world
-            .stranger()
-            .send("x@outside.example", &["jonas@contoso.example"], "");
-        replies[0].starts_with("550 5.1.10")
+        let mut client = world.stranger();
+        client.command("MAIL FROM:<x@outside.example>");
+        client
+            .command("RCPT TO:<jonas@contoso.example>")
+            .starts_with("550 5.1.10")
     });
     let replies = world.stranger().send(
         "x@outside.example",

@@ -43,7 +43,7 @@ pub fn trace(store: &dyn TraceStore, view: &View, query: &TraceQuery) -> Result<
             break;
         }
     }
-    found.sort_by(|a, b| (b.at, b.message).cmp(&(a.at, a.message)));
+    found.sort_by_key(|trace| std::cmp::Reverse((trace.at, trace.message)));
     Ok(found)
 }
 

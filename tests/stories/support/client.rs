@@ -81,7 +81,11 @@ impl Client {
         }
         let stuffed = content.replace("\r\n.", "\r\n..");
         self.write(stuffed.as_bytes());
-        self.write(if stuffed.ends_with("\r\n") { b".\r\n" } else { b"\r\n.\r\n" });
+        self.write(if stuffed.ends_with("\r\n") {
+            b".\r\n"
+        } else {
+            b"\r\n.\r\n"
+        });
         self.reply()
     }
 }
