@@ -311,6 +311,7 @@ async fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             "HELO" => talk.say("250 hop.example"),
             "MAIL" => {
                 state.seen.lock().expect("no panic").transactions += 1;
+                state.changed.notify_waiters();
                 assert!(mail.is_none(), "MAIL within a transaction");
                 if step!(talk, Step::Mail, "250 2.1.0 ok") {
                     mail = Some(rest.trim_start_matches(" FROM:").to_owned());
