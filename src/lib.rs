@@ -4,7 +4,7 @@
 //!
 //! | ring | rooms |
 //! |---|---|
-//! | words | [`mail`] [`track`] [`env`] [`limits`] |
+//! | words | [`mail`] [`track`] [`mod@env`] [`limits`] |
 //! | decisions | [`smtp`] [`directory`] [`rolls`] [`resolver`] [`policy`] [`expansion`] [`routing`] [`queue`] |
 //! | keepers | [`spool`] [`store`] [`moderation`] [`categorizer`] |
 //! | edges | [`listener`] [`delivery`] [`connectors`] [`observe`] [`backends`] |

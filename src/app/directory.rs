@@ -93,7 +93,12 @@ async fn apply(
     let id = SourceId::new(source.name.as_str());
     let notices = snapshot.notices;
     let objects = snapshot.objects;
-    match tokio::task::spawn_blocking(move || keeper.apply(&id, objects, acceptance, now)).await {
+    let applied = tokio::task::spawn_blocking(move || {
+        let applied = keeper.apply(&id, objects, acceptance, now);
+        super::memory::give_back();
+        applied
+    });
+    match applied.await {
         Ok(Ok(applied)) => Refreshed::Applied(applied, notices),
         Ok(Err(fault)) => Refreshed::Broken(fault.to_string()),
         Err(fault) => Refreshed::Broken(fault.to_string()),

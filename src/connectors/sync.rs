@@ -95,11 +95,11 @@ impl DirectoryKeeper {
         sources: Vec<SourceSettings>,
         now: Timestamp,
     ) -> Result<Self, StoreFault> {
-        let stored = store.load()?;
+        let mut stored = store.load()?;
         for damage in &stored.damaged {
             tracing::error!(%damage, "a row of the directory store is damaged and left out");
         }
-        let (view, state) = restore(&stored, now)?;
+        let (view, state) = restore(&mut stored, now)?;
         Ok(Self {
             store,
             view: ArcSwap::from_pointee(view),
@@ -366,10 +366,10 @@ fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
 }
 
 /// The view and counters that a store holds. A row that cannot be read is left out and said.
-fn restore(stored: &DirectoryState, now: Timestamp) -> Result<(View, State), StoreFault> {
+fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State), StoreFault> {
     let mut known = HashMap::with_capacity(stored.objects.len());
     let mut objects = Vec::with_capacity(stored.objects.len());
-    for row in &stored.objects {
+    for row in stored.objects.drain(..) {
         match serde_json::from_str::<RecipientObject>(&row.json) {
             Ok(object) => {
                 known.insert(object.id.clone(), Ordinal(row.ordinal));

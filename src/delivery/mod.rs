@@ -20,6 +20,9 @@ pub mod shelf;
 pub mod verdict;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

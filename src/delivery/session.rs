@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use super::connect::{Candidate, connect};
+use crate::env::Clock;
 use crate::limits;
 use crate::mail::Reply;
 use crate::queue::LastAnswer;
@@ -68,6 +69,9 @@ pub struct Session {
     client: ClientSession,
     timeouts: HopTimeouts,
     buffer: Box<[u8]>,
+    clock: Arc<dyn Clock>,
+    /// The start of the alarm's time, and the clock's time then.
+    began: (Instant, Duration),
     deadline: Instant,
     alarm: Pin<Box<Sleep>>,
     pending: Option<Commit<()>>,
@@ -79,7 +83,7 @@ pub struct Session {
 
 impl Session {
     /// Connects, is greeted and says EHLO.
-    pub async fn open(candidate: Candidate, hop: &NextHop) -> Result<Self, LastAnswer> {
+    pub async fn open(candidate: Candidate, hop: &NextHop, clock: &Arc<dyn Clock>) -> Result<Self, LastAnswer> {
         let unreachable = |why: String| LastAnswer {
             reason: Reason::NextHopUnreachable,
             reply: Some(Reply::new(451, (4, 4, 1), why)),
@@ -87,14 +91,18 @@ impl Session {
         let stream = connect(&candidate, hop.timeouts.connect)
             .await
             .map_err(|error| unreachable(format!("{}: {error}", candidate.shown())))?;
-        let deadline = Instant::now() + hop.timeouts.greeting;
+        let alarm = Box::pin(tokio::time::sleep(hop.timeouts.greeting));
+        let deadline = alarm.deadline();
+        let began = (deadline - hop.timeouts.greeting, clock.monotonic());
         let mut session = Self {
             stream,
             client: ClientSession::new(&hop.helo, Pipelining::WhereOffered),
             timeouts: hop.timeouts,
             buffer: vec![0; READ_OCTETS].into_boxed_slice(),
+            clock: Arc::clone(clock),
+            began,
             deadline,
-            alarm: Box::pin(tokio::time::sleep_until(deadline)),
+            alarm,
             pending: None,
             messages: 0,
             candidate,
@@ -154,7 +162,7 @@ impl Session {
         self.messages += 1;
         self.client.start_transaction(plan);
         self.renew();
-        let mut asked = Instant::now();
+        let mut asked = self.clock.monotonic();
         loop {
             for event in self.step().await {
                 match event {
@@ -162,11 +170,11 @@ impl Session {
                         self.settled().await.map_err(Halt::Unsettled)?;
                         let ended = self.send_content(prefix, content).await?;
                         if let Some(result) = ended {
-                            return Ok(transacted(result, asked));
+                            return Ok(self.transacted(result, asked));
                         }
-                        asked = Instant::now();
+                        asked = self.clock.monotonic();
                     }
-                    ClientEvent::Ended(result) => return Ok(transacted(result, asked)),
+                    ClientEvent::Ended(result) => return Ok(self.transacted(result, asked)),
                     ClientEvent::Ready | ClientEvent::Closed(_) => {}
                 }
             }
@@ -175,7 +183,7 @@ impl Session {
 
     /// Writes the content and the final dot. Returns the result if the peer ended the transaction meanwhile.
     async fn send_content(&mut self, prefix: &[u8], content: &Content) -> Result<Option<TransactionResult>, Halt> {
-        let asked = Instant::now();
+        let asked = self.clock.monotonic();
         self.client.write_content(prefix);
         let mut offset = 0;
         loop {
@@ -185,7 +193,7 @@ impl Session {
                     tracing::error!(%error, "a message's content could not be read while it was sent");
                     let ended = ended(self.client.connection_lost());
                     return match ended {
-                        Some(result) => Err(Halt::Unreadable(transacted(result, asked))),
+                        Some(result) => Err(Halt::Unreadable(self.transacted(result, asked))),
                         None => Ok(None),
                     };
                 }
@@ -226,7 +234,7 @@ impl Session {
 
     /// Waits for work: until the bell is rung, the peer closes or time is up. The last outcome is waited for meanwhile.
     pub async fn rest(&mut self, bell: &Arc<Notify>, idle_max: Duration) -> Result<Rested, SpoolFault> {
-        let until = Instant::now() + idle_max;
+        let until = self.now() + idle_max;
         self.set_deadline(until);
         let mut pending = self.pending.take();
         let rung = bell.notified();
@@ -262,7 +270,7 @@ impl Session {
             return;
         }
         self.client.quit();
-        self.set_deadline(Instant::now() + limits::QUIT_REPLY_TIMEOUT);
+        self.set_deadline(self.now() + limits::QUIT_REPLY_TIMEOUT);
         loop {
             let events = self.step().await;
             if events.iter().any(|event| matches!(event, ClientEvent::Closed(_))) {
@@ -323,7 +331,7 @@ impl Session {
 
     fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.alarm.as_mut().poll(context).is_ready() {
-            if Instant::now() >= self.deadline {
+            if self.now() >= self.deadline {
                 return Poll::Ready(());
             }
             self.alarm.as_mut().reset(self.deadline);
@@ -343,7 +351,20 @@ impl Session {
             Awaiting::Reply(Stage::FinalDot) => timeouts.dot,
             other @ (Awaiting::Plan | Awaiting::Goodbye | Awaiting::Nothing) => other.patience(),
         };
-        self.set_deadline(Instant::now() + patience);
+        self.set_deadline(self.now() + patience);
+    }
+
+    fn transacted(&self, result: TransactionResult, asked: Duration) -> Transacted {
+        Transacted {
+            result,
+            latency: self.clock.monotonic().saturating_sub(asked),
+        }
+    }
+
+    /// Now, in the alarm's time.
+    fn now(&self) -> Instant {
+        let (instant, clock) = self.began;
+        instant + self.clock.monotonic().saturating_sub(clock)
     }
 
     /// A later deadline leaves the alarm as it is: it looks again when it rings.
@@ -352,13 +373,6 @@ impl Session {
         if deadline < self.alarm.deadline() {
             self.alarm.as_mut().reset(deadline);
         }
-    }
-}
-
-fn transacted(result: TransactionResult, asked: Instant) -> Transacted {
-    Transacted {
-        result,
-        latency: asked.elapsed(),
     }
 }
 

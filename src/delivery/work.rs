@@ -159,7 +159,7 @@ impl Place {
         };
         for candidate in found.into_iter().take(limits::HOST_ADDRESSES_MAX) {
             let address = candidate.address;
-            match Session::open(candidate, hop).await {
+            match Session::open(candidate, hop, &shared.env.clock).await {
                 Ok(session) => {
                     self.greeted();
                     return Some(session);

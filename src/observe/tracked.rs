@@ -2,8 +2,9 @@
 //!
 //! Every line has `event` (the stable name), `id` (the message) and `at` (when it happened, RFC 3339), then
 //! what the event knows, under the key that `trace --json` shows it by. Addressed recipients are named up to
-//! [`NAMED_MAX`]; members of groups are not, but for one that failed or was left out. What a message or a
-//! moderator says (subject, comment) is not logged; nested groups are logged at level `debug` only; `trace` shows it to those who may ask.
+//! `NAMED_MAX`; members of groups are not, but for one that failed or was left out. What a message or a
+//! moderator says (subject, comment) is not logged, nested groups at level `debug` only; `trace` shows all of it
+//! to those who may ask.
 
 use serde_json::{Map, Value};
 

@@ -1,6 +1,6 @@
 //! One roll: who belongs to a group directly, in which version, and how that came to be.
 //!
-//! In: entries as [`super::build`] found them. Out: an immutable value that passes share.
+//! In: entries as [`mod@super::build`] found them. Out: an immutable value that passes share.
 //! Never: changes in place; a new version replaces it.
 
 use std::sync::Arc;

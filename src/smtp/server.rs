@@ -5,8 +5,8 @@
 //! Never: a socket, a clock, a task. Never: a command read out of content, a reply out of order, a 250 to a final
 //! dot by itself (only [`ServerSession::answer`] gives it).
 //!
-//! Order of a session: greeting, EHLO, (STARTTLS, EHLO, AUTH: not yet; their place is [`Phase::Ready`]), MAIL, RCPT,
-//! DATA (BDAT: not yet; its place is [`Phase::Transaction`]), content, answer, and again from MAIL.
+//! Order of a session: greeting, EHLO, (STARTTLS, EHLO, AUTH: not yet; their place is `Phase::Ready`), MAIL, RCPT,
+//! DATA (BDAT: not yet; its place is `Phase::Transaction`), content, answer, and again from MAIL.
 
 use std::sync::Arc;
 

@@ -131,11 +131,20 @@ start_sink() {
 
 # ---------------------------------------------------------------- the product
 
-# build_muster [fault]: the product, or the product with its syncs removable.
+# build_muster [fault]: the product, or the product with its syncs removable. Both come from one target folder, so
+# that dependencies are built once; the faulty one is moved aside.
 build_muster() {
     if [[ ${1:-} == fault ]]; then
-        [[ -n ${MUSTER_FAULTY:-} ]] ||
-            (cd "$repository" && cargo build --quiet --release --bin muster --features fault-injection --target-dir target/fault)
+        [[ -n ${MUSTER_FAULTY:-} ]] && return
+        (
+            cd "$repository"
+            cargo build --quiet --release --bin muster --features fault-injection
+            mkdir -p "$(dirname "$faulty_muster")"
+            mv target/release/muster "$faulty_muster"
+            # The cargo of the next build would take the old one for current.
+            touch src/main.rs
+            cargo build --quiet --release --bin muster
+        )
     else
         [[ -n ${MUSTER:-} ]] || (cd "$repository" && cargo build --quiet --release --bin muster)
     fi

@@ -15,7 +15,7 @@ finish() {
     [ -x "${postfix_stop:-}" ] && "$postfix_stop"
     if [ "$status" != 0 ]; then
         printf 'FAILED: %s\n' "$0"
-        tail -n 20 "$scratch"/*.log 2>/dev/null || true
+        tail -n 20 "$scratch"/*.log 2>/dev/null | cut -c -300 || true
     fi
     rm -rf "$scratch"
     exit "$status"

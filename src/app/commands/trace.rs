@@ -45,7 +45,7 @@ pub fn trace(store: &dyn TraceStore, view: &View, query: &TraceQuery) -> Result<
             break;
         }
     }
-    found.sort_by_key(|message| std::cmp::Reverse((message.at, message.message)));
+    found.sort_by_key(|trace| std::cmp::Reverse((trace.at, trace.message)));
     Ok(found)
 }
 

@@ -1,8 +1,8 @@
 //! The embedded store: SQLite databases and body files under one data directory.
 //!
 //! `mail.db` (messages, delivery sets, holds, the outbox of events) is the only database on the mail path.
-//! One committer thread writes it ([`committer`]); readers have connections of their own ([`read`]);
-//! checkpoints and file removal happen beside ([`housekeeper`]).
+//! One committer thread writes it (`committer`); readers have connections of their own (`read`);
+//! checkpoints and file removal happen beside (`housekeeper`).
 //!
 //! ```text
 //! accept ─┐ encoded by      ┌ segments: one sync ┐

@@ -29,11 +29,13 @@ pub fn build(record: &Record, source: &SourceId, text: &str, faults: &mut Faults
     refuse_misplaced(record, kind, faults);
     let mut object = RecipientObject::new(id(record, &primary, faults), kind, source.clone(), primary);
     object.proxies = proxies;
-    object.legacy_dn = boxed(record.text(P::LegacyExchangeDN, faults));
-    object.alias = boxed(record.text(P::Alias, faults));
+    object.legacy_dn = boxed(record.text(P::LegacyExchangeDN, faults).map(str::trim));
+    object.alias = boxed(record.text(P::Alias, faults).map(str::trim));
     object.display_name = boxed(record.text(P::DisplayName, faults));
-    object.distinguished_name = boxed(record.text(P::DistinguishedName, faults));
-    object.container = record.text(P::OrganizationalUnit, faults).map(Into::into);
+    object.distinguished_name = boxed(record.text(P::DistinguishedName, faults).map(str::trim));
+    object.container = record
+        .text(P::OrganizationalUnit, faults)
+        .map(|text| text.trim().into());
     object.target_address = record.mailbox(P::ExternalEmailAddress, faults);
     let locations = [
         ("cloud", Location::Cloud),
@@ -283,7 +285,9 @@ fn delivery(record: &Record, faults: &mut Faults) -> Option<DeliverySettings> {
         reject_from: record.references(P::RejectMessagesFromSendersOrMembers, faults),
         require_sender_authentication: record.boolean(P::RequireSenderAuthenticationEnabled, faults),
         max_receive_size: record.size(P::MaxReceiveSize, faults),
-        forwarding_address: record.text(P::ForwardingAddress, faults).map(Reference::from),
+        forwarding_address: record
+            .text(P::ForwardingAddress, faults)
+            .map(|text| Reference::from(text.trim())),
         forwarding_smtp_address: record.mailbox(P::ForwardingSmtpAddress, faults),
         deliver_and_forward: record.boolean(P::DeliverToMailboxAndForward, faults),
         moderation: moderation(record, faults).map(Box::new),

@@ -101,6 +101,7 @@ impl Record {
     pub fn mailbox(&self, property: Property, faults: &mut Faults) -> Option<Mailbox> {
         let cell = self.cell(property)?;
         if let NodeValue::Text(text) = &cell.node.value {
+            let text = text.trim();
             let bare = match text.split_once(':') {
                 Some((kind, rest)) if kind.eq_ignore_ascii_case("smtp") => rest,
                 Some(_) | None => text,

@@ -209,7 +209,11 @@ impl Contents {
                 suggestion: None,
             });
         }
-        let column = |name: &str| header.iter().position(|field| field.text.eq_ignore_ascii_case(name));
+        let column = |name: &str| {
+            header
+                .iter()
+                .position(|field| field.text.trim().eq_ignore_ascii_case(name))
+        };
         if let (Some(group), Some(member)) = (column("group"), column("member")) {
             self.read_memberships(header, rows, (group, member), faults);
         } else {
@@ -232,15 +236,15 @@ impl Contents {
                 continue;
             };
             for (field, name) in [(group, "group"), (member, "member")] {
-                if field.text.is_empty() {
+                if field.text.trim().is_empty() {
                     let message = format!("the {name} is missing in this row");
                     faults.push(field.span.clone(), "", message, None);
                 }
                 refuse_traps(name, field, faults);
             }
             self.memberships.push(Membership {
-                group: group.text.to_string(),
-                member: member.text.to_string(),
+                group: group.text.trim().to_owned(),
+                member: member.text.trim().to_owned(),
                 place: group.span.clone(),
             });
         }

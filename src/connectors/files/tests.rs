@@ -313,6 +313,28 @@ members.csv:3:19: dynamic@contoso.example is a dynamic group; its filter says wh
 }
 
 #[test]
+fn blanks_in_quotes_are_kept_in_values_and_dropped_around_names() {
+    let text = "\"Id \",\"RecipientTypeDetails\",PrimarySmtpAddress,Alias,Department,Office\n\
+        \"1 \",\" UserMailbox \",\" lena@contoso.example \",\"lena \",\"Sales \", Berlin \n\" \",,,,,\n";
+    let snapshot = loaded(&[("people.csv", text)]);
+    let [lena] = snapshot.objects.as_slice() else {
+        panic!("one object and a blank row")
+    };
+    assert_eq!(
+        (lena.id.as_str(), lena.primary.as_str(), lena.alias.as_deref()),
+        ("1", "lena@contoso.example", Some("lena"))
+    );
+    let text = |attribute| match lena.attributes.get(attribute) {
+        Some(Value::Text(text)) => text.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (text(Attribute::Department).as_str(), text(Attribute::Office).as_str()),
+        ("Sales ", "Berlin")
+    );
+}
+
+#[test]
 fn one_object_stands_once() {
     let found = faults(&[("a.toml", LENA), ("b.toml", &format!("\n{LENA}"))]);
     assert_eq!(found, "b.toml:2:1: 1 is already in a.toml:1\n");

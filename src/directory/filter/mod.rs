@@ -1,7 +1,7 @@
 //! Filters of dynamic groups: from the administrator's text to a yes or no per recipient object.
 //!
-//! In: OPATH text or precanned parameters. Out: a [`Predicate`](predicate::Predicate), warnings, and a
-//! [`CompiledRule`](rule::CompiledRule) that judges and explains. Never: a property we do not hold read as
+//! In: OPATH text or precanned parameters. Out: a [`Predicate`], warnings, and a
+//! [`CompiledRule`] that judges and explains. Never: a property we do not hold read as
 //! false; a text that could mean two things taken in silence.
 
 use jiff::tz::TimeZone;

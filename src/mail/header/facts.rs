@@ -46,9 +46,9 @@ impl ReportFacts {
 pub struct HeaderFacts {
     /// Received fields: hops so far (RFC 5321 §6.3).
     pub received: usize,
-    /// `Message-ID` as it stands, at most [`TRACKED_CHARACTERS_MAX`] characters.
+    /// `Message-ID` as it stands, at most `TRACKED_CHARACTERS_MAX` characters.
     pub message_id: Option<String>,
-    /// `Subject` as it stands, unfolded, at most [`TRACKED_CHARACTERS_MAX`] characters;
+    /// `Subject` as it stands, unfolded, at most `TRACKED_CHARACTERS_MAX` characters;
     /// [`super::decoded_for_display`] makes it readable.
     pub subject: Option<String>,
     /// Who says to have written it.
