@@ -17,7 +17,7 @@ source "$(dirname "$0")/common.sh"
 expected=pass
 if [[ ${1:-} == --expect-fail ]]; then
     expected=fail
-    export MUSTER_FAULT=skip-sync
+    export MUSTER_FAULT=${MUSTER_FAULT:-skip-sync}
     shift
 fi
 cuts=${1:-10}

@@ -12,7 +12,7 @@ command -v strace >/dev/null || skip "strace is not installed"
 expected=pass
 if [[ ${1:-} == --expect-fail ]]; then
     expected=fail
-    export MUSTER_FAULT=skip-sync
+    export MUSTER_FAULT=${MUSTER_FAULT:-skip-sync}
     build_muster fault
 else
     build_muster
