@@ -276,7 +276,7 @@ fn outcome(stage: &Stage<'_>, subject: &str, from: &str, to: &str, verdict: &Ver
 
 fn happened(reply: &Reply, verdict: &Verdict) -> String {
     if reply.code >= 400 {
-        let reason = verdict.reason.map_or("", |reason| reason.code());
+        let reason = verdict.reason.map_or("", |reason| reason.text());
         return format!(
             "refused {} ({reason})",
             reply
