@@ -13,6 +13,8 @@ use crate::queue::LastAnswer;
 use crate::routing::{ExchangeFault, HostPort, NextHop, Target, by_preference, exchangers};
 use crate::track::Reason;
 
+const EMPTY: &str = "an empty answer without the authority for it";
+
 /// An address of a next hop to be tried.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Candidate {
@@ -88,6 +90,11 @@ async fn of_domain(
         Ok(records) => records,
         // RFC 5321 §5.1: without MX records the domain is its own exchanger.
         Err(DnsFault::NoSuchRecord) => return implicit(hop, domain, dns).await,
+        // Some resolvers leave the authority out. It may be so, but nothing final follows.
+        Err(DnsFault::Empty) => {
+            let found = implicit(hop, domain, dns).await;
+            return found.map_err(|_| dns_trouble(EMPTY.to_owned()));
+        }
         Err(DnsFault::NoSuchName) => return Err(no_domain()),
         Err(DnsFault::Temporary(why)) => return Err(dns_trouble(why)),
     };
@@ -112,6 +119,7 @@ async fn of_domain(
         match dns.addresses(&record.host).await {
             Ok(addresses) => found.extend(at_port(&record.host, addresses, hop.mx_port)),
             Err(DnsFault::NoSuchName | DnsFault::NoSuchRecord) => {}
+            Err(DnsFault::Empty) => trouble = Some(EMPTY.to_owned()),
             Err(DnsFault::Temporary(why)) => trouble = Some(why),
         }
     }
@@ -123,6 +131,7 @@ async fn implicit(hop: &NextHop, domain: &str, dns: &Dns) -> Result<Vec<Candidat
         Ok(addresses) => Ok(at_port(domain, addresses, hop.mx_port).collect()),
         Err(DnsFault::NoSuchName) => Err(no_domain()),
         Err(DnsFault::NoSuchRecord) => Err(unroutable()),
+        Err(DnsFault::Empty) => Err(dns_trouble(EMPTY.to_owned())),
         Err(DnsFault::Temporary(why)) => Err(dns_trouble(why)),
     }
 }

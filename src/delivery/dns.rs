@@ -10,7 +10,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, Record};
 use hickory_resolver::{Resolver, TokioResolver};
 
 use crate::routing::MailExchanger;
@@ -20,8 +20,10 @@ use crate::routing::MailExchanger;
 pub enum DnsFault {
     /// The name does not exist.
     NoSuchName,
-    /// The name exists and has no such record.
+    /// The name exists and has no such record, on the authority of its zone (RFC 2308 §2.2).
     NoSuchRecord,
+    /// The answer was empty and nobody's word: also what a CNAME loop looks like.
+    Empty,
     /// No usable answer for now.
     Temporary(String),
 }
@@ -70,7 +72,7 @@ impl Dns {
         });
         let records: Vec<MailExchanger> = records.collect();
         if records.is_empty() {
-            Err(DnsFault::NoSuchRecord)
+            Err(DnsFault::Empty)
         } else {
             Ok(records)
         }
@@ -87,6 +89,7 @@ impl Dns {
         let mut faults = Vec::new();
         for found in [v6, v4] {
             match found {
+                Ok(found) if found.answers().iter().all(is_alias) => faults.push(DnsFault::Empty),
                 Ok(found) => addresses.extend(found.answers().iter().filter_map(|record| match &record.data {
                     RData::A(a) => Some(IpAddr::V4(a.0)),
                     RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
@@ -98,9 +101,14 @@ impl Dns {
         if !addresses.is_empty() {
             return Ok(addresses);
         }
-        let worst = faults.iter().find(|fault| matches!(fault, DnsFault::Temporary(_)));
-        let worst = worst.or_else(|| faults.iter().find(|fault| **fault == DnsFault::NoSuchName));
-        Err(worst.cloned().unwrap_or(DnsFault::NoSuchRecord))
+        // The least sure of the two answers counts.
+        faults.sort_by_key(|fault| match fault {
+            DnsFault::Temporary(_) => 0,
+            DnsFault::Empty => 1,
+            DnsFault::NoSuchRecord => 2,
+            DnsFault::NoSuchName => 3,
+        });
+        Err(faults.into_iter().next().unwrap_or(DnsFault::Empty))
     }
 }
 
@@ -127,12 +135,17 @@ fn server(at: SocketAddr) -> NameServerConfig {
     server
 }
 
+fn is_alias(record: &Record) -> bool {
+    matches!(record.data, RData::CNAME(_))
+}
+
 fn fault(error: NetError) -> DnsFault {
     match &error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => DnsFault::NoSuchName,
             // A referral is not an answer: its name servers were not asked.
-            ResponseCode::NoError if none.ns.is_none() => DnsFault::NoSuchRecord,
+            ResponseCode::NoError if none.soa.is_some() => DnsFault::NoSuchRecord,
+            ResponseCode::NoError if none.ns.is_none() => DnsFault::Empty,
             _ => DnsFault::Temporary(error.to_string()),
         },
         _ => DnsFault::Temporary(error.to_string()),
