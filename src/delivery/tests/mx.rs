@@ -171,7 +171,9 @@ async fn an_address_literal_needs_no_dns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_dns_says_for_good_fails() {
     let null = RData::MX(MX::new(0, Name::root()));
-    let cases: Vec<(&str, Vec<(&str, RecordType, Answer)>, &str)> = vec![
+    /// Domain, what the name server answers, what becomes of the mail.
+    type Case<'a> = (&'a str, Vec<(&'a str, RecordType, Answer)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("no such domain", Vec::new(), "550 5.1.2"),
         (
             "null MX",
