@@ -105,22 +105,25 @@ async fn apply(
     }
 }
 
-/// Watches every source that says so, until dropped.
-pub async fn watch(service: Arc<Service>) {
+/// Watches on every source that asks for one. Begin them before the first load: then no change falls between.
+#[must_use]
+pub fn watches(service: &Service) -> Vec<(SourceSettings, Watch)> {
     let settings = service.settings.load_full();
+    let watched = settings.sources.iter().filter(|source| source.watch);
+    watched
+        .map(|source| (source.clone(), Watch::start(&source.path, source.poll_interval)))
+        .collect()
+}
+
+/// Refreshes a source whenever its watch tells of a change, until dropped.
+pub async fn follow(service: Arc<Service>, watches: Vec<(SourceSettings, Watch)>) {
     let mut tasks = tokio::task::JoinSet::new();
-    for source in settings.sources.iter().filter(|source| source.watch) {
-        let (service, source) = (Arc::clone(&service), source.clone());
+    for (source, mut watch) in watches {
+        let service = Arc::clone(&service);
         tasks.spawn(async move {
-            let mut watch = Watch::start(&source.path, source.poll_interval);
-            // What changed between the first load and the watch.
-            loop {
+            while watch.changed().await.is_some() {
                 let _one_at_a_time = service.reloading.lock().await;
                 refresh(&service, &source, Acceptance::Guarded).await.log(&source);
-                drop(_one_at_a_time);
-                if watch.changed().await.is_none() {
-                    return;
-                }
             }
         });
     }

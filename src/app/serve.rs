@@ -83,10 +83,11 @@ async fn run(path: &Path, settings: Settings) -> Result<(), StartFault> {
     let socket = AdminSocket::bind(&control)
         .await
         .map_err(|fault| StartFault::File { path: control, fault })?;
+    let watches = directory::watches(&service);
     service.open().await?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(socket.serve(Arc::new(Commands(Arc::clone(&service)))));
-    tasks.spawn(directory::watch(Arc::clone(&service)));
+    tasks.spawn(directory::follow(Arc::clone(&service), watches));
     tasks.spawn(directory::tick(Arc::clone(&service)));
     tasks.spawn(expire_holds(Arc::clone(&service)));
     tasks.spawn(prune(Arc::clone(&service)));
