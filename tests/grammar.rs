@@ -167,7 +167,9 @@ fn reference(rule: &Rule, line: &[u8]) -> bool {
     if !matches!(verb.as_str(), "MAIL" | "RCPT") {
         return true;
     }
-    // No parameter stands twice; those of ORCPT may hold a `>`, so count keywords, not words behind the path.
+    // No parameter stands twice; those of ORCPT may hold a `>`, so count keywords, not words behind the path. A
+    // quoted local-part may hold what looks like one.
+    let whole = without_quoted(whole);
     [
         " SIZE=",
         " BODY=",
@@ -179,6 +181,20 @@ fn reference(rule: &Rule, line: &[u8]) -> bool {
     ]
     .iter()
     .all(|keyword| whole.to_ascii_uppercase().matches(keyword).count() <= 1)
+}
+
+/// The line without the content of a quoted local-part that opens its path.
+fn without_quoted(line: &str) -> String {
+    let Some((before, quoted)) = line.split_once("<\"") else {
+        return line.to_owned();
+    };
+    let mut escaped = false;
+    let end = quoted.find(|c| {
+        let closes = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes
+    });
+    end.map_or_else(|| line.to_owned(), |end| format!("{before}<{}", &quoted[end..]))
 }
 
 const VALID: &[&str] = &[

@@ -156,6 +156,7 @@ pub(super) fn traced() -> TracedMessage {
         next_hop: Some(text("cloud")),
         remote: Some(text("cloud.example")),
         reply: Some(Reply::new(250, (2, 6, 0), "queued as 8F2")),
+        decision: None,
         reason: None,
         path: texts(&["all-staff", "germany", "berlin"]),
         roll_version: Some(812),
@@ -364,7 +365,7 @@ impl Service for Sample {
         Ok(HoldShown {
             summary: hold(),
             message: MessageId(Uuid::from_u128(1)),
-            sender_proof: Some(text("network loopback")),
+            sender_proof: Some(text("loopback")),
             path: Vec::new(),
             moderators: texts(&["eva@contoso.example"]),
             recipients: 8_214,

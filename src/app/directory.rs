@@ -281,7 +281,7 @@ pub fn file_finding(source: &SourceSettings, fault: &FileFault, severity: Severi
         line: u32::try_from(fault.line).ok().filter(|line| *line > 0),
         column: u32::try_from(fault.column).ok().filter(|column| *column > 0),
         message: fault.message.clone(),
-        suggestion: fault.suggestion.clone(),
+        suggestion: meant(fault.suggestion.as_deref()),
     }
 }
 
@@ -297,9 +297,14 @@ pub fn findings_of(findings: &config::finding::Findings) -> Vec<Finding> {
         line: u32::try_from(finding.line).ok(),
         column: u32::try_from(finding.column).ok(),
         message: finding.message.clone(),
-        suggestion: finding.suggestion.clone(),
+        suggestion: meant(finding.suggestion.as_deref()),
     };
     findings.findings.iter().map(one).collect()
+}
+
+/// What was probably meant, as people read it.
+fn meant(suggestion: Option<&str>) -> Option<String> {
+    suggestion.map(|meant| format!("did you mean {meant}?"))
 }
 
 /// A finding without a place.

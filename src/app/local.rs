@@ -34,7 +34,10 @@ impl Local for Program {
     fn socket(&self, settings: &Path) -> Result<PathBuf, String> {
         match config::load(settings) {
             Ok((settings, _)) => Ok(settings.control_socket),
-            Err(fault) => Err(serve::rendered(&fault)),
+            Err(fault @ config::LoadError::Unreadable { .. }) => Err(format!(
+                "the settings cannot be read: {fault}\nName them with --config FILE, or the service's socket with --socket FILE."
+            )),
+            Err(fault @ config::LoadError::Findings(_)) => Err(serve::rendered(&fault)),
         }
     }
 }
@@ -65,14 +68,30 @@ fn check(path: &Path) -> CheckReport {
             .push(plain(Severity::Error, format!("routing: {fault}")));
     }
     let objects = read_sources(&settings, &mut report);
+    if report
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+    {
+        // Of a source with mistakes nothing was read: everybody in it would look missing.
+        return report;
+    }
     let (recipients, groups) = check_directory(&settings, objects, &mut report);
     report.summary = format!(
-        "{} listeners, {} next hops, {} sources, {recipients} recipients, {groups} groups",
-        settings.listeners.len(),
-        settings.next_hops.len(),
-        settings.sources.len(),
+        "{}, {}, {}, {}, {}",
+        counted(settings.listeners.len() as u64, "listener"),
+        counted(settings.next_hops.len() as u64, "next hop"),
+        counted(settings.sources.len() as u64, "source"),
+        counted(recipients, "recipient"),
+        counted(groups, "group"),
     );
     report
+}
+
+/// `1 source`, `2 sources`.
+fn counted(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
 }
 
 fn read_sources(settings: &Settings, report: &mut CheckReport) -> Vec<RecipientObject> {

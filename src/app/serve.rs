@@ -32,7 +32,12 @@ pub fn serve(path: &Path) -> Exit {
             settings
         }
         Err(fault) => {
-            eprintln!("{}", rendered(&fault));
+            match &fault {
+                config::LoadError::Findings(_) => eprintln!("{}", rendered(&fault)),
+                config::LoadError::Unreadable { .. } => {
+                    eprintln!("muster: the settings cannot be read: {fault}\nName them with --config FILE.");
+                }
+            }
             return Exit::Usage;
         }
     };
@@ -54,7 +59,7 @@ pub fn serve(path: &Path) -> Exit {
     match runtime.block_on(run(path, settings)) {
         Ok(()) => Exit::Yes,
         Err(fault) => {
-            eprintln!("the service cannot start: {fault}");
+            eprintln!("muster: the service cannot start: {fault}");
             Exit::Unreachable
         }
     }
@@ -115,6 +120,7 @@ fn announce(service: &Service) {
             crate::categorizer::intake::ListenerRole::Relay => "relay",
         };
         println!("listening {} {role} {}", listener.name, listener.address);
+        tracing::info!(name = listener.name, role, address = %listener.address, "listening");
     }
     let settings = service.settings.load();
     let drops: Vec<_> = settings

@@ -67,6 +67,11 @@ fn look_at_paths(settings: &Settings, source: &str, findings: &mut Findings) {
         let message = match std::fs::metadata(&each.path) {
             Ok(found) if found.is_dir() => continue,
             Ok(_) => format!("{} is not a folder", each.path.display()),
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => format!(
+                "source `{}` has no folder {}: make it and put its files there (config/example shows how)",
+                each.name,
+                each.path.display()
+            ),
             Err(fault) => format!("{}: {fault}", each.path.display()),
         };
         let fault = Fault {

@@ -76,6 +76,12 @@ pub const RFCS: &[Rfc] = &[
         "auto-replied is a report to us; our reports say so themselves",
     ),
     rfc(
+        4180,
+        "CSV",
+        No,
+        "read as Export-Csv and spreadsheets write it: `;` and tabs too, blanks count only in quotes",
+    ),
+    rfc(
         4514,
         "Distinguished names",
         Partly,

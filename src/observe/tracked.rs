@@ -3,12 +3,13 @@
 //! Every line has `event` (the stable name), `id` (the message) and `at` (when it happened, RFC 3339), then
 //! what the event knows, under the key that `trace --json` shows it by. Addressed recipients are named up to
 //! `NAMED_MAX`; members of groups are not, but for one that failed or was left out. What a message or a
-//! moderator says (subject, comment) is not logged; `trace` shows it to those who may ask.
+//! moderator says (subject, comment) is not logged, nested groups at level `debug` only; `trace` shows all of it
+//! to those who may ask.
 
 use serde_json::{Map, Value};
 
 use crate::mail::Reply;
-use crate::track::Event;
+use crate::track::{Event, EventKind};
 
 /// Where the lines are filed, so that a level can name them: `info,muster::track=warn` leaves them out.
 pub const TARGET: &str = "muster::track";
@@ -64,9 +65,17 @@ fn ranks(element: &Value) -> u64 {
     }
 }
 
+/// A group inside another: `trace` tells it; one message to all staff would fill the log with it.
+fn is_detail(event: &Event) -> bool {
+    matches!(&event.kind, EventKind::Expand { path, .. } if !path.is_empty())
+}
+
 /// Logs an event.
 pub fn log_event(event: &Event) {
     if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+        return;
+    }
+    if is_detail(event) && !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
         return;
     }
     let fields = Fields::of(event);
@@ -116,7 +125,7 @@ mod tests {
     use crate::mail::{HoldId, MessageId, SetId};
     use crate::observe::log::tests::Kept;
     use crate::observe::log::{LogFormat, subscriber};
-    use crate::track::{Decision, EventKind, Reason, ReportKind};
+    use crate::track::{Decision, Reason, ReportKind};
 
     fn text(words: &str) -> String {
         words.to_owned()

@@ -131,13 +131,18 @@ start_sink() {
 
 # ---------------------------------------------------------------- the product
 
-# build_muster [fault]: the product, or the product with its syncs removable.
+# build_muster [fault]: the product, or the product with its syncs removable. The faulty one lies in its own folder,
+# but takes its dependencies from the common build folder, and is optimised less: only the order of its calls counts.
+# An example is named with it because dependencies are built anew when none asks for the development ones.
 build_muster() {
     if [[ ${1:-} == fault ]]; then
         [[ -n ${MUSTER_FAULTY:-} ]] ||
-            (cd "$repository" && cargo build --quiet --release --bin muster --features fault-injection --target-dir target/fault)
+            (cd "$repository" && cargo build --quiet --release --bin muster --example ledger --features fault-injection \
+                --config 'build.build-dir="target"' --config 'profile.release.package.muster.opt-level=1' \
+                --target-dir target/fault)
+        muster=$faulty_muster
     else
-        [[ -n ${MUSTER:-} ]] || (cd "$repository" && cargo build --quiet --release --bin muster)
+        [[ -n ${MUSTER:-} ]] || (cd "$repository" && cargo build --quiet --release --bin muster --examples)
     fi
 }
 
@@ -180,10 +185,9 @@ EOF
 
 # start_muster CONFIG PORT: sets muster_pid; returns when the listener answers. MUSTER_WRAP runs it under a tool.
 start_muster() {
-    local config=$1 port=$2 program=$muster
-    [[ -n ${MUSTER_FAULT:-} ]] && program=$faulty_muster
+    local config=$1 port=$2
     # shellcheck disable=SC2086
-    ${MUSTER_WRAP:-} "$program" serve --config "$config" >>"$work/muster.log" 2>&1 &
+    ${MUSTER_WRAP:-} "$muster" serve --config "$config" >>"$work/muster.log" 2>&1 &
     muster_pid=$!
     started+=("$muster_pid")
     wait_until 120 ready_at "$port" || { tail -20 "$work/muster.log" >&2; fail "muster does not answer on port $port"; }

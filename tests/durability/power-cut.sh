@@ -17,7 +17,7 @@ source "$(dirname "$0")/common.sh"
 expected=pass
 if [[ ${1:-} == --expect-fail ]]; then
     expected=fail
-    export MUSTER_FAULT=skip-sync
+    export MUSTER_FAULT=${MUSTER_FAULT:-skip-sync}
     shift
 fi
 cuts=${1:-10}
@@ -62,8 +62,8 @@ all_stopped() { ! grep -hE '^State:' /proc/"$muster_pid"/task/*/status | grep -q
 block_device=$(basename "$(findmnt -no SOURCE "$work/disk")")
 disk_idle() { [[ $(tr -s ' ' <"/sys/block/$block_device/inflight") == " 0 0" ]]; }
 
-# cut: sets acked_octets and delivered_octets, leaves the copy in $work/cut.image.
-cut() {
+# cut_power: sets acked_octets and delivered_octets, leaves the copy in $work/cut.image.
+cut_power() {
     kill -STOP "$muster_pid"
     wait_until 10 all_stopped || fail "the process did not stop"
     wait_until 10 disk_idle || fail "the disk did not become idle"
@@ -97,7 +97,7 @@ recover() {
 lossy=0 recovered=0
 for ((number = 1; number <= cuts; number++)); do
     sleep "$(between 300 2000)"
-    cut
+    cut_power
     original_muster=$muster_pid
     status=0
     recover "$number" || status=$?

@@ -12,7 +12,7 @@ command -v strace >/dev/null || skip "strace is not installed"
 expected=pass
 if [[ ${1:-} == --expect-fail ]]; then
     expected=fail
-    export MUSTER_FAULT=skip-sync
+    export MUSTER_FAULT=${MUSTER_FAULT:-skip-sync}
     build_muster fault
 else
     build_muster
@@ -27,8 +27,8 @@ write_config "$work/muster.toml" "$work/data" "$work/organisation/directory" "$p
 
 calls=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg
 calls+=,fsync,fdatasync,open,openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,close
-# A whole database page must fit, or the message in it is not seen.
-MUSTER_WRAP="strace -f -e trace=$calls -yy -s 4224 -o $work/trace" start_muster "$work/muster.toml" "$port"
+# A whole database page (8 KiB) must fit, or the message in it is not seen.
+MUSTER_WRAP="strace -f -e trace=$calls -yy -s 8320 -o $work/trace" start_muster "$work/muster.toml" "$port"
 
 "$rig/source" --server "127.0.0.1:$port" --from 'load+%t@contoso.example' --to one%d@contoso.example \
     --to team%d@contoso.example --range 5 --messages "${MESSAGES:-240}" --sessions 8 --size 4096 --size 102400 \

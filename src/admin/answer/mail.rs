@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::mail::{MessageId, Reply};
-use crate::track::{Event, Reason};
+use crate::track::{Decision, Event, Reason};
 
 /// `explain`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -155,7 +155,8 @@ pub struct TracedMessage {
     pub sender_proof: Option<String>,
     /// Octets.
     pub size_bytes: Option<u64>,
-    /// What became of the recipients asked for; of all if none was asked for, the first thousand.
+    /// What became of the recipients asked for; of one message all, the first thousand; in a
+    /// list of messages those that were not delivered.
     pub fates: Vec<RecipientFate>,
     /// Recipients of copies in all.
     pub recipients: u64,
@@ -168,7 +169,8 @@ pub struct TracedMessage {
 pub struct RecipientFate {
     /// Address.
     pub recipient: String,
-    /// Name of the event that decided, as in logs: `SEND`, `FAIL`, `DEFER`, `DROP`, `REFUSE`, `HOLD`, `QUEUE`.
+    /// Name of the event that decided, as in logs: `SEND`, `FAIL`, `DEFER`, `DROP`, `REFUSE`, `HOLD`,
+    /// `DECIDE`, `QUEUE`.
     pub event: String,
     /// When.
     pub at: Timestamp,
@@ -180,6 +182,8 @@ pub struct RecipientFate {
     pub reply: Option<Reply>,
     /// Why, unless delivered.
     pub reason: Option<Reason>,
+    /// What a moderator decided, if it was held.
+    pub decision: Option<Decision>,
     /// Groups that led there, outermost first.
     pub path: Vec<String>,
     /// Version of the innermost group's list.

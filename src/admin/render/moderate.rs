@@ -30,6 +30,9 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         (Some(by), Some(at)) => format!("{} by {by} at {}", shown.state, time(at, reader)),
         _ => shown.state.clone(),
     };
+    // With the decision the message has gone its way; what only it could tell is left out.
+    let waits = shown.state == "waiting";
+    let while_it_waits = |text: String| if waits { text } else { String::new() };
     pairs(&[
         ("hold", hold.id.clone()),
         ("state", decided),
@@ -40,19 +43,19 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         ("from", sender(&hold.from)),
         (
             "proof",
-            shown
-                .sender_proof
-                .clone()
-                .unwrap_or_else(|| "none: external".to_owned()),
+            match &shown.sender_proof {
+                Some(network) => format!("internal, proven by network {network}"),
+                None => while_it_waits("none: external".to_owned()),
+            },
         ),
         ("subject", subject(hold.subject.as_deref())),
-        ("size", size(hold.size_bytes)),
+        ("size", while_it_waits(size(hold.size_bytes))),
         (
             "would reach",
-            format!("{} today", count(shown.recipients, "recipient", "recipients")),
+            while_it_waits(format!("{} today", count(shown.recipients, "recipient", "recipients"))),
         ),
         ("held", time(hold.held_at, reader)),
-        ("expires", time(hold.expires_at, reader)),
+        ("expires", while_it_waits(time(hold.expires_at, reader))),
         ("moderators", shown.moderators.join(", ")),
     ])
 }

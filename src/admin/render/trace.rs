@@ -1,8 +1,9 @@
 //! `trace`.
 
 use super::Reader;
-use super::text::{clean, clock, count, path, sender, subject, time, version};
+use super::text::{clean, clock, count, number, path, sender, subject, time, version};
 use crate::admin::answer::{RecipientFate, TracedMessage};
+use crate::track::{Decision, EventKind};
 
 pub(super) fn messages(messages: &[TracedMessage], reader: &Reader) -> String {
     if messages.is_empty() {
@@ -20,15 +21,30 @@ pub(super) fn messages(messages: &[TracedMessage], reader: &Reader) -> String {
         for fate in &message.fates {
             fate_lines(&mut out, fate, reader);
         }
-        if message.fates.is_empty() {
+        if !message.fates.iter().any(|fate| fate.event == "SEND") && message.recipients > 0 {
+            let recipients = count(message.recipients, "recipient", "recipients");
             out.push_str(&format!(
-                "  to {}; {}\n",
+                "  to {}; {recipients}, {} delivered\n",
                 clean(&message.to.join(", ")),
-                count(message.recipients, "recipient", "recipients")
+                number(delivered_of(message))
             ));
+        } else if message.fates.is_empty() {
+            out.push_str(&format!("  to {}; no recipients\n", clean(&message.to.join(", "))));
         }
     }
     out
+}
+
+/// Recipients that a next hop took, each counted once.
+fn delivered_of(message: &TracedMessage) -> u64 {
+    let ranks = message.events.iter().map(|event| match &event.kind {
+        EventKind::Send { ranks, .. } => ranks
+            .iter()
+            .map(|(first, last)| u64::from(last.saturating_sub(*first)) + 1)
+            .sum(),
+        _ => 0,
+    });
+    ranks.sum::<u64>().min(message.recipients)
 }
 
 /// Event names as people say them; the names themselves stand in the JSON and in the logs.
@@ -45,10 +61,19 @@ fn word(event: &str) -> &str {
     }
 }
 
+fn fate_word(fate: &RecipientFate) -> String {
+    match fate.decision {
+        Some(Decision::Approved) => "APPROVED".to_owned(),
+        Some(Decision::Rejected) => "REJECTED".to_owned(),
+        Some(Decision::Expired) => "EXPIRED".to_owned(),
+        None => clean(word(&fate.event)),
+    }
+}
+
 fn fate_lines(out: &mut String, fate: &RecipientFate, reader: &Reader) {
     let mut parts = vec![
         clean(&fate.recipient),
-        format!("{} {}", clean(word(&fate.event)), clock(fate.at, reader)),
+        format!("{} {}", fate_word(fate), clock(fate.at, reader)),
     ];
     if let Some(hop) = &fate.next_hop {
         parts.push(clean(hop));

@@ -48,6 +48,22 @@ impl Commands {
         done.unwrap_or_else(|fault| Err(Refusal::new(RefusalKind::Broken, fault.to_string())))
     }
 
+    /// A misspelt next hop is wrong use, not an empty queue. One that the settings had before may still be asked for.
+    fn known_hop(&self, selection: &QueueSelection) -> Result<(), Refusal> {
+        let Some(name) = &selection.next_hop else { return Ok(()) };
+        let routes = self.0.routes.load();
+        let mut names: Vec<String> = routes.hops().map(|(_, hop)| hop.name.clone()).collect();
+        let queued = self.0.delivery.snapshot().destinations;
+        names.extend(queued.into_iter().map(|place| place.next_hop));
+        names.sort();
+        names.dedup();
+        if names.contains(name) {
+            return Ok(());
+        }
+        let text = format!("there is no next hop `{name}`; there are {}", names.join(", "));
+        Err(Refusal::new(RefusalKind::Usage, text))
+    }
+
     async fn change(
         &self,
         caller: &Caller,
@@ -56,6 +72,7 @@ impl Commands {
         verb: &'static str,
         act: impl FnOnce(&Service, &[StoredSet], &str),
     ) -> Result<QueueChanged, Refusal> {
+        self.known_hop(selection)?;
         let wanted = selection.clone();
         let sets = self
             .blocking(move |service| queue::selected(&*service.spool, &wanted))
@@ -69,7 +86,7 @@ impl Commands {
             messages: messages.len() as u64,
             recipients: sets.iter().map(|stored| queue::open_ranks(stored).len()).sum(),
         };
-        if intent == Intent::Do {
+        if intent == Intent::Do && !sets.is_empty() {
             tracing::info!(%caller, verb, sets = changed.sets, recipients = changed.recipients, "queue changed by command");
             act(&self.0, &sets, &caller.to_string());
         }
@@ -158,6 +175,7 @@ impl Answers for Commands {
                 .map(|listener| explain::KnownListener {
                     name: listener.name.to_string(),
                     role: crate::app::wiring::role(listener.role),
+                    message_octets_max: listener.message_size_max,
                 })
                 .collect();
             explain::explain(&service.categorizer, &known, &question)
@@ -172,6 +190,7 @@ impl Answers for Commands {
     }
 
     async fn queue_list(&self, selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
+        self.known_hop(selection)?;
         let selection = selection.clone();
         let sets = self
             .blocking(move |service| queue::selected(&*service.spool, &selection))
@@ -271,8 +290,10 @@ impl Answers for Commands {
     }
 
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
-        tracing::info!(%caller, ?guard, "reload by command");
-        Ok(directory::reload(&self.0, guard).await)
+        let reloaded = directory::reload(&self.0, guard).await;
+        let (accept, applied) = (guard == GuardIntent::Accept, reloaded.applied);
+        tracing::info!(%caller, accept, applied, findings = reloaded.findings.len(), "reload by command");
+        Ok(reloaded)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::categorizer::intake::{ClientFacts, ListenerRole};
 use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
-use crate::mail::{EnvelopeRecipient, Mailbox, ReversePath};
+use crate::mail::{EnvelopeRecipient, Mailbox, Reply, ReversePath};
 use crate::policy::Fact;
 use crate::policy::rules::SpoofedSender;
 use crate::resolver::{Relaying, Sender, Standing};
@@ -22,6 +22,8 @@ pub struct KnownListener {
     pub name: String,
     /// Its role.
     pub role: ListenerRole,
+    /// Largest message it takes. Unit: octets.
+    pub message_octets_max: u64,
 }
 
 /// One way to see the sender.
@@ -29,6 +31,8 @@ struct Seen {
     seen_as: SeenAs,
     sender: Sender,
     relaying: Relaying,
+    /// Largest message that gets in. Unit: octets.
+    message_octets_max: u64,
 }
 
 /// Answers the question.
@@ -66,18 +70,22 @@ fn seen(
     question: &ExplainQuestion,
 ) -> Result<Vec<Seen>, Refusal> {
     let rules = &organisation.rules;
+    let largest = listeners.iter().map(|listener| listener.message_octets_max).max();
+    let message_octets_max = largest.unwrap_or(u64::MAX);
     if question.via.is_none() && question.client.is_none() {
         let stranger = Sender::recorded(from, None, rules);
         let mut both = vec![Seen {
             seen_as: SeenAs::Stranger,
             sender: stranger,
             relaying: Relaying::Denied,
+            message_octets_max,
         }];
         if !from.is_null() {
             both.push(Seen {
                 seen_as: SeenAs::Internal,
                 sender: Sender::recorded(from, Some("assumed"), rules),
                 relaying: Relaying::Allowed,
+                message_octets_max,
             });
         }
         return Ok(both);
@@ -107,6 +115,7 @@ fn seen(
         seen_as: SeenAs::Client,
         sender: gate::sender(&client, from, rules),
         relaying: gate::relaying(&client, rules),
+        message_octets_max: listener.message_octets_max,
     }])
 }
 
@@ -119,7 +128,10 @@ fn verdict(
 ) -> Verdict {
     let mut verdict = Verdict {
         seen_as: seen.seen_as,
-        sender_proof: seen.sender.standing.to_string(),
+        sender_proof: match seen.seen_as {
+            SeenAs::Internal => "internal, if proven".to_owned(),
+            SeenAs::Stranger | SeenAs::Client => seen.sender.standing.to_string(),
+        },
         kind: VerdictKind::Accepted,
         reply: None,
         reason: None,
@@ -134,6 +146,10 @@ fn verdict(
     };
     if seen.sender.standing == Standing::Spoofed && organisation.rules.spoofed == SpoofedSender::Refuse {
         refuse(&mut verdict, &gate::spoofed());
+        return verdict;
+    }
+    if size_bytes.is_some_and(|octets| octets > seen.message_octets_max) {
+        refuse(&mut verdict, &too_large(seen.message_octets_max));
         return verdict;
     }
     let hops = organisation.hops.pass();
@@ -197,6 +213,15 @@ fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
     };
     verdict.reply = Some(refusal.reply.clone());
     verdict.reason = Some(refusal.reason);
+}
+
+/// What the listener answers to MAIL before any group is asked.
+fn too_large(octets_max: u64) -> crate::policy::Refusal {
+    let text = format!("Message is larger than the {octets_max} octets taken here");
+    crate::policy::Refusal {
+        reply: Reply::new(552, (5, 3, 4), text),
+        reason: Reason::TooLargeForSystem,
+    }
 }
 
 fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {

@@ -78,20 +78,25 @@ pub async fn decide(
     let before = find(spool, id)?;
     let moderator = Mailbox::parse(moderator)
         .map_err(|fault| Refusal::new(RefusalKind::Usage, format!("moderator `{moderator}`: {fault}")))?;
-    tracing::info!(%caller, hold = %id, ?decision, %moderator, "decision by command");
+    let named = moderator.to_string();
     let actor = Actor::Moderator(moderator);
     let decided = categorizer
         .decide(id, decision, &actor, comment.map(str::to_owned))
         .await;
     match decided {
         Ok((hold, recipients)) => match hold.state {
-            HoldState::Decided { decision, by, at, .. } => Ok(answer(id, true, decision, by, at, recipients)),
+            HoldState::Decided { decision, by, at, .. } => {
+                let word = moderation::word(decision);
+                tracing::info!(%caller, hold = %id, decision = word, moderator = by, "decided by command");
+                Ok(answer(id, true, decision, by, at, recipients))
+            }
             HoldState::Waiting => Err(Refusal::new(RefusalKind::Broken, "the decision was not kept")),
         },
         Err(ReleaseFault::Decision(DecisionFault::Already { decision, by, at })) => {
             Ok(answer(id, false, decision, by, at, 0))
         }
         Err(ReleaseFault::Decision(fault @ DecisionFault::NotModerator(_))) => {
+            tracing::warn!(%caller, hold = %id, moderator = named, "decision by command refused: not a moderator");
             let names: Vec<String> = before.moderators.iter().map(ToString::to_string).collect();
             let text = format!("{fault}; moderators of {}: {}", before.recipient, names.join(", "));
             Err(Refusal::new(RefusalKind::Guard, text))

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::admin::answer::{RecipientFate, TracedMessage};
 use crate::admin::command::TraceQuery;
 use crate::admin::service::{Refusal, RefusalKind};
-use crate::mail::{AddressKey, Mailbox, MessageId, SetId};
+use crate::mail::{AddressKey, HoldId, Mailbox, MessageId, SetId};
 use crate::rolls::View;
 use crate::spool::roster::Roster;
 use crate::store::{StoreFault, TraceStore, TraceWindow};
-use crate::track::{Event, EventKind};
+use crate::track::{Decision, Event, EventKind};
 
 /// Most fates shown of one message when no recipient was asked for.
 const FATES_MAX: usize = 1_000;
@@ -34,7 +34,9 @@ pub fn trace(store: &dyn TraceStore, view: &View, query: &TraceQuery) -> Result<
         if !fits(&message, query) {
             continue;
         }
-        message.fates = fates(store, &message, asked.as_ref(), query.undelivered)?;
+        // A list of messages names those who did not get theirs; one message or one recipient is told in full.
+        let in_full = query.message.is_some() || asked.is_some();
+        message.fates = fates(store, &message, asked.as_ref(), query.undelivered || !in_full)?;
         if query.undelivered && message.fates.is_empty() {
             continue;
         }
@@ -208,12 +210,13 @@ fn fates(
     let mut book = Book {
         rosters: &rosters,
         wanted: &wanted,
+        holds: HashMap::new(),
         fates: BTreeMap::new(),
     };
     message.events.iter().for_each(|event| book.note(event));
     let expansions = expansions(&message.events);
     let mut fates: Vec<RecipientFate> = book.fates.into_values().collect();
-    fates.retain(|fate| !undelivered || fate.event != "SEND");
+    fates.retain(|fate| !undelivered || !(fate.event == "SEND" || fate.decision == Some(Decision::Approved)));
     for fate in &mut fates {
         if let Some((version, age)) = fate.path.last().and_then(|group| expansions.get(group.as_str())) {
             fate.roll_version = Some(*version);
@@ -244,6 +247,8 @@ fn expansions(events: &[Event]) -> HashMap<&str, (u64, u64)> {
 struct Book<'a> {
     rosters: &'a HashMap<SetId, Roster>,
     wanted: &'a dyn Fn(&str) -> bool,
+    /// Groups that held it.
+    holds: HashMap<HoldId, String>,
     fates: BTreeMap<String, RecipientFate>,
 }
 
@@ -313,13 +318,23 @@ impl Book<'_> {
                 fate.reply = Some(reply.clone());
                 fate.reason = Some(*reason);
             }),
-            EventKind::Hold { group, .. } => self.one(event, group, |_| {}),
+            EventKind::Hold { hold, group, .. } => {
+                self.holds.insert(*hold, group.clone());
+                self.one(event, group, |_| {});
+            }
+            EventKind::Decide { hold, decision, .. } => self.decided(event, *hold, *decision),
             EventKind::Refuse { recipient: None, .. }
             | EventKind::Receive { .. }
             | EventKind::Expand { .. }
-            | EventKind::Decide { .. }
             | EventKind::Report { .. }
             | EventKind::Done => {}
+        }
+    }
+
+    /// The group that held it shows what was decided.
+    fn decided(&mut self, event: &Event, hold: HoldId, decision: Decision) {
+        if let Some(group) = self.holds.get(&hold).cloned() {
+            self.one(event, &group, |fate| fate.decision = Some(decision));
         }
     }
 
@@ -363,6 +378,7 @@ impl Book<'_> {
                 remote: None,
                 reply: None,
                 reason: None,
+                decision: None,
                 path: Vec::new(),
                 roll_version: None,
                 roll_age_seconds: None,

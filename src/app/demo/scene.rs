@@ -242,7 +242,8 @@ pub async fn approve(stage: &Stage<'_>) -> Result<Outcome, String> {
     let mut outcome = outcome(stage, scene.what, scene.from, scene.to, &verdict);
     outcome.what = "… approved by its moderator".to_owned();
     outcome.milliseconds = millis(clock.monotonic().saturating_sub(started));
-    outcome.happened = format!("released by {MODERATOR}");
+    let name = MODERATOR.split('@').next().unwrap_or(MODERATOR);
+    outcome.happened = format!("released by {name}");
     let arrived = stage.total(scene.what);
     if !decided.applied || count == 0 || arrived != count {
         outcome

@@ -8,7 +8,7 @@ use crate::app::service::Service;
 use crate::categorizer::intake::ListenerRole;
 
 /// Columns of the table where the terminal's width is not known.
-const WIDTH: u16 = 118;
+const WIDTH: u16 = 110;
 
 /// What is about to happen.
 pub fn introduce(service: &Service, stage: &Stage<'_>) {
@@ -62,7 +62,8 @@ pub fn print(outcomes: &[Outcome]) {
     println!("\ncloud, onprem: recipients that arrived at each next hop. list: version and age of the stored list.");
     let broken: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.held()).collect();
     if broken.is_empty() {
-        println!("Every expectation held. Next: muster serve --config config/quickstart.toml");
+        let muster = crate::app::welcome::program();
+        println!("Every expectation held. Next: {muster} serve --config config/quickstart.toml");
     }
     for outcome in broken {
         println!("BROKEN {}: expected {}", outcome.what, outcome.broken.join("; "));
