@@ -45,7 +45,12 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "decoded for display in UTF-8, US-ASCII and ISO-8859-1; written in our own letters",
     ),
-    rfc(2308, "Negative caching", Partly, "an empty answer is final only with its SOA"),
+    rfc(
+        2308,
+        "Negative caching",
+        Partly,
+        "an empty answer is final only with its SOA",
+    ),
     rfc(2920, "PIPELINING", Done, "as server and as client"),
     rfc(
         3030,
