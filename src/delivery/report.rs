@@ -44,7 +44,7 @@ pub struct ReportRequest {
 /// A recipient in a report.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReportRecipient {
-    /// Forward-path as sent to the next hop.
+    /// Forward-path in the roster.
     pub final_address: String,
     /// Forward-path as addressed by the sender.
     pub addressed: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,36 +12,51 @@ use super::report::{ReportRecipient, ReportRequest};
 use super::shelf::Loaded;
 use crate::limits;
 use crate::mail::{Reply, ReversePath, SetId};
-use crate::queue::{Delayed, Notice, Standing, ranks};
+use crate::queue::{Delayed, Notice, Standing, ranks, retry};
 use crate::spool::message::{Acceptance, MessageKind};
 use crate::spool::{Commit, SpoolFault};
 use crate::track::{Event, EventKind, Reason, ReportKind};
+
+/// How long a report that could not be made waits: its set could not be read, and a second try at once would not help.
+const REPORT_RETRY: Duration = Duration::from_secs(60);
 
 impl Shared {
     /// Makes a report that is due, and stores it with what it covers.
     pub fn spawn_notice(self: &Arc<Self>, notice: Notice) {
         let shared = Arc::clone(self);
         self.spawn_report(async move {
-            let told = notice.named.iter().map(|told| (told.set, told.rank)).collect();
-            let answers = notice.named.iter().map(|told| Answer {
-                reply: Some(told.reply.clone()),
-                reason: told.reason,
-                remote: told.remote.clone(),
-                at: told.at,
-            });
-            let key = &notice.key;
-            let request = shared.request(key.kind, &key.reverse_path, told, answers.collect());
-            let mut request = request.await?;
-            request.counted_more = notice.counted_more;
-            let named = request.recipients.len() as u64 + notice.counted_more;
-            let acceptance = shared.make(request).await?;
+            let acceptance = match shared.make_notice(&notice).await {
+                Ok(acceptance) => acceptance,
+                Err(fault) => {
+                    let again = retry::later(shared.now(), REPORT_RETRY);
+                    shared.state().queue.report_later(notice, again);
+                    shared.timer.notify_one();
+                    return Err(fault);
+                }
+            };
             let commits = {
                 let mut state = shared.state();
                 let standings = state.queue.reported(&notice);
-                shared.store_report(&mut state, standings, acceptance.clone(), notice.key.kind, named)
+                let count = notice.named.len() as u64 + notice.counted_more;
+                shared.store_report(&mut state, standings, acceptance.clone(), notice.key.kind, count)
             };
             shared.stored(commits, acceptance).await
         });
+    }
+
+    async fn make_notice(self: &Arc<Self>, notice: &Notice) -> Result<Option<Acceptance>, SpoolFault> {
+        let named = notice.named.iter().map(|told| (told.set, told.rank)).collect();
+        let answers = notice.named.iter().map(|told| Answer {
+            reply: Some(told.reply.clone()),
+            reason: told.reason,
+            remote: told.remote.clone(),
+            at: told.at,
+        });
+        let key = &notice.key;
+        let request = self.request(key.kind, &key.reverse_path, named, answers.collect());
+        let mut request = request.await?;
+        request.counted_more = notice.counted_more;
+        self.make(request).await
     }
 
     /// Makes a delay report.
@@ -88,7 +104,7 @@ impl Shared {
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
             if let Err(fault) = report.await {
-                // What it would have told stays unreported in the store; a restart gathers it again.
+                // What it would have told stays unreported in the store: it is tried again, after a restart too.
                 tracing::error!(%fault, "a report could not be made");
             }
             shared.reporting.fetch_sub(1, Ordering::SeqCst);

@@ -184,6 +184,8 @@ impl Session {
     /// Writes the content and the final dot. Returns the result if the peer ended the transaction meanwhile.
     async fn send_content(&mut self, prefix: &[u8], content: &Content) -> Result<Option<TransactionResult>, Halt> {
         let asked = self.clock.monotonic();
+        // The peer is not to blame for the wait for the store.
+        self.renew();
         self.client.write_content(prefix);
         let mut offset = 0;
         loop {

@@ -126,6 +126,27 @@ impl Notices {
         self.gathering.remove(key).map(|gathering| gathering.notice)
     }
 
+    /// A report that could not be made goes back, to be tried again at `due_at`.
+    pub fn put_back(&mut self, notice: Notice, due_at: Timestamp) {
+        match self.gathering.get_mut(&notice.key) {
+            None => {
+                let key = notice.key.clone();
+                self.gathering.insert(key, Gathering { notice, due_at });
+            }
+            Some(later) => {
+                let room = limits::REPORT_RECIPIENTS_MAX.saturating_sub(later.notice.named.len());
+                let beyond = notice.named.len().saturating_sub(room) as u64;
+                later.notice.named.extend(notice.named.into_iter().take(room));
+                later.notice.counted_more += notice.counted_more + beyond;
+                for (set, covered) in notice.covers {
+                    let known = later.notice.covers.entry(set).or_default();
+                    known.outcomes += covered.outcomes;
+                    known.rows = known.rows.max(covered.rows);
+                }
+            }
+        }
+    }
+
     /// Reports whose time has come.
     pub fn due(&mut self, now: Timestamp) -> Vec<Notice> {
         let due: Vec<NoticeKey> = self
@@ -153,5 +174,40 @@ impl Notices {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.gathering.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::Mailbox;
+
+    #[test]
+    fn what_goes_back_is_told_with_what_came_meanwhile() {
+        let key = NoticeKey {
+            message: MessageId(uuid::Uuid::from_u128(1)),
+            reverse_path: ReversePath::Mailbox(Mailbox::parse("hr@contoso.example").expect("valid")),
+            kind: ReportKind::Failed,
+        };
+        let told = |ranks: std::ops::Range<u32>| {
+            let told = |rank| Told {
+                set: SetId(7),
+                rank,
+                reply: Reply::new(550, (5, 1, 1), "no"),
+                reason: None,
+                remote: None,
+                at: Timestamp::UNIX_EPOCH,
+            };
+            ranks.map(told).collect()
+        };
+        let mut notices = Notices::new(Duration::from_secs(300));
+        notices.add(key.clone(), told(0..80), 3, Timestamp::UNIX_EPOCH);
+        let first = notices.take(&key).expect("gathered");
+        notices.add(key.clone(), told(80..160), 5, Timestamp::UNIX_EPOCH);
+        notices.put_back(first, Timestamp::UNIX_EPOCH);
+        let all = notices.take(&key).expect("gathered");
+        assert_eq!((all.named.len(), all.counted_more), (100, 60));
+        let covered = Covered { outcomes: 160, rows: 5 };
+        assert_eq!(all.covers, HashMap::from([(SetId(7), covered)]));
     }
 }

@@ -164,6 +164,11 @@ impl Queue {
         self.notices.add(key, told, rows, now);
     }
 
+    /// A report could not be made now; it is due again at `due_at`.
+    pub fn report_later(&mut self, notice: Notice, due_at: Timestamp) {
+        self.notices.put_back(notice, due_at);
+    }
+
     /// Reports about a message for which every batch has been tried once.
     pub fn notices_complete(&mut self, message: MessageId) -> Vec<Notice> {
         if self.notices.is_empty() {

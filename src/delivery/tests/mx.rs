@@ -29,6 +29,8 @@ enum Answer {
     WrongId,
 }
 
+type Entry = (&'static str, RecordType, Answer);
+
 /// A name server on loopback with an answer per name and type; anything else does not exist.
 struct Zone {
     address: SocketAddr,
@@ -36,7 +38,7 @@ struct Zone {
 }
 
 impl Zone {
-    async fn start(answers: Vec<(&str, RecordType, Answer)>) -> Self {
+    async fn start(answers: Vec<Entry>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = socket.local_addr().expect("bound");
         let answers = answers
@@ -171,9 +173,7 @@ async fn an_address_literal_needs_no_dns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_dns_says_for_good_fails() {
     let null = RData::MX(MX::new(0, Name::root()));
-    /// Domain, what the name server answers, what becomes of the mail.
-    type Case<'a> = (&'a str, Vec<(&'a str, RecordType, Answer)>, &'a str);
-    let cases: Vec<Case<'_>> = vec![
+    let cases: Vec<(&str, Vec<Entry>, &str)> = vec![
         ("no such domain", Vec::new(), "550 5.1.2"),
         (
             "null MX",
