@@ -11,12 +11,6 @@ pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
 /// never reads costs no more memory.
 pub const REPLIES_PENDING_OCTETS_MAX: usize = 16 * 1024;
 
-/// Longest line of content in octets, CRLF included.
-///
-/// RFC 5321 §4.5.3.1.6 says 1,000; real mail exceeds it and Exchange passes it on, so the bound here only
-/// keeps memory flat. Content is streamed, lines are not collected.
-pub const CONTENT_LINE_OCTETS_MAX: usize = 1 << 20;
-
 /// Largest header section in octets (Exchange: 256 KB).
 pub const HEADER_SECTION_OCTETS_MAX: usize = 256 * 1024;
 
@@ -106,9 +100,6 @@ pub const LISTED_GROUPS_MAX: usize = 20_000;
 
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
-
-/// A pass with more entries than this is committed as accepted and finished after the reply (DESIGN §2.2).
-pub const PASS_ENTRIES_MAX: usize = 250_000;
 
 /// Content up to this many octets is stored inside the spool's row.
 pub const INLINE_CONTENT_OCTETS_MAX: usize = 16 * 1024;
