@@ -199,6 +199,9 @@ fn parse_orcpt(value: &str) -> Result<OriginalRecipient, CommandFault> {
     }
     let xtext = if address.is_ascii() || !address_type.eq_ignore_ascii_case("utf-8") {
         address.to_owned()
+    } else if address.contains('+') {
+        // Raw or encoded, not both: unitext has no "+" (RFC 6533 §3).
+        return Err(CommandFault::ParameterValue);
     } else {
         embed_unicode(address)
     };
