@@ -176,9 +176,6 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         return reloaded;
     };
     reloaded.changes = wiring::changes(&before, &settings);
-    service
-        .keeper
-        .reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
     let acceptance = match guard {
         GuardIntent::Respect => Acceptance::Guarded,
         GuardIntent::Accept => Acceptance::Accepted,
@@ -189,6 +186,9 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         note(refreshed, &source, &mut reloaded);
     }
     if reloaded.applied {
+        service
+            .keeper
+            .reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
         service
             .categorizer
             .reconfigure(wiring::organisation(&settings, &routes));
