@@ -9,6 +9,7 @@ pub mod change;
 pub mod delivery;
 pub mod dn;
 pub mod documented;
+pub mod fields;
 pub mod filter;
 pub mod generation;
 pub mod group;
