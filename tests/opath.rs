@@ -26,6 +26,7 @@ fn rule_of(text: &str) -> DynamicRule {
         },
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     }
 }
 
@@ -344,6 +345,7 @@ fn precanned_rules_have_the_texts_exchange_stores() {
         condition: RuleCondition::Precanned(several),
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     };
     let rule = CompiledRule::compile(&rule, &EvaluationOptions::default()).expect("a rule");
     let member = || {
@@ -363,6 +365,7 @@ fn a_precanned_rule_is_never_widened() {
             condition: RuleCondition::Precanned(precanned),
             recipient_container: None,
             comparison: None,
+            remote_mailboxes_match_user_mailbox: false,
         };
         CompiledRule::compile(&rule, &EvaluationOptions::default())
     };
