@@ -46,6 +46,7 @@ pub fn build(record: &Record, source: &SourceId, text: &str, faults: &mut Faults
         .word(P::Location, &locations, faults)
         .unwrap_or_else(|| location_of(kind));
     attributes(record, &mut object, faults);
+    stored_attributes(record, &mut object, faults);
     object.state = state(record, &object, faults);
     object.delivery = delivery(record, faults).map(Box::new);
     if kind.is_group() {
@@ -207,7 +208,7 @@ pub fn has_stable_id(record: &Record) -> bool {
 }
 
 /// Where objects of a kind are unless the file says otherwise.
-fn location_of(kind: RecipientKind) -> Location {
+pub(super) fn location_of(kind: RecipientKind) -> Location {
     use RecipientKind as K;
     match kind {
         K::RemoteUserMailbox
@@ -235,9 +236,10 @@ fn attributes(record: &Record, object: &mut RecipientObject, faults: &mut Faults
             continue;
         };
         if attribute.value_type().is_multi_valued() {
-            let texts = record.texts(cell.property, faults);
-            let texts = texts.iter().map(|(text, _)| text.as_str());
-            object.attributes.set(attribute, Value::texts(texts));
+            let texts = record.texts_as_written(cell.property, faults);
+            object
+                .attributes
+                .set(attribute, Value::texts(texts.iter().map(String::as_str)));
             continue;
         }
         let text = match &cell.node.value {
@@ -266,12 +268,73 @@ fn attributes(record: &Record, object: &mut RecipientObject, faults: &mut Faults
     }
 }
 
+/// `stored_attributes`: values stored under names that are settings of the object, as `muster export` writes them.
+fn stored_attributes(record: &Record, object: &mut RecipientObject, faults: &mut Faults) {
+    let Some(cell) = record.cell(P::StoredAttributes) else {
+        return;
+    };
+    let NodeValue::Table(entries) = &cell.node.value else {
+        faults.push(
+            cell.node.span.clone(),
+            &cell.name,
+            expected("a table", &cell.node),
+            None,
+        );
+        return;
+    };
+    for entry in entries {
+        let name = entry.key.as_ref();
+        let Some(attribute) = Attribute::from_name(name) else {
+            let meant = crate::directory::attribute::suggest_property(name).map(str::to_owned);
+            faults.push(
+                entry.key.span(),
+                &cell.name,
+                format!("unknown attribute `{name}`"),
+                meant,
+            );
+            continue;
+        };
+        let value = match &entry.node.value {
+            NodeValue::Text(text) if !attribute.value_type().is_multi_valued() => Value::parse(attribute, text),
+            NodeValue::Boolean(value) => Value::parse(attribute, &value.to_string()),
+            NodeValue::Integer(value) => Value::parse(attribute, &value.to_string()),
+            NodeValue::List(list) if attribute.value_type().is_multi_valued() => {
+                let texts = list.iter().filter_map(|item| match &item.value {
+                    NodeValue::Text(text) if !text.is_empty() => Some(text.as_str()),
+                    _ => None,
+                });
+                Ok(Value::texts(texts))
+            }
+            NodeValue::Null
+            | NodeValue::Number(_)
+            | NodeValue::Text(_)
+            | NodeValue::Time(_)
+            | NodeValue::List(_)
+            | NodeValue::Table(_) => {
+                let message = expected("a value of this attribute", &entry.node);
+                faults.push(entry.node.span.clone(), name, message, None);
+                continue;
+            }
+        };
+        match value {
+            Ok(value) => object.attributes.set(attribute, value),
+            Err(fault) => {
+                let message = expected(fault.expected, &entry.node);
+                faults.push(entry.node.span.clone(), name, message, None);
+            }
+        }
+    }
+}
+
 fn state(record: &Record, object: &RecipientObject, faults: &mut Faults) -> ObjectState {
     const ACCOUNT_DISABLED: i64 = 2;
     let by_flag = match object.attributes.get(Attribute::UserAccountControl) {
         Some(Value::Integer(flags)) => flags & ACCOUNT_DISABLED != 0,
         Some(_) | None => false,
     };
+    if record.boolean(P::Deleted, faults) == Some(true) {
+        return ObjectState::Deleted;
+    }
     if record.boolean(P::AccountDisabled, faults).unwrap_or(by_flag) {
         ObjectState::Disabled
     } else {
@@ -371,7 +434,9 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
 fn filter(record: &Record, source: &str, faults: &mut Faults) -> Option<Box<str>> {
     let text = record.text(P::RecipientFilter, faults)?;
     let cell = record.cell(P::RecipientFilter)?;
-    if let Err(error) = opath::parse(text) {
+    // An import keeps a filter that nobody could convert: the group is known, and mail for it waits (451).
+    let kept = record.boolean(P::KeepUnreadableFilter, faults) == Some(true);
+    if !kept && let Err(error) = opath::parse(text) {
         // The value may hold escapes; then the places in it are not those in the file.
         let raw = source.get(cell.node.span.clone()).unwrap_or("");
         let span = match raw.find(text) {
@@ -401,13 +466,7 @@ fn precanned(record: &Record, faults: &mut Faults) -> Option<Precanned> {
         let message = format!("`{}` needs `included_recipients`", first.name);
         faults.push(first.name_span.clone(), &first.name, message, None);
     }
-    let list = |property, faults: &mut Faults| -> Vec<String> {
-        record
-            .texts(property, faults)
-            .into_iter()
-            .map(|(text, _)| text)
-            .collect()
-    };
+    let list = |property, faults: &mut Faults| -> Vec<String> { record.texts_as_written(property, faults) };
     let custom_attributes = (1..=15)
         .filter(|number| record.has(P::ConditionalCustomAttribute(*number)))
         .map(|number| ConditionalCustomAttribute {
