@@ -44,6 +44,7 @@
 //! list of objects. CSV: a header line of property names, several values in a cell joined by `;`; a file with the
 //! two columns `group` and `member` adds members to groups of any file.
 
+mod attributes;
 mod csv;
 mod encoding;
 pub mod fault;
