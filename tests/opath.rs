@@ -10,7 +10,7 @@ use muster::directory::filter::{
 };
 use muster::directory::group::{ComparisonProfile, DynamicRule, FilterLanguage, RuleCondition};
 use muster::directory::testing::{ObjectBuilder, contact, directory, group, person};
-use muster::directory::{Directory, ObjectState, Ordinal, RecipientKind, RecipientObject};
+use muster::directory::{Directory, Found, ObjectState, Ordinal, RecipientKind};
 use proptest::prelude::*;
 
 #[path = "tables/opath.rs"]
@@ -119,7 +119,7 @@ fn company() -> Directory {
     ])
 }
 
-fn first(directory: &Directory) -> &RecipientObject {
+fn first(directory: &Directory) -> Found<'_> {
     directory.recipient(Ordinal(0)).expect("the first object")
 }
 
@@ -129,8 +129,8 @@ fn truths_about_lena() {
     for (text, expected, about) in table::TRUTHS {
         let rule = compiled(text);
         let context = DirectMembers::for_rule(&company, &rule);
-        assert_eq!(rule.matches(first(&company), &context), *expected, "{about}: {text}");
-        let explanation = rule.explain(first(&company), &context);
+        assert_eq!(rule.matches(&first(&company), &context), *expected, "{about}: {text}");
+        let explanation = rule.explain(&first(&company), &context);
         assert_eq!(explanation.verdict, *expected, "{about}: {text}");
     }
 }
