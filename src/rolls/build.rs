@@ -45,10 +45,7 @@ pub fn build(
     options: &EvaluationOptions,
     now: Timestamp,
 ) -> Result<Built, BuildFault> {
-    let object = directory
-        .recipient(group)
-        .filter(|object| object.kind.is_group())
-        .ok_or(BuildFault::NoGroup)?;
+    let object = directory.group(group).ok_or(BuildFault::NoGroup)?;
     let settings = object.group.as_deref();
     let entries = if object.kind.is_dynamic() {
         let rule = settings

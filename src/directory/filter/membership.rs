@@ -64,7 +64,7 @@ pub fn members_asked(directory: &Directory, group: &GroupAsked) -> RoaringBitmap
 
 /// The listed members of a static group.
 fn direct_members(directory: &Directory, group: Ordinal) -> RoaringBitmap {
-    let Some(object) = directory.recipient(group) else {
+    let Some(object) = directory.group(group) else {
         return RoaringBitmap::new();
     };
     match object.group.as_deref() {

@@ -26,6 +26,7 @@ pub mod precanned;
 pub mod predicate;
 mod print;
 pub mod quantified;
+pub mod remote;
 pub mod rule;
 pub mod tail;
 
