@@ -103,6 +103,11 @@ fn read_sources(settings: &Settings, report: &mut CheckReport) -> Vec<RecipientO
                 report
                     .findings
                     .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                let snapshot = if source.remote_mailboxes_match_user_mailbox {
+                    snapshot.with_remote_mailboxes_as_user_mailboxes()
+                } else {
+                    snapshot
+                };
                 objects.extend(snapshot.objects);
             }
             Err(faults) => {

@@ -40,10 +40,7 @@ pub struct Built {
 
 /// Computes the entries of a group.
 pub fn build(directory: &Directory, group: Ordinal, options: &EvaluationOptions) -> Result<Built, BuildFault> {
-    let object = directory
-        .recipient(group)
-        .filter(|object| object.kind.is_group())
-        .ok_or(BuildFault::NoGroup)?;
+    let object = directory.group(group).ok_or(BuildFault::NoGroup)?;
     let settings = object.group.as_deref();
     let entries = if object.kind.is_dynamic() {
         let rule = settings

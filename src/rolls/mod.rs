@@ -8,6 +8,7 @@ pub mod affected;
 pub mod build;
 pub mod codec;
 pub mod freshness;
+pub mod history;
 pub mod roll;
 pub mod table;
 pub mod update;
@@ -15,6 +16,7 @@ pub mod view;
 
 pub use build::{BuildFault, Built, build};
 pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
+pub use history::{Detail, Details, Difference, EntryCause, HistoryFault};
 pub use roll::{Cause, Entries, Provenance, Roll};
 pub use table::{Attempt, RollEntry, RollTable};
 pub use update::Update;

@@ -61,7 +61,7 @@ impl Entries {
     }
 }
 
-/// Why a version was computed.
+/// Why a version was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -75,6 +75,53 @@ pub enum Cause {
     Scheduled,
     /// An operator asked.
     Requested,
+    /// A pin was set, taken away, or ended.
+    Pinned,
+    /// The rule depends on the time, and the time came.
+    Clock,
+    /// The guard brought the list from before back.
+    Guarded,
+    /// What the guard held came back within its limits.
+    Released,
+    /// An operator accepted what the guard held.
+    Accepted,
+    /// A decision made here about the group's rule or list.
+    Decided,
+    /// A verification found the patched list different from the computed one.
+    Repaired,
+    /// The first objects of a source, or the first time that it names this group.
+    FirstLoad,
+}
+
+impl Cause {
+    /// Every cause, in the order of their codes.
+    pub const ALL: [Self; 13] = [
+        Self::Created,
+        Self::GroupChanged,
+        Self::DirectoryChanged,
+        Self::Scheduled,
+        Self::Requested,
+        Self::Pinned,
+        Self::Clock,
+        Self::Guarded,
+        Self::Released,
+        Self::Accepted,
+        Self::Decided,
+        Self::Repaired,
+        Self::FirstLoad,
+    ];
+
+    /// Its number in the stored form; does not change.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The cause with this number.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
 }
 
 /// Where a version comes from.

@@ -36,6 +36,7 @@ properties! {
     ExternalEmailAddress = "TargetAddress" = "RemoteRoutingAddress" = "RawExternalEmailAddress";
     Location;
     AccountDisabled;
+    Deleted;
     Alias;
     DisplayName;
     DistinguishedName;
@@ -64,6 +65,7 @@ properties! {
     BccBlocked;
     // Dynamic groups.
     RecipientFilter;
+    KeepUnreadableFilter;
     RecipientContainer;
     IncludedRecipients;
     ConditionalCompany;
@@ -76,6 +78,8 @@ properties! {
     // Microsoft 365 groups.
     Subscribers;
     ExpandSubscribers;
+    // Stored values of attributes whose names are settings above.
+    StoredAttributes;
 }
 
 /// What a name turned out to be.
@@ -155,6 +159,7 @@ impl Property {
         matches!(
             self,
             Self::RecipientFilter
+                | Self::KeepUnreadableFilter
                 | Self::RecipientContainer
                 | Self::ComparisonProfile
                 | Self::Refresh

@@ -17,9 +17,9 @@ use crate::directory::recipient::{ObjectId, RecipientObject};
 #[derive(Debug)]
 pub struct DirectMembers<'a> {
     directory: &'a Directory,
-    members: HashMap<DistinguishedName, HashSet<&'a ObjectId>>,
+    members: HashMap<DistinguishedName, HashSet<ObjectId>>,
     /// Filled only if the rule asks for membership as such.
-    anywhere: HashSet<&'a ObjectId>,
+    anywhere: HashSet<ObjectId>,
 }
 
 impl<'a> DirectMembers<'a> {
@@ -28,7 +28,7 @@ impl<'a> DirectMembers<'a> {
         let mut members = HashMap::new();
         for dn in rule.groups_asked() {
             let found = directory.lookup_reference(dn.as_str()).one();
-            let group = found.and_then(|ordinal| directory.recipient(ordinal));
+            let group = found.and_then(|ordinal| directory.group(ordinal));
             let set = group.map(|group| ids_of_members(directory, group)).unwrap_or_default();
             members.insert(dn, set);
         }
@@ -46,7 +46,7 @@ impl<'a> DirectMembers<'a> {
     }
 }
 
-fn ids_of_members<'a>(directory: &'a Directory, group: &RecipientObject) -> HashSet<&'a ObjectId> {
+fn ids_of_members(directory: &Directory, group: &RecipientObject) -> HashSet<ObjectId> {
     let Some(settings) = group.group.as_deref() else {
         return HashSet::new();
     };
@@ -55,7 +55,7 @@ fn ids_of_members<'a>(directory: &'a Directory, group: &RecipientObject) -> Hash
         .ordinals
         .iter()
         .filter_map(|number| directory.recipient(Ordinal(number)))
-        .map(|member| &member.id)
+        .map(|member| member.id.clone())
         .collect()
 }
 

@@ -20,6 +20,7 @@ mod operand;
 pub mod precanned;
 pub mod predicate;
 mod print;
+pub mod remote;
 pub mod rule;
 pub mod tail;
 

@@ -10,6 +10,7 @@ use super::evaluate::{Clause, EvaluationContext, Node, PrepareFault};
 use super::lint::Warning;
 use super::opath;
 use super::predicate::{Comparison, Predicate};
+use super::remote;
 use super::tail::is_system_name;
 use super::{EvaluationOptions, FilterError};
 use crate::directory::attribute::Attribute;
@@ -42,6 +43,8 @@ fn names(properties: &[&'static str]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledRule {
     predicate: Predicate,
+    /// What is evaluated where that is not the predicate as written.
+    widened: Option<Predicate>,
     node: Node,
     scope: Option<Scope>,
     warnings: Vec<Warning>,
@@ -64,7 +67,12 @@ impl CompiledRule {
             comparison: rule.comparison.unwrap_or(options.comparison),
             zone: options.zone.clone(),
         };
-        let mut compiled = Self::of_predicate(parsed.predicate, &options)?;
+        let widens = rule.remote_mailboxes_match_user_mailbox && remote::asks_for_user_mailboxes(&parsed.predicate);
+        let widened = widens.then(|| remote::widened(&parsed.predicate));
+        let evaluated = widened.clone().unwrap_or_else(|| parsed.predicate.clone());
+        let mut compiled = Self::of_predicate(evaluated, &options)?;
+        compiled.predicate = parsed.predicate;
+        compiled.widened = widened;
         compiled.warnings = parsed.warnings;
         compiled.scope = rule.recipient_container.as_deref().and_then(Scope::parse);
         Ok(compiled)
@@ -82,14 +90,27 @@ impl CompiledRule {
         })?;
         Ok(Self {
             predicate,
+            widened: None,
             node,
             scope: None,
             warnings: Vec::new(),
         })
     }
 
+    /// The predicate as written.
     pub fn predicate(&self) -> &Predicate {
         &self.predicate
+    }
+
+    /// The predicate that is evaluated: the written one, or the one in which remote mailboxes are user mailboxes.
+    /// An explanation shows its clauses.
+    pub fn evaluated(&self) -> &Predicate {
+        self.widened.as_ref().unwrap_or(&self.predicate)
+    }
+
+    /// True if `remote_mailboxes_match_user_mailbox` makes a difference to this rule.
+    pub fn is_widened(&self) -> bool {
+        self.widened.is_some()
     }
 
     /// What an administrator should look at again.
