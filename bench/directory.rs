@@ -328,7 +328,7 @@ fn apply(keeper: &DirectoryKeeper, organisation: &Organisation, set: ChangeSet) 
     let mut objects: HashMap<ObjectId, RecipientObject> = view
         .directory
         .recipients()
-        .map(|(_, object)| (object.id.clone(), object.clone()))
+        .map(|(_, object)| (object.id.clone(), (*object).clone()))
         .collect();
     objects.extend(set.upserts.into_iter().map(|object| (object.id.clone(), object)));
     let objects = objects.into_values().collect();

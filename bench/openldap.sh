@@ -31,8 +31,9 @@ search_openldap() {
     wait "${searches[@]}" || fail "ldapsearch: $(cat "$folder"/part.*.err)"
     ended=$(date +%s%N)
     search_seconds=$(awk -v a="$begun" -v b="$ended" 'BEGIN { printf "%.3f", (b - a) / 1e9 }')
-    # A search that finds nobody has no line numEntries.
+    # A search that finds nobody has no line numEntries; the others have it after numResponses.
     for part in "$folder"/part.??; do
-        awk '/^# numEntries: /{ n = $3 } /^# numResponses: /{ print n + 0; n = 0 }' "$part.out"
+        awk '/^# numResponses: /{ if (seen) print n; n = 0; seen = 1 } /^# numEntries: /{ n = $3 }
+            END { if (seen) print n }' "$part.out"
     done >"$folder/counts"
 }
