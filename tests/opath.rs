@@ -128,7 +128,7 @@ fn truths_about_lena() {
     let company = company();
     for (text, expected, about) in table::TRUTHS {
         let rule = compiled(text);
-        let context = DirectMembers::for_rule(&company, &rule);
+        let context = DirectMembers::for_rule(&company, &rule, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(rule.matches(&first(&company), &context), *expected, "{about}: {text}");
         let explanation = rule.explain(&first(&company), &context);
         assert_eq!(explanation.verdict, *expected, "{about}: {text}");

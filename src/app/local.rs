@@ -142,7 +142,7 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
     let view = View::new(directory, crate::rolls::RollTable::default());
     for group in groups {
         let Some(object) = view.object(group) else { continue };
-        match crate::rolls::build(&view.directory, group, &options) {
+        match crate::rolls::build(&view.directory, group, &options, now) {
             Ok(built) => {
                 if built.entries.is_empty() && !object.kind.is_microsoft365_group() {
                     let text = format!(

@@ -10,6 +10,7 @@ pub mod column;
 pub mod delivery;
 pub mod dn;
 pub mod documented;
+pub mod fields;
 pub mod filter;
 pub mod generation;
 pub mod group;

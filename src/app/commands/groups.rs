@@ -162,7 +162,7 @@ impl Groups<'_> {
                 return Vec::new();
             }
         };
-        let context = DirectMembers::for_rule(&self.view.directory, &compiled);
+        let context = DirectMembers::for_rule(&self.view.directory, &compiled, self.now);
         let explained = compiled.explain(recipient, &context);
         for (gate, holds) in &explained.gates {
             if !holds {

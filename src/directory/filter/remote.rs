@@ -4,7 +4,8 @@
 //! in which a mailbox that moved to the cloud still is a user mailbox. Exchange on premises calls it a mail user
 //! from the moment it moves, and `RecipientType -eq 'UserMailbox'` loses it in silence.
 
-use super::predicate::{Comparison, Operator, Predicate};
+use super::operator::Operator;
+use super::predicate::{Comparison, Predicate};
 use crate::directory::attribute::{Attribute, Property};
 use crate::directory::kind::RecipientKind;
 
@@ -26,7 +27,7 @@ pub fn widened(predicate: &Predicate) -> Predicate {
         Predicate::Or(parts) => Predicate::Or(list(parts)),
         Predicate::Not(inner) => Predicate::Not(Box::new(widened(inner))),
         Predicate::Compare(comparison) => widened_comparison(comparison).unwrap_or_else(|| predicate.clone()),
-        Predicate::All | Predicate::None => predicate.clone(),
+        Predicate::Quantified(_) | Predicate::All | Predicate::None => predicate.clone(),
     }
 }
 
@@ -50,7 +51,8 @@ fn widened_comparison(comparison: &Comparison) -> Option<Predicate> {
     match comparison.operator {
         Operator::Eq | Operator::Like => Some(any_mailbox()),
         Operator::Ne | Operator::NotLike => Some(Predicate::Not(Box::new(any_mailbox()))),
-        Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge => None,
+        // The other operators do not test for a type.
+        _ => None,
     }
 }
 

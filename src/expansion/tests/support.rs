@@ -68,7 +68,13 @@ pub(super) fn later(view: &View, change: crate::directory::ChangeSet) -> View {
 
 #[allow(dead_code)]
 pub(super) fn built(view: &View, group: u32) -> u64 {
-    build(&view.directory, Ordinal(group), &EvaluationOptions::default()).map_or(0, |built| built.entries.len())
+    build(
+        &view.directory,
+        Ordinal(group),
+        &EvaluationOptions::default(),
+        Timestamp::UNIX_EPOCH,
+    )
+    .map_or(0, |built| built.entries.len())
 }
 
 pub(super) fn external(address: &str) -> Sender {
