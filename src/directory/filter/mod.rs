@@ -19,6 +19,7 @@ mod lex;
 pub mod lint;
 pub mod matcher;
 pub mod membership;
+pub mod nearest;
 pub mod opath;
 mod operand;
 pub mod operator;
