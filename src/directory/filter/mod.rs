@@ -11,6 +11,7 @@ use super::group::ComparisonProfile;
 pub mod context;
 pub mod country;
 mod element;
+pub mod entra;
 pub mod error;
 pub mod evaluate;
 pub mod expression;
