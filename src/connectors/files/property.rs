@@ -65,6 +65,7 @@ properties! {
     BccBlocked;
     // Dynamic groups.
     RecipientFilter;
+    Language = "FilterLanguage";
     KeepUnreadableFilter;
     RecipientContainer;
     IncludedRecipients;
@@ -159,6 +160,7 @@ impl Property {
         matches!(
             self,
             Self::RecipientFilter
+                | Self::Language
                 | Self::KeepUnreadableFilter
                 | Self::RecipientContainer
                 | Self::ComparisonProfile

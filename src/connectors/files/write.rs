@@ -10,7 +10,7 @@ use super::property::{Named, Property as P};
 use crate::connectors::document::units::show_duration;
 use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
-use crate::directory::filter::opath;
+use crate::directory::filter::parse_in;
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, RefreshMode, RuleCondition, StaleAction, Subscribers,
 };
@@ -225,10 +225,10 @@ fn rule(rule: &DynamicRule, cells: &mut Cells) {
     match &rule.condition {
         RuleCondition::Custom { language, text } => {
             cells.push(P::RecipientFilter, &**text);
-            let is_readable = match language {
-                FilterLanguage::Opath => opath::parse(text).is_ok(),
-            };
-            cells.truth(P::KeepUnreadableFilter, !is_readable);
+            if *language != FilterLanguage::default() {
+                cells.push(P::Language, language.word());
+            }
+            cells.truth(P::KeepUnreadableFilter, parse_in(*language, text).is_err());
         }
         RuleCondition::Precanned(precanned) => {
             let included = precanned.included.iter().map(|word| json!(word)).collect::<Vec<_>>();

@@ -121,7 +121,9 @@ impl<'a> Parser<'a> {
     }
 
     fn is_keyword(&self, keyword: &str) -> bool {
-        self.token.keyword().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+        self.token
+            .keyword()
+            .is_some_and(|word| word.eq_ignore_ascii_case(keyword))
     }
 
     fn whole(&mut self) -> Result<Predicate, FilterError> {
@@ -143,12 +145,9 @@ impl<'a> Parser<'a> {
             Token::Close => self.fail(FilterFault::Stray(')')),
             Token::CloseBracket => self.fail(FilterFault::Stray(']')),
             Token::Dashed(word) => self.fail(unknown_operator(word, &["and", "or"])),
-            Token::Open
-            | Token::OpenBracket
-            | Token::Comma
-            | Token::Word(_)
-            | Token::Bare(_)
-            | Token::Text(_) => self.expected("-and, -or or the end of the rule"),
+            Token::Open | Token::OpenBracket | Token::Comma | Token::Word(_) | Token::Bare(_) | Token::Text(_) => {
+                self.expected("-and, -or or the end of the rule")
+            }
         }
     }
 
@@ -248,12 +247,9 @@ impl<'a> Parser<'a> {
                 let suggestion = self.last.map(hint);
                 self.fail(FilterFault::ValueWithoutProperty { suggestion })
             }
-            Token::Close
-            | Token::OpenBracket
-            | Token::CloseBracket
-            | Token::Comma
-            | Token::Dashed(_)
-            | Token::End => self.expected("a property such as user.department, -not or ("),
+            Token::Close | Token::OpenBracket | Token::CloseBracket | Token::Comma | Token::Dashed(_) | Token::End => {
+                self.expected("a property such as user.department, -not or (")
+            }
         }
     }
 
@@ -311,7 +307,12 @@ impl<'a> Parser<'a> {
             self.check_kind(row, &comparison, operator_span, &value_span)?;
         }
         self.check(&comparison, value_span.clone())?;
-        self.warn_of(&comparison.property, operator, &comparison.literal, start..value_span.end);
+        self.warn_of(
+            &comparison.property,
+            operator,
+            &comparison.literal,
+            start..value_span.end,
+        );
         Ok(Predicate::Compare(comparison))
     }
 
@@ -434,7 +435,13 @@ impl<'a> Parser<'a> {
             Ok(_) => return Ok(()),
             Err(OperandFault::Value { expected, suggestion }) => FilterFault::WrongValue {
                 property: property.attribute().and_then(name_of).unwrap_or(property.label()),
-                value: literal.text().unwrap_or("null").chars().take(80).collect::<String>().into(),
+                value: literal
+                    .text()
+                    .unwrap_or("null")
+                    .chars()
+                    .take(80)
+                    .collect::<String>()
+                    .into(),
                 expected,
                 suggestion,
             },
@@ -459,9 +466,9 @@ fn contradiction(parts: &[Predicate]) -> Option<&'static str> {
         else {
             continue;
         };
-        let is_country = property.attribute().is_some_and(|attribute| {
-            matches!(attribute, Attribute::CountryOrRegion | Attribute::UsageLocation)
-        });
+        let is_country = property
+            .attribute()
+            .is_some_and(|attribute| matches!(attribute, Attribute::CountryOrRegion | Attribute::UsageLocation));
         let differs = |(other, value): &&(&Property, &str)| {
             *other == property && !is_country && value.to_lowercase() != text.to_lowercase()
         };
@@ -486,8 +493,24 @@ fn joined<T>(mut parts: Vec<T>, join: fn(Vec<T>) -> T) -> T {
 
 fn unknown_operator(word: &str, known: &[&'static str]) -> FilterFault {
     const DASHED: [&str; 18] = [
-        "-eq", "-ne", "-startsWith", "-notStartsWith", "-endsWith", "-notEndsWith", "-contains", "-notContains",
-        "-match", "-notMatch", "-in", "-notIn", "-le", "-ge", "-and", "-or", "-any", "-all",
+        "-eq",
+        "-ne",
+        "-startsWith",
+        "-notStartsWith",
+        "-endsWith",
+        "-notEndsWith",
+        "-contains",
+        "-notContains",
+        "-match",
+        "-notMatch",
+        "-in",
+        "-notIn",
+        "-le",
+        "-ge",
+        "-and",
+        "-or",
+        "-any",
+        "-all",
     ];
     let suggestion = match word.to_ascii_lowercase().as_str() {
         // What people know from Exchange.

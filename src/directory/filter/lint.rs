@@ -50,7 +50,10 @@ pub enum WarningKind {
     MemberOfRetired,
     #[error("Entra takes a condition on memberOf alone, not together with others")]
     MemberOfNotAlone,
-    #[error("Entra takes at most {} groups in one condition on memberOf", super::entra::ENTRA_GROUPS_MAX)]
+    #[error(
+        "Entra takes at most {} groups in one condition on memberOf",
+        super::entra::ENTRA_GROUPS_MAX
+    )]
     ManyGroups,
     #[error("no mail recipient is a device; this rule has no members")]
     DeviceRule,

@@ -6,7 +6,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::group::ComparisonProfile;
+use super::group::{ComparisonProfile, FilterLanguage};
 
 pub mod context;
 pub mod country;
@@ -51,6 +51,14 @@ pub const DEPTH_MAX: usize = 128;
 
 /// Most comparisons in one filter; each costs one look at every candidate.
 pub const COMPARISONS_MAX: usize = 2_000;
+
+/// Parses a filter of any language.
+pub fn parse_in(language: FilterLanguage, text: &str) -> Result<Parsed, FilterError> {
+    match language {
+        FilterLanguage::Opath => opath::parse(text),
+        FilterLanguage::Entra => entra::parse(text),
+    }
+}
 
 /// How a filter is evaluated, beyond its text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::lex::Token;
 use super::names::{Kind, UserProperty};
-use super::{Parser, joined, name_of, unknown_operator};
+use super::{Parser, joined, unknown_operator};
 use crate::directory::attribute::{Attribute, nearest};
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::filter::element::ElementNode;
@@ -51,7 +51,8 @@ impl Parser<'_> {
         self.depth -= 1;
         if row.attribute == Attribute::MemberOfGroup {
             let groups = match (&inner, quantifier) {
-                (ElementTest::Compare(comparison), Quantifier::Any) => match (comparison.operator, &comparison.literal) {
+                (ElementTest::Compare(comparison), Quantifier::Any) => match (comparison.operator, &comparison.literal)
+                {
                     (Operator::In, Literal::List(ids)) => Some(ids.len()),
                     (Operator::Eq, Literal::Text(_)) => Some(1),
                     _ => None,
@@ -189,6 +190,7 @@ fn fields_of(collection: Attribute) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::name_of;
     use super::*;
 
     #[test]

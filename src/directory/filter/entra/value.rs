@@ -141,7 +141,13 @@ impl Parser<'_> {
         self.warn_of_value(operator, literal, is_boolean, span);
     }
 
-    pub(super) fn warn_of_value(&mut self, operator: Operator, literal: &Literal, is_boolean: bool, span: Range<usize>) {
+    pub(super) fn warn_of_value(
+        &mut self,
+        operator: Operator,
+        literal: &Literal,
+        is_boolean: bool,
+        span: Range<usize>,
+    ) {
         match literal {
             Literal::Text(_) if is_boolean => self.warn(span, WarningKind::QuotedBoolean),
             Literal::Text(text) if text.is_empty() => self.warn(span, WarningKind::EmptyText),
