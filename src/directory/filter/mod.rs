@@ -25,6 +25,7 @@ pub mod operator;
 pub mod precanned;
 pub mod predicate;
 mod print;
+pub mod propose;
 pub mod quantified;
 pub mod remote;
 pub mod rule;
@@ -38,6 +39,7 @@ pub use matcher::{Matcher, Needle, Order};
 pub use opath::{Parsed, parse};
 pub use operator::Operator;
 pub use predicate::{Comparison, DaysFromNow, Literal, Pieces, Predicate};
+pub use propose::{Proposal, propose};
 pub use quantified::{ElementComparison, ElementTest, Field, Quantified, Quantifier};
 pub use rule::{CompiledRule, Explanation, RuleFault};
 
