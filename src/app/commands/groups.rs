@@ -13,7 +13,7 @@ use crate::directory::filter::evaluate::ClauseKind;
 use crate::directory::filter::membership::DirectMembers;
 use crate::directory::filter::rule::CompiledRule;
 use crate::directory::group::RuleCondition;
-use crate::directory::{Lookup, Ordinal, RecipientObject, Reference};
+use crate::directory::{Found, Lookup, Ordinal, RecipientObject, Reference};
 use crate::mail::Mailbox;
 use crate::policy::{Rules, authentication};
 use crate::rolls::table::Attempt;
@@ -134,7 +134,7 @@ impl Groups<'_> {
             }
         }
         let mut notes = Vec::new();
-        let clauses = self.clauses(group, recipient, &mut notes);
+        let clauses = self.clauses(group, &recipient, &mut notes);
         Ok(GroupWhy {
             group: group.primary.to_string(),
             recipient: recipient.primary.to_string(),
@@ -162,7 +162,7 @@ impl Groups<'_> {
                 return Vec::new();
             }
         };
-        let context = DirectMembers::for_rule(&self.view.directory, &compiled);
+        let context = DirectMembers::for_rule(&self.view.directory, &compiled, self.now);
         let explained = compiled.explain(recipient, &context);
         for (gate, holds) in &explained.gates {
             if !holds {
@@ -238,7 +238,7 @@ impl Groups<'_> {
         for number in roll.receivers().objects.iter() {
             let ordinal = Ordinal(number);
             members.push(match self.view.object(ordinal) {
-                Some(object) => self.member(object, path),
+                Some(object) => self.member(&object, path),
                 None => self.gone(ordinal, path),
             });
         }
@@ -264,7 +264,7 @@ impl Groups<'_> {
     }
 
     fn member(&self, object: &RecipientObject, path: &[String]) -> Member {
-        let hop = self.hops.next_hop(Some(object), object.final_address());
+        let hop = self.hops.next_hop(Some(object.into()), object.final_address());
         let individual = !object.kind.is_group() || object.kind.is_microsoft365_group();
         Member {
             address: object.primary.to_string(),
@@ -373,20 +373,19 @@ impl Groups<'_> {
 
     fn group(&self, name: &str) -> Result<(Ordinal, &RecipientObject), Refusal> {
         let (ordinal, object) = self.find(name)?;
-        if object.kind.is_group() {
-            Ok((ordinal, object))
-        } else {
-            let text = format!(
-                "{} is not a group but a {}",
-                object.primary,
-                object.kind.recipient_type_details()
-            );
-            Err(Refusal::new(RefusalKind::NotFound, text))
+        if let Some(group) = self.view.group(ordinal) {
+            return Ok((ordinal, group));
         }
+        let text = format!(
+            "{} is not a group but a {}",
+            object.primary,
+            object.kind.recipient_type_details()
+        );
+        Err(Refusal::new(RefusalKind::NotFound, text))
     }
 
     /// A recipient by any address or name.
-    pub(super) fn find(&self, name: &str) -> Result<(Ordinal, &RecipientObject), Refusal> {
+    pub(super) fn find(&self, name: &str) -> Result<(Ordinal, Found<'_>), Refusal> {
         let missing = || Refusal::new(RefusalKind::NotFound, format!("nobody has the address or name {name}"));
         let ordinal = match self.view.directory.lookup_reference(name) {
             Lookup::One(ordinal) => ordinal,

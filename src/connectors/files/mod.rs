@@ -23,6 +23,7 @@
 //! | `external_email_address` | Where mail leaves for: contacts, mail users, remote mailboxes, Microsoft 365 groups. |
 //! | `location` | `cloud`, `on_premises` or `external`. Default: by type; remote mailboxes and Microsoft 365 groups are in the cloud, contacts and mail users external, everything else on premises. |
 //! | `account_disabled` | Whether the account is switched off. |
+//! | `deleted` | Deleted in the source and kept as a tombstone: it receives nothing. |
 //! | `alias`, `display_name`, `distinguished_name`, `organizational_unit`, `legacy_exchange_dn` | As in Exchange. An object without an alias is in no dynamic group. |
 //! | `department`, `title`, `office`, `custom_attribute1`, … | Any property that a filter may ask for. |
 //! | `require_sender_authentication_enabled` | Internal senders only. Not stated: groups take internal senders only, others take all. |
@@ -31,10 +32,12 @@
 //! | `moderation_enabled`, `moderated_by`, `bypass_moderation_from_senders_or_members`, `bypass_nested_moderation_enabled`, `send_moderation_notifications` | Approval. |
 //! | `members`, `managed_by` | Groups: direct members, owners. Persons and groups are named by address, alias, id or DN. |
 //! | `recipient_filter`, `recipient_container`, `included_recipients`, `conditional_department`, … | Dynamic groups: an OPATH filter, or Exchange's precanned conditions. |
+//! | `keep_unreadable_filter` | Dynamic groups, ours: a filter that cannot be read is no fault; mail for the group waits (451) until it is mended. |
 //! | `comparison_profile`, `refresh`, `max_age`, `on_stale` | Dynamic groups, ours: `active_directory` or `cloud`; `on_change` or a duration; a duration; `serve`, `defer` or `refuse`. |
 //! | `guard_shrink_share_percent`, `guard_shrink_count`, `guard_growth_share_percent`, `guard_growth_count`, `guard_window` | Groups, ours: what the list may lose or gain within the window before it waits for an operator; see `[rolls]`. |
 //! | `report_to_originator_enabled`, `report_to_manager_enabled`, `send_oof_message_to_originator_enabled`, `hidden_group_membership_enabled`, `bcc_blocked` | Groups, as in Exchange. |
 //! | `subscribers`, `expand_subscribers` | Microsoft 365 groups, ours: expand here instead of relaying to the cloud. |
+//! | `stored_attributes` | A table of values that are stored under the name of a setting above; `muster export` writes it where it must. |
 //!
 //! # Forms
 //!
@@ -42,6 +45,7 @@
 //! list of objects. CSV: a header line of property names, several values in a cell joined by `;`; a file with the
 //! two columns `group` and `member` adds members to groups of any file.
 
+mod attributes;
 mod csv;
 mod encoding;
 pub mod fault;
@@ -51,6 +55,7 @@ pub mod property;
 mod record;
 mod table;
 pub mod watch;
+pub mod write;
 
 pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
@@ -59,3 +64,5 @@ pub use load::{FileRead, Snapshot, load};
 mod example_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;

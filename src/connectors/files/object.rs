@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::attributes;
 use super::property::Property as P;
 use super::record::{Record, Section};
 use crate::connectors::document::NodeValue;
@@ -18,8 +19,7 @@ use crate::directory::group::{
     StaleAction, Subscribers,
 };
 use crate::directory::kind::{RecipientKind, RecipientType};
-use crate::directory::recipient::{Location, ObjectId, ObjectState, ProxyAddress, RecipientObject, SourceId};
-use crate::directory::value::Value;
+use crate::directory::recipient::{Location, ObjectId, ProxyAddress, RecipientObject, SourceId};
 use crate::mail::address::Mailbox;
 
 /// Builds the object; `None` if it lacks what every object must have.
@@ -46,8 +46,8 @@ pub fn build(record: &Record, source: &SourceId, text: &str, faults: &mut Faults
     object.location = record
         .word(P::Location, &locations, faults)
         .unwrap_or_else(|| location_of(kind));
-    attributes(record, &mut object, faults);
-    object.state = state(record, &object, faults);
+    attributes::read(record, &mut object, faults);
+    object.state = attributes::state(record, &object, faults);
     object.delivery = delivery(record, faults).map(Box::new);
     if kind.is_group() {
         object.group = Some(Box::new(group(record, text, faults)));
@@ -208,7 +208,7 @@ pub fn has_stable_id(record: &Record) -> bool {
 }
 
 /// Where objects of a kind are unless the file says otherwise.
-fn location_of(kind: RecipientKind) -> Location {
+pub(super) fn location_of(kind: RecipientKind) -> Location {
     use RecipientKind as K;
     match kind {
         K::RemoteUserMailbox
@@ -227,56 +227,6 @@ fn location_of(kind: RecipientKind) -> Location {
             | RecipientType::DynamicDistributionGroup
             | RecipientType::PublicFolder => Location::OnPremises,
         },
-    }
-}
-
-fn attributes(record: &Record, object: &mut RecipientObject, faults: &mut Faults) {
-    for cell in &record.cells {
-        let P::Held(attribute) = cell.property else {
-            continue;
-        };
-        if attribute.value_type().is_multi_valued() {
-            let texts = record.texts(cell.property, faults);
-            let texts = texts.iter().map(|(text, _)| text.as_str());
-            object.attributes.set(attribute, Value::texts(texts));
-            continue;
-        }
-        let text = match &cell.node.value {
-            NodeValue::Text(text) | NodeValue::Time(text) | NodeValue::Number(text) => text.clone(),
-            NodeValue::Boolean(value) => value.to_string(),
-            NodeValue::Integer(value) => value.to_string(),
-            NodeValue::Null | NodeValue::List(_) | NodeValue::Table(_) => {
-                faults.push(
-                    cell.node.span.clone(),
-                    &cell.name,
-                    expected("one value", &cell.node),
-                    None,
-                );
-                continue;
-            }
-        };
-        match Value::parse(attribute, &text) {
-            Ok(value) => object.attributes.set(attribute, value),
-            Err(fault) => faults.push(
-                cell.node.span.clone(),
-                &cell.name,
-                expected(fault.expected, &cell.node),
-                None,
-            ),
-        }
-    }
-}
-
-fn state(record: &Record, object: &RecipientObject, faults: &mut Faults) -> ObjectState {
-    const ACCOUNT_DISABLED: i64 = 2;
-    let by_flag = match object.attributes.get(Attribute::UserAccountControl) {
-        Some(Value::Integer(flags)) => flags & ACCOUNT_DISABLED != 0,
-        Some(_) | None => false,
-    };
-    if record.boolean(P::AccountDisabled, faults).unwrap_or(by_flag) {
-        ObjectState::Disabled
-    } else {
-        ObjectState::Enabled
     }
 }
 
@@ -377,6 +327,8 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
         condition,
         recipient_container: boxed(record.text(P::RecipientContainer, faults)),
         comparison: record.word(P::ComparisonProfile, &profiles, faults),
+        // Stated by the source as a whole, not by the file.
+        remote_mailboxes_match_user_mailbox: false,
     })
 }
 
@@ -384,7 +336,9 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
 fn filter(record: &Record, source: &str, faults: &mut Faults) -> Option<Box<str>> {
     let text = record.text(P::RecipientFilter, faults)?;
     let cell = record.cell(P::RecipientFilter)?;
-    if let Err(error) = opath::parse(text) {
+    // An import keeps a filter that nobody could convert: the group is known, and mail for it waits (451).
+    let kept = record.boolean(P::KeepUnreadableFilter, faults) == Some(true);
+    if !kept && let Err(error) = opath::parse(text) {
         // The value may hold escapes; then the places in it are not those in the file.
         let raw = source.get(cell.node.span.clone()).unwrap_or("");
         let span = match raw.find(text) {
@@ -414,13 +368,7 @@ fn precanned(record: &Record, faults: &mut Faults) -> Option<Precanned> {
         let message = format!("`{}` needs `included_recipients`", first.name);
         faults.push(first.name_span.clone(), &first.name, message, None);
     }
-    let list = |property, faults: &mut Faults| -> Vec<String> {
-        record
-            .texts(property, faults)
-            .into_iter()
-            .map(|(text, _)| text)
-            .collect()
-    };
+    let list = |property, faults: &mut Faults| -> Vec<String> { record.texts_as_written(property, faults) };
     let custom_attributes = (1..=15)
         .filter(|number| record.has(P::ConditionalCustomAttribute(*number)))
         .map(|number| ConditionalCustomAttribute {

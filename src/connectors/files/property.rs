@@ -36,6 +36,7 @@ properties! {
     ExternalEmailAddress = "TargetAddress" = "RemoteRoutingAddress" = "RawExternalEmailAddress";
     Location;
     AccountDisabled;
+    Deleted;
     Alias;
     DisplayName;
     DistinguishedName;
@@ -69,6 +70,7 @@ properties! {
     GuardWindow;
     // Dynamic groups.
     RecipientFilter;
+    KeepUnreadableFilter;
     RecipientContainer;
     IncludedRecipients;
     ConditionalCompany;
@@ -81,6 +83,8 @@ properties! {
     // Microsoft 365 groups.
     Subscribers;
     ExpandSubscribers;
+    // Stored values of attributes whose names are settings above.
+    StoredAttributes;
 }
 
 /// What a name turned out to be.
@@ -165,6 +169,7 @@ impl Property {
         matches!(
             self,
             Self::RecipientFilter
+                | Self::KeepUnreadableFilter
                 | Self::RecipientContainer
                 | Self::ComparisonProfile
                 | Self::Refresh

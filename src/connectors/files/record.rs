@@ -164,6 +164,22 @@ impl Record {
         all
     }
 
+    /// Several values; in TOML and JSON blanks around them are kept, because `Berlin ` is another value than `Berlin`.
+    pub fn texts_as_written(&self, property: Property, faults: &mut Faults) -> Vec<String> {
+        let read = self.texts(property, faults);
+        match (self.style, self.cell(property).map(|cell| &cell.node.value)) {
+            (Style::Typed, Some(NodeValue::Text(text))) => vec![text.clone()],
+            (Style::Typed, Some(NodeValue::List(list))) => list
+                .iter()
+                .filter_map(|item| match &item.value {
+                    NodeValue::Text(text) if !text.is_empty() => Some(text.clone()),
+                    _ => None,
+                })
+                .collect(),
+            _ => read.into_iter().map(|(text, _)| text).collect(),
+        }
+    }
+
     fn texts_of(&self, cell: &Cell, all: &mut Vec<(String, Range<usize>)>, faults: &mut Faults) {
         let mut one = |text: &str, span: Range<usize>| {
             if !text.trim().is_empty() {
