@@ -28,6 +28,7 @@ pub mod plan;
 pub mod precanned;
 pub mod predicate;
 mod print;
+pub mod propose;
 pub mod quantified;
 pub mod remote;
 pub mod rule;
@@ -42,6 +43,7 @@ pub use matcher::{Matcher, Needle, Order};
 pub use opath::{Parsed, parse};
 pub use operator::Operator;
 pub use predicate::{Comparison, DaysFromNow, Literal, Pieces, Predicate};
+pub use propose::{Proposal, propose};
 pub use quantified::{ElementComparison, ElementTest, Field, Quantified, Quantifier};
 pub use rule::{CompiledRule, Explanation, RuleFault};
 
