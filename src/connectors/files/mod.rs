@@ -45,7 +45,7 @@
 //! two columns `group` and `member` adds members to groups of any file.
 
 mod attributes;
-mod csv;
+pub(in crate::connectors) mod csv;
 mod encoding;
 pub mod fault;
 mod load;
