@@ -10,7 +10,7 @@ use muster::directory::filter::{
 };
 use muster::directory::group::{ComparisonProfile, DynamicRule, FilterLanguage, RuleCondition};
 use muster::directory::testing::{ObjectBuilder, contact, directory, group, person};
-use muster::directory::{Directory, ObjectState, Ordinal, RecipientKind, RecipientObject};
+use muster::directory::{Directory, Found, ObjectState, Ordinal, RecipientKind};
 use proptest::prelude::*;
 
 #[path = "tables/opath.rs"]
@@ -26,6 +26,7 @@ fn rule_of(text: &str) -> DynamicRule {
         },
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     }
 }
 
@@ -118,7 +119,7 @@ fn company() -> Directory {
     ])
 }
 
-fn first(directory: &Directory) -> &RecipientObject {
+fn first(directory: &Directory) -> Found<'_> {
     directory.recipient(Ordinal(0)).expect("the first object")
 }
 
@@ -127,9 +128,9 @@ fn truths_about_lena() {
     let company = company();
     for (text, expected, about) in table::TRUTHS {
         let rule = compiled(text);
-        let context = DirectMembers::for_rule(&company, &rule);
-        assert_eq!(rule.matches(first(&company), &context), *expected, "{about}: {text}");
-        let explanation = rule.explain(first(&company), &context);
+        let context = DirectMembers::for_rule(&company, &rule, jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(rule.matches(&first(&company), &context), *expected, "{about}: {text}");
+        let explanation = rule.explain(&first(&company), &context);
         assert_eq!(explanation.verdict, *expected, "{about}: {text}");
     }
 }
@@ -344,6 +345,7 @@ fn precanned_rules_have_the_texts_exchange_stores() {
         condition: RuleCondition::Precanned(several),
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     };
     let rule = CompiledRule::compile(&rule, &EvaluationOptions::default()).expect("a rule");
     let member = || {
@@ -363,6 +365,7 @@ fn a_precanned_rule_is_never_widened() {
             condition: RuleCondition::Precanned(precanned),
             recipient_container: None,
             comparison: None,
+            remote_mailboxes_match_user_mailbox: false,
         };
         CompiledRule::compile(&rule, &EvaluationOptions::default())
     };

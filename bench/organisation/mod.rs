@@ -189,6 +189,7 @@ impl Organisation {
                 condition,
                 recipient_container: None,
                 comparison: None,
+                remote_mailboxes_match_user_mailbox: false,
             })),
             ..GroupSettings::default()
         }));

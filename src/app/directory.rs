@@ -77,6 +77,9 @@ enum Unread {
 async fn read(source: &SourceSettings) -> Result<Snapshot, Unread> {
     let (path, id) = (source.path.clone(), SourceId::new(source.name.as_str()));
     match tokio::task::spawn_blocking(move || files::load(&path, &id)).await {
+        Ok(Ok(snapshot)) if source.remote_mailboxes_match_user_mailbox => {
+            Ok(snapshot.with_remote_mailboxes_as_user_mailboxes())
+        }
         Ok(Ok(snapshot)) => Ok(snapshot),
         Ok(Err(faults)) => Err(Unread::Faults(faults)),
         Err(fault) => Err(Unread::Broken(fault.to_string())),

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::categorizer::{HopSource, NextHops};
-use crate::directory::{self, RecipientObject};
-use crate::expansion::{HopId, Router};
+use crate::directory;
+use crate::expansion::{HopId, Place, Router};
 use crate::mail::Mailbox;
 use crate::routing::{self, Routes};
 use crate::track::Reason;
@@ -29,9 +29,9 @@ struct PassHops {
 }
 
 impl Router for PassHops {
-    fn next_hop(&self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
-        let location = object.map(|object| location(object.location));
-        let has_target = object.is_some_and(|object| object.target_address.is_some());
+    fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
+        let location = place.map(|place| location(place.location));
+        let has_target = place.is_some_and(|place| place.has_target);
         let domain = final_address.domain();
         let hop = self.routes.next_hop(location, has_target, domain)?;
         let label = self.routes.label(hop, domain);

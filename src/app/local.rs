@@ -103,6 +103,11 @@ fn read_sources(settings: &Settings, report: &mut CheckReport) -> Vec<RecipientO
                 report
                     .findings
                     .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
+                let snapshot = if source.remote_mailboxes_match_user_mailbox {
+                    snapshot.with_remote_mailboxes_as_user_mailboxes()
+                } else {
+                    snapshot
+                };
                 objects.extend(snapshot.objects);
             }
             Err(faults) => {
@@ -137,7 +142,7 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
     let view = View::new(directory, crate::rolls::RollTable::default());
     for group in groups {
         let Some(object) = view.object(group) else { continue };
-        match crate::rolls::build(&view.directory, group, &options) {
+        match crate::rolls::build(&view.directory, group, &options, now) {
             Ok(built) => {
                 if built.entries.is_empty() && !object.kind.is_microsoft365_group() {
                     let text = format!(

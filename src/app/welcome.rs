@@ -7,7 +7,7 @@ use super::service::{BoundListener, Service};
 use crate::admin::answer::{SeenAs, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::categorizer::intake::ListenerRole;
-use crate::directory::RecipientObject;
+use crate::directory::{Found, RecipientObject};
 use crate::policy::authentication;
 use crate::rolls::View;
 
@@ -128,7 +128,7 @@ fn colleague(service: &Service, view: &View, to: &RecipientObject, wanted: Verdi
     let people = view.directory.recipients().map(|(_, object)| object).filter(|object| {
         !object.kind.is_group() && object.is_live() && !object.is_disabled_account() && object.target_address.is_none()
     });
-    let ends_so = |person: &&RecipientObject| {
+    let ends_so = |person: &Found<'_>| {
         let question = ExplainQuestion {
             from: person.primary.to_string(),
             to: to.primary.to_string(),

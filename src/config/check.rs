@@ -201,6 +201,7 @@ fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
             share_percent: or(&source.shrink_guard_share, defaults::SHRINK_GUARD_SHARE),
             count: or(&source.shrink_guard_count, defaults::SHRINK_GUARD_COUNT),
         },
+        remote_mailboxes_match_user_mailbox: or(&source.remote_mailboxes_match_user_mailbox, false),
     })
 }
 

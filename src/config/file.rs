@@ -150,6 +150,11 @@ keys! {
         /// See `shrink_guard_share`. Unit: objects. Default: 10.
         /// Trap: a large number with a small organisation switches the guard off.
         optional shrink_guard_count: u32,
+        /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'` in the rules of
+        /// this source's groups. Default: false, as Exchange does. Set it where the rules are from the time before
+        /// the move; `muster group lint` shows both counts.
+        /// Trap: shared, room and equipment mailboxes that moved match as well, as they did before.
+        optional remote_mailboxes_match_user_mailbox: bool,
     }
 
     /// `[[next_hops]]`: exactly one of `hosts`, `mx` and `drop_directory`.

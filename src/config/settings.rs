@@ -147,6 +147,8 @@ pub struct SourceSettings {
     pub poll_interval: Duration,
     /// When a load is held.
     pub guard: GuardSettings,
+    /// Whether mailboxes in the cloud match `RecipientType -eq 'UserMailbox'` in rules of this source.
+    pub remote_mailboxes_match_user_mailbox: bool,
 }
 
 /// `[[next_hops]]`

@@ -193,13 +193,8 @@ impl DirectoryKeeper {
         let settings = self.sources.load();
         let guard = settings.iter().find(|settings| settings.name == *source)?.guard;
         let gone: HashSet<&ObjectId> = changes.removals.iter().collect();
-        let own = || {
-            before
-                .recipients()
-                .filter(|(_, object)| object.source == *source)
-                .map(|(_, object)| &object.id)
-        };
-        match judge(guard, own(), own().filter(|id| !gone.contains(id))) {
+        let own: Vec<ObjectId> = own(before, source).collect();
+        match judge(guard, &own, own.iter().filter(|id| !gone.contains(id))) {
             GuardVerdict::Pass => None,
             GuardVerdict::Held(loss) => Some(loss),
         }
@@ -237,7 +232,7 @@ impl DirectoryKeeper {
         let failed = failures(&directory, &update);
         let rolls = update.changed.len();
         self.store.store(batch)?;
-        let live: HashSet<&ObjectId> = directory.recipients().map(|(_, object)| &object.id).collect();
+        let live: HashSet<ObjectId> = directory.rows().map(|(_, row)| ObjectId::new(row.id())).collect();
         // An id that is gone and comes back is a new object: its ordinal stays used (DESIGN §5).
         ordinals.known.retain(|id, _| live.contains(id));
         state.ordinals = ordinals.known;
@@ -295,16 +290,18 @@ fn difference(directory: &Directory, source: &SourceId, objects: Vec<RecipientOb
         let known = directory
             .ordinal_of(&object.id)
             .and_then(|ordinal| directory.recipient(ordinal));
-        if known != Some(&object) {
+        if known.is_none_or(|known| *known != object) {
             upserts.push(object);
         }
     }
-    let own = directory.recipients().filter(|(_, object)| object.source == *source);
-    let removals = own
-        .filter(|(_, object)| !seen.contains(&object.id))
-        .map(|(_, object)| object.id.clone())
-        .collect();
+    let removals = own(directory, source).filter(|id| !seen.contains(id)).collect();
     ChangeSet { upserts, removals }
+}
+
+/// Ids of a source's objects.
+fn own(directory: &Directory, source: &SourceId) -> impl Iterator<Item = ObjectId> {
+    let rows = directory.rows().filter(move |(_, row)| row.source() == source);
+    rows.map(|(_, row)| ObjectId::new(row.id()))
 }
 
 /// Object rows of a change; ordinals are filled in once they are known.

@@ -11,8 +11,20 @@ use super::filter::country::{self, Country};
 use super::group::{GroupSettings, RuleCondition};
 use super::kind::{RecipientKind, RecipientType};
 use super::names;
-use super::recipient::{ObjectState, RecipientObject};
+use super::recipient::{ObjectState, ProxyAddress, RecipientObject};
 use super::value::{Value, ValueRef, ValueType};
+
+/// userAccountControl: the account is switched off.
+const ACCOUNT_DISABLED: i64 = 2;
+
+/// msExchProvisioningFlags: the hierarchy of a public folder mailbox is not ready.
+const HIERARCHY_NOT_READY: i64 = 524_288;
+
+/// The well-known SID of nobody.
+const SID_OF_NOBODY: &str = "S-1-0-0";
+
+/// Stands in a name whose presence is known and whose text is not.
+const UNSTATED: &str = "unstated";
 
 impl RecipientObject {
     /// The value of an attribute. A stored value wins over one that can be computed.
@@ -91,6 +103,61 @@ impl RecipientObject {
                 .attributes
                 .get(A::WhenChangedUTC)
                 .map_or(ValueRef::Absent, Into::into),
+            other => self.of_account(other),
+        }
+    }
+
+    /// What follows for the names Exchange does not document.
+    fn of_account(&self, attribute: Attribute) -> ValueRef<'_> {
+        use Attribute as A;
+        match attribute {
+            A::ObjectId => {
+                let stored = self.attributes.get(A::ExternalDirectoryObjectId);
+                stored.map_or_else(|| ValueRef::text(Some(self.id.as_str())), Into::into)
+            }
+            A::AccountEnabled => match self.value(A::UserAccountControl) {
+                ValueRef::Integer(flags) => ValueRef::Boolean(flags & ACCOUNT_DISABLED == 0),
+                _ => ValueRef::Absent,
+            },
+            A::UserType => match self.kind {
+                RecipientKind::GuestMailUser => ValueRef::text(Some("Guest")),
+                _ if self.is_user() => ValueRef::text(Some("Member")),
+                _ => ValueRef::Absent,
+            },
+            A::SipProxyAddress => ValueRef::text(self.proxies.iter().find_map(|proxy| {
+                match proxy {
+                    ProxyAddress::Other(text) => text
+                        .split_once(':')
+                        .and_then(|(kind, address)| kind.eq_ignore_ascii_case("sip").then_some(address)),
+                    ProxyAddress::Smtp(_) | ProxyAddress::X500(_) => None,
+                }
+            })),
+            A::OnPremisesSecurityIdentifier => self.attributes.get(A::ObjectSid).map_or(ValueRef::Absent, Into::into),
+            // Every account and group of a domain has a SID; where the source does not state it, the one that
+            // belongs to nobody stands for it, so that presence reads true and equality false.
+            A::ObjectSid => match self.attributes.get(A::OnPremisesSecurityIdentifier) {
+                Some(stored) => stored.into(),
+                None => ValueRef::text(self.account_type().map(|_| SID_OF_NOBODY)),
+            },
+            A::SamAccountType => optional_integer(self.account_type()),
+            // A mailbox here has a server and a database, one elsewhere has none: filters ask for no more than
+            // that where the source does not say which.
+            A::ServerLegacyDN if self.is_local_mailbox() => {
+                let server = match self.attributes.get(A::ServerName) {
+                    Some(Value::Text(name)) => name,
+                    Some(_) | None => UNSTATED,
+                };
+                ValueRef::Text(Cow::Owned(format!("/cn=Configuration/cn=Servers/cn={server}")))
+            }
+            A::Database if self.is_local_mailbox() => ValueRef::Text(Cow::Owned(format!("CN={UNSTATED}"))),
+            A::ProvisioningFlags => match self.attributes.get(A::IsHierarchyReady) {
+                Some(Value::Boolean(false)) => ValueRef::Integer(HIERARCHY_NOT_READY),
+                Some(_) | None => ValueRef::Absent,
+            },
+            A::IsHierarchyReady => match self.attributes.get(A::ProvisioningFlags) {
+                Some(Value::Integer(flags)) => ValueRef::Boolean(flags & HIERARCHY_NOT_READY == 0),
+                Some(_) | None => ValueRef::Boolean(true),
+            },
             _ => ValueRef::Absent,
         }
     }
@@ -154,8 +221,31 @@ impl RecipientObject {
             },
             A::RecipientContainer => ValueRef::text(self.rule().and_then(|rule| rule.recipient_container.as_deref())),
             // Remaining booleans of the object read false where nothing is stored.
-            _ if attribute.value_type() == ValueType::Boolean => ValueRef::Boolean(false),
+            _ if attribute.value_type() == ValueType::Boolean && attribute != A::AccountEnabled => {
+                ValueRef::Boolean(false)
+            }
             _ => ValueRef::Absent,
+        }
+    }
+
+    fn is_user(&self) -> bool {
+        matches!(
+            self.kind.recipient_type(),
+            RecipientType::UserMailbox | RecipientType::MailUser
+        )
+    }
+
+    fn is_local_mailbox(&self) -> bool {
+        self.kind.recipient_type() == RecipientType::UserMailbox
+    }
+
+    /// sAMAccountType; contacts, dynamic groups and public folders have no account.
+    fn account_type(&self) -> Option<i64> {
+        match self.kind.recipient_type() {
+            RecipientType::UserMailbox | RecipientType::MailUser => Some(0x3000_0000),
+            RecipientType::MailUniversalSecurityGroup => Some(0x1000_0000),
+            RecipientType::MailUniversalDistributionGroup | RecipientType::MailNonUniversalGroup => Some(0x1000_0001),
+            RecipientType::MailContact | RecipientType::DynamicDistributionGroup | RecipientType::PublicFolder => None,
         }
     }
 

@@ -10,12 +10,12 @@ use super::names;
 use super::value::ValueType;
 
 macro_rules! attributes {
-    ($($variant:ident: $type:expr;)*) => {
+    ($($(#[$about:meta])* $variant:ident: $type:expr;)*) => {
         /// A property of the object model.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Attribute {
-            $($variant,)*
+            $($(#[$about])* $variant,)*
         }
 
         impl Attribute {
@@ -175,6 +175,29 @@ attributes! {
     HiddenGroupMembershipEnabled: T::Boolean;
     RecipientFilter: T::Text;
     RecipientContainer: T::Dn;
+    // What LDAP and Entra rules ask and Exchange does not document.
+    ServerLegacyDN: T::Text;
+    ProtocolSettings: T::Texts;
+    ProvisioningFlags: T::Integer;
+    ObjectSid: T::Text;
+    SamAccountType: T::Integer;
+    LastLogon: T::Integer;
+    ObjectId: T::Guid;
+    AccountEnabled: T::Boolean;
+    UserType: T::Text;
+    EmployeeId: T::Text;
+    EmployeeHireDate: T::Time;
+    PreferredLanguage: T::Text;
+    PasswordPolicies: T::Text;
+    OnPremisesSecurityIdentifier: T::Text;
+    OtherMails: T::Texts;
+    SipProxyAddress: T::Text;
+    /// Each as [`AssignedPlan`](super::fields::AssignedPlan) writes it.
+    AssignedPlans: T::Texts;
+    /// Each as [`extension_text`](super::fields::extension_text) writes it.
+    ExtensionProperties: T::Texts;
+    /// Ours: `MemberOfGroup` over nested groups; compiled only if the settings allow it.
+    MemberOfGroupRecursive: T::Dns;
 }
 
 impl Attribute {
@@ -226,12 +249,16 @@ impl fmt::Display for Attribute {
 }
 
 /// A property a filter may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Property {
     /// We hold it and can evaluate it.
     Held(Attribute),
     /// Exchange documents it, our object model does not hold it: the filter cannot be evaluated.
     NotHeld(&'static Documented),
+    /// `extension_<application>_<name>`, as it was written; names are free.
+    Extension(Box<str>),
+    /// `device.…` of an Entra rule, its name as it was written; no mail recipient has it.
+    Device(Box<str>),
 }
 
 impl Property {
@@ -243,10 +270,30 @@ impl Property {
     }
 
     /// The name Exchange uses.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Held(attribute) => attribute.name(),
             Self::NotHeld(row) => row.name,
+            Self::Extension(name) | Self::Device(name) => name,
+        }
+    }
+
+    /// The name, or what it is, where names are free.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Held(attribute) => attribute.name(),
+            Self::NotHeld(row) => row.name,
+            Self::Extension(_) => "an extension property",
+            Self::Device(_) => "a property of devices",
+        }
+    }
+
+    /// The attribute that is read for it, if any.
+    pub fn attribute(&self) -> Option<Attribute> {
+        match self {
+            Self::Held(attribute) => Some(*attribute),
+            Self::Extension(_) => Some(Attribute::ExtensionProperties),
+            Self::NotHeld(_) | Self::Device(_) => None,
         }
     }
 }
@@ -318,9 +365,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_attribute_is_documented() {
-        for attribute in Attribute::ALL.iter().copied() {
-            assert!(documented(attribute.name()).is_some(), "{attribute}");
+    fn every_attribute_is_documented_or_listed_as_not() {
+        let first = Attribute::ALL
+            .iter()
+            .position(|each| *each == Attribute::ServerLegacyDN);
+        let first = first.expect("held");
+        assert!(Attribute::ALL.len() < 256);
+        for (at, attribute) in Attribute::ALL.iter().copied().enumerate() {
+            let by_exchange = documented(attribute.name()).is_some();
+            let both = matches!(attribute, Attribute::ServerLegacyDN | Attribute::ProtocolSettings);
+            assert_eq!(by_exchange, at < first || both, "{attribute}");
         }
     }
 

@@ -11,11 +11,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
+use super::attribute::Attribute;
 use super::change::{ChangeSet, Finding, OrdinalSource, Tombstone};
+use super::column::{Column, Containers};
 use super::delivery::Reference;
 use super::dn::DistinguishedName;
 use super::index::{KeyHash, KeyIndex, Lookup, Ordinal, Space, each_gone_key, each_key, fold};
 use super::recipient::{ObjectId, RecipientObject};
+use super::row::{Found, RowRef};
 use crate::mail::address::{AddressKey, Mailbox};
 use draft::Draft;
 
@@ -43,6 +46,7 @@ pub struct Directory {
     live: Arc<RoaringBitmap>,
     groups: Arc<RoaringBitmap>,
     plain: Arc<RoaringBitmap>,
+    candidates: Arc<RoaringBitmap>,
 }
 
 /// References bound against a generation.
@@ -69,6 +73,7 @@ impl Directory {
             live: Arc::default(),
             groups: Arc::default(),
             plain: Arc::default(),
+            candidates: Arc::default(),
         }
     }
 
@@ -91,40 +96,53 @@ impl Directory {
         self.live.is_empty()
     }
 
-    /// The live object of an ordinal.
-    pub fn recipient(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
-        self.shared(ordinal).map(|object| &**object)
+    /// The live object of an ordinal. A packed row is put together for it; single facts are cheaper by
+    /// [`Directory::row`].
+    pub fn recipient(&self, ordinal: Ordinal) -> Option<Found<'_>> {
+        self.row(ordinal).map(RowRef::object)
     }
 
-    /// The live object of an ordinal, to keep beyond this generation.
-    pub fn shared(&self, ordinal: Ordinal) -> Option<&Arc<RecipientObject>> {
-        match self.row(ordinal)? {
-            Row::Live(object) => Some(object),
+    /// The live object of an ordinal where it is stored.
+    pub fn row(&self, ordinal: Ordinal) -> Option<RowRef<'_>> {
+        match self.slot(ordinal)? {
+            Row::Live(object) => Some(RowRef::full(object)),
             Row::Vacant | Row::Gone(_) => None,
+        }
+    }
+
+    /// The live group of an ordinal; groups are always stored whole.
+    pub fn group(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
+        match self.slot(ordinal)? {
+            Row::Live(object) if object.kind.is_group() => Some(object),
+            Row::Live(_) | Row::Vacant | Row::Gone(_) => None,
         }
     }
 
     /// What is left of an object that is gone.
     pub fn tombstone(&self, ordinal: Ordinal) -> Option<&Tombstone> {
-        match self.row(ordinal)? {
+        match self.slot(ordinal)? {
             Row::Gone(tombstone) => Some(tombstone),
             Row::Vacant | Row::Live(_) => None,
         }
     }
 
-    /// Live objects in the order of their ordinals.
-    pub fn recipients(&self) -> impl Iterator<Item = (Ordinal, &RecipientObject)> {
-        self.of(&self.live)
+    /// Live objects in the order of their ordinals, each put together; [`Directory::rows`] is cheaper.
+    pub fn recipients(&self) -> impl Iterator<Item = (Ordinal, Found<'_>)> {
+        self.rows().map(|(ordinal, row)| (ordinal, row.object()))
+    }
+
+    /// Live objects where they are stored, in the order of their ordinals.
+    pub fn rows(&self) -> impl Iterator<Item = (Ordinal, RowRef<'_>)> {
+        self.live
+            .iter()
+            .filter_map(|number| self.row(Ordinal(number)).map(|row| (Ordinal(number), row)))
     }
 
     /// Live groups in the order of their ordinals, Microsoft 365 groups included.
     pub fn groups(&self) -> impl Iterator<Item = (Ordinal, &RecipientObject)> {
-        self.of(&self.groups)
-    }
-
-    fn of<'a>(&'a self, set: &'a RoaringBitmap) -> impl Iterator<Item = (Ordinal, &'a RecipientObject)> {
-        set.iter()
-            .filter_map(|number| self.recipient(Ordinal(number)).map(|object| (Ordinal(number), object)))
+        self.groups
+            .iter()
+            .filter_map(|number| self.group(Ordinal(number)).map(|group| (Ordinal(number), group)))
     }
 
     /// Live objects.
@@ -141,6 +159,30 @@ impl Directory {
     /// account (or one that is off by design), and a final address that no other object shares.
     pub fn plain(&self) -> &RoaringBitmap {
         &self.plain
+    }
+
+    /// Live objects that a dynamic group may contain at all: they have an alias and are none of Exchange's own
+    /// mailboxes, by kind or name.
+    pub fn candidates(&self) -> &RoaringBitmap {
+        &self.candidates
+    }
+
+    /// Who answers what for an attribute.
+    pub fn column(&self, attribute: Attribute) -> Column<'_> {
+        Column::unindexed(attribute, &self.live)
+    }
+
+    /// Who lies where.
+    pub fn containers(&self) -> Containers<'_> {
+        Containers::unindexed(&self.live)
+    }
+
+    /// Objects whose own DN or canonical path this is: a scope that names an object holds that object.
+    pub fn objects_at(&self, place: &str) -> Lookup {
+        match DistinguishedName::parse(place) {
+            Some(dn) => self.find(Space::Dn, dn.as_str()),
+            None => self.find(Space::Name, &fold(place)),
+        }
     }
 
     /// Who accepts mail for an address.
@@ -257,13 +299,13 @@ impl Directory {
             return false;
         };
         let mut found = false;
-        each_key(object, &mut |each_space, each| {
+        each_key(&object, &mut |each_space, each| {
             found |= each_space == space && each == key
         });
         found
     }
 
-    fn row(&self, ordinal: Ordinal) -> Option<&Row> {
+    fn slot(&self, ordinal: Ordinal) -> Option<&Row> {
         let (chunk, place) = place_of(ordinal);
         self.chunks.get(chunk)?.0.get(place)
     }

@@ -108,6 +108,10 @@ pub struct DynamicRule {
     /// How texts compare; absent means the service default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<ComparisonProfile>,
+    /// `remote_mailboxes_match_user_mailbox` of the source: mailboxes that moved to the cloud still match
+    /// `RecipientType -eq 'UserMailbox'`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remote_mailboxes_match_user_mailbox: bool,
 }
 
 /// The condition as the administrator stated it.

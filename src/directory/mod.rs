@@ -6,9 +6,11 @@
 mod answer;
 pub mod attribute;
 pub mod change;
+pub mod column;
 pub mod delivery;
 pub mod dn;
 pub mod documented;
+pub mod fields;
 pub mod filter;
 pub mod generation;
 pub mod group;
@@ -17,14 +19,17 @@ pub mod intern;
 pub mod kind;
 pub mod names;
 pub mod recipient;
+pub mod row;
 #[doc(hidden)]
 pub mod testing;
 pub mod value;
 
 pub use change::{ChangeSet, Finding, OrdinalSource, Tombstone};
+pub use column::{Column, Container, Containers, Postings};
 pub use delivery::{DeliverySettings, ModerationSettings, Reference};
 pub use generation::Directory;
 pub use group::GroupSettings;
 pub use index::{Lookup, Ordinal};
 pub use kind::{RecipientKind, RecipientType};
 pub use recipient::{Location, ObjectId, ObjectState, ProxyAddress, RecipientObject, SourceId};
+pub use row::{Found, RowRef};

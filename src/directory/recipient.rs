@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::delivery::DeliverySettings;
 use super::dn::DistinguishedName;
+use super::filter::tail::is_system_name;
 use super::group::GroupSettings;
 use super::intern::Interner;
 use super::kind::{RecipientKind, RecipientType};
@@ -282,6 +283,15 @@ impl RecipientObject {
                 .delivery
                 .as_ref()
                 .is_none_or(|delivery| !delivery.has_own_rule() && !delivery.forwards())
+    }
+
+    /// True if a dynamic group may contain it at all: it is live, has an alias and is none of Exchange's own
+    /// mailboxes, by kind or name.
+    pub fn is_candidate(&self) -> bool {
+        self.is_live()
+            && self.alias.as_deref().is_some_and(|alias| !alias.is_empty())
+            && !self.kind.is_system()
+            && !is_system_name(self.name())
     }
 
     /// `Name` (cn): stored, else the first part of the DN, else the display name or alias.

@@ -55,6 +55,7 @@ pub fn dynamic_group(address: &str, filter: &str) -> ObjectBuilder {
         },
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     };
     ObjectBuilder::new(RecipientKind::DynamicDistributionGroup, address)
         .with_group(|group| group.rule = Some(Box::new(rule)))
@@ -66,6 +67,7 @@ pub fn precanned_group(address: &str, precanned: Precanned) -> ObjectBuilder {
         condition: RuleCondition::Precanned(precanned),
         recipient_container: None,
         comparison: None,
+        remote_mailboxes_match_user_mailbox: false,
     };
     ObjectBuilder::new(RecipientKind::DynamicDistributionGroup, address)
         .with_group(|group| group.rule = Some(Box::new(rule)))

@@ -201,20 +201,20 @@ impl Walk<'_> {
         }
         self.seen.objects |= &fresh;
         let count = usize::try_from(fresh.len()).unwrap_or(usize::MAX);
-        if let Some(group) = self.path.last().and_then(|group| view.object(*group)) {
+        if let Some(group) = self.path.last().and_then(|group| view.group(*group)) {
             self.reserve(count, &group.primary)?;
         }
         let mut recipients = Vec::with_capacity(count);
         for ordinal in fresh.iter().map(Ordinal) {
-            let Some(object) = view.object(ordinal) else { continue };
-            let final_address = object.final_address();
-            match self.routes.hop(Some(object), final_address) {
+            let Some(row) = view.row(ordinal) else { continue };
+            let final_address = row.final_address();
+            match self.routes.hop(Some(row.into()), &final_address) {
                 Ok(hop) => recipients.push(Recipient {
                     ordinal: Some(ordinal),
-                    final_address: final_address.clone(),
+                    final_address,
                     hop,
                 }),
-                Err(reason) => self.refuse(Some(ordinal), final_address, state, Refusal::of(reason, None))?,
+                Err(reason) => self.refuse(Some(ordinal), &final_address, state, Refusal::of(reason, None))?,
             }
         }
         if recipients.is_empty() {

@@ -3,7 +3,7 @@
 use super::reports::State;
 use super::seen::Fate;
 use super::walk::{Came, Met, Step, Walk};
-use crate::directory::{Lookup, Ordinal, RecipientObject};
+use crate::directory::{Lookup, Ordinal, RecipientObject, RowRef};
 use crate::mail::Mailbox;
 use crate::policy::rules::{DisabledAccounts, Forwarding};
 use crate::policy::{Fact, Refusal};
@@ -97,7 +97,7 @@ impl Walk<'_> {
             .unwrap_or(false);
         let view = self.view;
         let address = match &forward {
-            Forward::To(target) => view.object(*target).map(|target| target.primary.as_str()),
+            Forward::To(target) => view.row(*target).map(RowRef::primary_address),
             Forward::Address(mailbox) => Some(mailbox.as_str()),
             Forward::Refused(_) => None,
         };

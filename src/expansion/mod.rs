@@ -26,5 +26,5 @@ pub use outcome::{
     Branch, Expansion, Halt, Judged, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Tally, Verdict,
 };
 pub use request::{Committed, Detail, HoldStanding, Limits, Release, ReportFacts, Request, Start};
-pub use routes::{HopId, Router};
+pub use routes::{HopId, Place, Router};
 pub use walk::{expand, judge_recipient};

@@ -91,7 +91,7 @@ impl Walk<'_> {
     /// Leaves something out by a named rule.
     pub(super) fn drop(&mut self, recipient: &str, reason: Reason) {
         self.current.tally.dropped += 1;
-        let group = self.path.last().and_then(|group| self.view.object(*group));
+        let group = self.path.last().and_then(|group| self.view.group(*group));
         self.out.events.push(EventKind::Drop {
             recipient: recipient.to_owned(),
             group: group.map(|group| group.primary.as_str().to_owned()),
@@ -113,7 +113,7 @@ impl Walk<'_> {
     pub(super) fn vanished(&mut self, address: &str) {
         self.drop(address, Reason::GroupVanished);
         let view = self.view;
-        let Some(group) = self.path.last().and_then(|group| view.object(*group)) else {
+        let Some(group) = self.path.last().and_then(|group| view.group(*group)) else {
             return;
         };
         if let Some(notice) = self
@@ -154,8 +154,8 @@ impl Walk<'_> {
             }
         };
         // An outside address may belong to an object after all: its contact.
-        let object = ordinal.and_then(|ordinal| self.view.object(ordinal));
-        match self.routes.hop(object, final_address) {
+        let place = ordinal.and_then(|ordinal| self.view.row(ordinal)).map(Into::into);
+        match self.routes.hop(place, final_address) {
             Err(reason) => self.refuse_branch(ordinal, final_address, state, Refusal::of(reason, None)),
             Ok(hop) => {
                 self.reserve(1, final_address)?;

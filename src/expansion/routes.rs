@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::directory::{Location, RecipientObject};
+use crate::directory::{Location, RecipientObject, RowRef};
 use crate::mail::Mailbox;
 use crate::track::Reason;
 
@@ -10,24 +10,48 @@ use crate::track::Reason;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct HopId(pub u32);
 
+/// Where an object is, as routes ask; an outside address has none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Where its mailbox or target is.
+    pub location: Location,
+    /// It has a target address.
+    pub has_target: bool,
+}
+
+impl From<&RecipientObject> for Place {
+    fn from(object: &RecipientObject) -> Self {
+        Self {
+            location: object.location,
+            has_target: object.target_address.is_some(),
+        }
+    }
+}
+
+impl From<RowRef<'_>> for Place {
+    fn from(row: RowRef<'_>) -> Self {
+        Self {
+            location: row.location(),
+            has_target: row.has_target(),
+        }
+    }
+}
+
 /// Where mail for a recipient leaves to.
 ///
 /// The answer may depend on whether there is an object, on its location, on whether it has a target address, and
 /// on the domain of the final address; on nothing else, because it is remembered by these.
 pub trait Router {
     /// The next hop of a recipient, or why there is none.
-    fn next_hop(&self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason>;
+    fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason>;
 }
 
 /// Distinct places looked at one after the other before the map is asked; most organisations have fewer.
 const SCAN_MAX: usize = 8;
 
-/// Location of the object and whether it has a target address; none without an object.
-type Place = Option<(Location, bool)>;
-
 struct Known {
     domain: Box<str>,
-    place: Place,
+    place: Option<Place>,
     answer: Result<HopId, Reason>,
 }
 
@@ -51,8 +75,7 @@ impl<'a> Routes<'a> {
     }
 
     /// The next hop. Domains are compared as spelled: another spelling costs one more question.
-    pub(super) fn hop(&mut self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
-        let place = object.map(|object| (object.location, object.target_address.is_some()));
+    pub(super) fn hop(&mut self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
         let domain = final_address.domain();
         let fits = |known: &Known| known.place == place && *known.domain == *domain;
         // Neighbours in a roll mostly share place and domain.
@@ -71,7 +94,7 @@ impl<'a> Routes<'a> {
             self.last = found.unwrap_or(0);
             return known.answer;
         }
-        let answer = self.router.next_hop(object, final_address);
+        let answer = self.router.next_hop(place, final_address);
         self.last = self.known.len();
         if self.last >= SCAN_MAX {
             self.rest.entry(domain.into()).or_default().push(self.last);
@@ -94,7 +117,7 @@ mod tests {
     struct Counting(Cell<u32>);
 
     impl Router for Counting {
-        fn next_hop(&self, _: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
+        fn next_hop(&self, _: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
             self.0.set(self.0.get() + 1);
             let number = final_address
                 .domain()
@@ -119,7 +142,7 @@ mod tests {
         let mut targeted = person.clone();
         targeted.target_address = Some(person.primary.clone());
         for object in [&person, &targeted, &person] {
-            assert_eq!(routes.hop(Some(object), &object.primary), Ok(HopId(1)));
+            assert_eq!(routes.hop(Some(object.into()), &object.primary), Ok(HopId(1)));
         }
         let nowhere = Mailbox::parse("x@nowhere.example").expect("valid");
         assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));

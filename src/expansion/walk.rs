@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::outcome::{Expansion, Halt, Judged, RefusedBranch, Tally, Verdict};
 use super::reports::State;
 use super::request::{HoldStanding, Limits, Release, Request, Start};
-use super::routes::{HopId, Router, Routes};
+use super::routes::{HopId, Place, Router, Routes};
 use super::seen::{Fate, Seen};
-use crate::directory::{ObjectId, Ordinal, RecipientObject};
+use crate::directory::{ObjectId, Ordinal, RecipientObject, RowRef};
 use crate::mail::{EnvelopeRecipient, Mailbox};
 use crate::policy::gate::{Asked, Pass, SenderFacts};
 use crate::policy::{Fact, Refusal, Rules, gate};
@@ -41,7 +41,7 @@ pub fn judge_recipient(recipient: &EnvelopeRecipient, request: &Request<'_>, vie
 struct Anywhere;
 
 impl Router for Anywhere {
-    fn next_hop(&self, _: Option<&RecipientObject>, _: &Mailbox) -> Result<HopId, Reason> {
+    fn next_hop(&self, _: Option<Place>, _: &Mailbox) -> Result<HopId, Reason> {
         Ok(HopId(0))
     }
 }
@@ -268,9 +268,7 @@ impl<'a> Walk<'a> {
             self.out.refused.truncate(first_refused);
             self.current.tally.refused = 0;
         } else if nobody && tally.refused == 0 && self.extent == Extent::Whole {
-            let kind = object
-                .and_then(|ordinal| self.view.object(ordinal))
-                .map(|object| object.kind);
+            let kind = object.and_then(|ordinal| self.view.row(ordinal)).map(RowRef::kind);
             self.current.verdict = Verdict::Refused(Refusal::of(Reason::GroupEmpty, kind));
         }
         let closed = std::mem::replace(&mut self.current, judged(0));
@@ -289,9 +287,9 @@ impl<'a> Walk<'a> {
             return Err(self.halt(Refusal::of(Reason::TooDeep, Some(object.kind)), &object.primary));
         }
         if object.kind.is_group() {
-            self.group(ordinal, object, state, met)
+            self.group(ordinal, &object, state, met)
         } else {
-            self.person(ordinal, object, state, met)
+            self.person(ordinal, &object, state, met)
         }
     }
 
@@ -402,7 +400,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn path_text(&self) -> Vec<String> {
-        let groups = self.path.iter().filter_map(|group| self.view.object(*group));
+        let groups = self.path.iter().filter_map(|group| self.view.group(*group));
         let below = groups.map(|group| group.primary.as_str().to_owned());
         self.above.iter().cloned().chain(below).collect()
     }
@@ -413,10 +411,10 @@ impl<'a> Walk<'a> {
             .identity
             .objects
             .min()
-            .and_then(|number| self.view.object(Ordinal(number)));
+            .and_then(|number| self.view.row(Ordinal(number)));
         Fact::Sender {
             standing: self.request.sender.standing.to_string(),
-            object: object.map(|object| object.primary.as_str().to_owned()),
+            object: object.map(|object| object.primary_address().to_owned()),
         }
     }
 }

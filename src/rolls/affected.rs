@@ -97,11 +97,11 @@ fn shadowed(touched: &RoaringBitmap, before: &Directory, after: &Directory) -> R
         };
         let old: HashSet<String> = before
             .recipient(ordinal)
-            .map(names_of)
+            .map(|object| names_of(&object))
             .unwrap_or_default()
             .into_iter()
             .collect();
-        for name in names_of(object) {
+        for name in names_of(&object) {
             if old.contains(&name) {
                 continue;
             }

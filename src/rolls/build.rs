@@ -38,18 +38,20 @@ pub struct Built {
     pub filter_hash: u64,
 }
 
-/// Computes the entries of a group.
-pub fn build(directory: &Directory, group: Ordinal, options: &EvaluationOptions) -> Result<Built, BuildFault> {
-    let object = directory
-        .recipient(group)
-        .filter(|object| object.kind.is_group())
-        .ok_or(BuildFault::NoGroup)?;
+/// Computes the entries of a group as they are at `now`.
+pub fn build(
+    directory: &Directory,
+    group: Ordinal,
+    options: &EvaluationOptions,
+    now: Timestamp,
+) -> Result<Built, BuildFault> {
+    let object = directory.group(group).ok_or(BuildFault::NoGroup)?;
     let settings = object.group.as_deref();
     let entries = if object.kind.is_dynamic() {
         let rule = settings
             .and_then(|settings| settings.rule.as_deref())
             .ok_or(BuildFault::NoRule)?;
-        dynamic(directory, rule, options)?
+        dynamic(directory, rule, options, now)?
     } else {
         listed(directory, settings.map_or(&[], |settings| &settings.members))
     };
@@ -62,9 +64,14 @@ pub fn build(directory: &Directory, group: Ordinal, options: &EvaluationOptions)
 }
 
 /// Objects the rule finds among all live ones. The group itself may be among them: a harmless cycle.
-fn dynamic(directory: &Directory, rule: &DynamicRule, options: &EvaluationOptions) -> Result<Entries, RuleFault> {
+fn dynamic(
+    directory: &Directory,
+    rule: &DynamicRule,
+    options: &EvaluationOptions,
+    now: Timestamp,
+) -> Result<Entries, RuleFault> {
     let compiled = CompiledRule::compile(rule, options)?;
-    let context = DirectMembers::for_rule(directory, &compiled);
+    let context = DirectMembers::for_rule(directory, &compiled, now);
     let found = directory
         .recipients()
         .filter(|(_, object)| compiled.matches(object, &context));
@@ -141,7 +148,12 @@ mod tests {
     use crate::directory::testing::{directory, dynamic_group, group, person};
 
     fn built(directory: &Directory, group: u32) -> Result<Built, BuildFault> {
-        build(directory, Ordinal(group), &EvaluationOptions::default())
+        build(
+            directory,
+            Ordinal(group),
+            &EvaluationOptions::default(),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]

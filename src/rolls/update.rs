@@ -106,7 +106,7 @@ fn run(
     let (mut changed, mut confirmed, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (group, cause) in jobs {
         let previous = rolls.roll(group);
-        match build(directory, group, options) {
+        match build(directory, group, options, now) {
             Ok(built) => {
                 let roll = succeed(
                     group,

@@ -72,7 +72,12 @@ fn full_rebuild(directory: &Directory) -> Vec<(Ordinal, super::super::Built)> {
     let options = EvaluationOptions::default();
     let groups = directory.groups().map(|(group, _)| group);
     groups
-        .map(|group| (group, build(directory, group, &options).expect("valid rules")))
+        .map(|group| {
+            (
+                group,
+                build(directory, group, &options, Timestamp::UNIX_EPOCH).expect("valid rules"),
+            )
+        })
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::roll::Roll;
 use super::table::RollTable;
-use crate::directory::{Directory, Ordinal, RecipientObject};
+use crate::directory::{Directory, Found, Ordinal, RecipientObject, RowRef};
 
 /// One pointer to a generation and its rolls; swapped as one, pinned for one judgement or pass.
 ///
@@ -33,10 +33,22 @@ impl View {
         Self::new(Directory::empty(), RollTable::default())
     }
 
-    /// A live object.
+    /// A live object; single facts are cheaper by [`View::row`].
     #[must_use]
-    pub fn object(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
+    pub fn object(&self, ordinal: Ordinal) -> Option<Found<'_>> {
         self.directory.recipient(ordinal)
+    }
+
+    /// A live object where it is stored.
+    #[must_use]
+    pub fn row(&self, ordinal: Ordinal) -> Option<RowRef<'_>> {
+        self.directory.row(ordinal)
+    }
+
+    /// A live group.
+    #[must_use]
+    pub fn group(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
+        self.directory.group(ordinal)
     }
 
     /// A group's last good roll.

@@ -38,6 +38,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The snapshot of a source whose setting `remote_mailboxes_match_user_mailbox` is on: every rule carries it,
+    /// so that a change of the setting is a change of the rules.
+    #[must_use]
+    pub fn with_remote_mailboxes_as_user_mailboxes(mut self) -> Self {
+        let groups = self.objects.iter_mut().filter_map(|object| object.group.as_deref_mut());
+        for rule in groups.filter_map(|group| group.rule.as_deref_mut()) {
+            rule.remote_mailboxes_match_user_mailbox = true;
+        }
+        self
+    }
+
     /// Ids of the objects, for the guard.
     pub fn ids(&self) -> impl Iterator<Item = &ObjectId> {
         self.objects.iter().map(|object| &object.id)

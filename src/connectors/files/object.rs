@@ -314,6 +314,8 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
         condition,
         recipient_container: boxed(record.text(P::RecipientContainer, faults)),
         comparison: record.word(P::ComparisonProfile, &profiles, faults),
+        // Stated by the source as a whole, not by the file.
+        remote_mailboxes_match_user_mailbox: false,
     })
 }
 

@@ -167,6 +167,7 @@ fn group() -> impl Strategy<Value = GroupSettings> {
             condition,
             recipient_container: container.map(Into::into),
             comparison,
+            remote_mailboxes_match_user_mailbox: false,
         })
     });
     let duration = || (1..10_000_000_u64).prop_map(Duration::from_millis);

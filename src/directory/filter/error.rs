@@ -81,6 +81,37 @@ pub enum FilterFault {
     },
     #[error("{property} cannot be compared with {operator}")]
     WrongOperator { property: &'static str, operator: String },
+    #[error("this is {is}, not {wanted}")]
+    OtherLanguage { is: &'static str, wanted: &'static str },
+    #[error("an LDAP filter stands in parentheses, as in (cn=x)")]
+    NoParenthesis,
+    #[error("a second filter begins here; join the two in one: (&(…)(…)) for both, (|(…)(…)) for either")]
+    SecondFilter,
+    #[error("! takes one filter; a second one begins here")]
+    SecondNegated,
+    #[error("filters side by side need & (all of them) or | (any of them) before the first, as in (&(…)(…))")]
+    NoListOperator,
+    #[error("nothing stands behind this {0}; a list emptied by accident would be everybody or nobody")]
+    EmptyList(char),
+    #[error("nothing stands between these parentheses")]
+    EmptyParentheses,
+    #[error("a ( in a value is written \\28, a ) is written \\29")]
+    UnescapedParenthesis,
+    #[error("{0} is no escape; a backslash stands before two hexadecimal digits, and is itself written \\5c")]
+    Escape(String),
+    #[error("LDAP has no {0}; write {0}= for \"or equal\", and exclude equality with (!(…=…))")]
+    StrictOrder(char),
+    #[error("a matching rule needs an attribute before it")]
+    RuleWithoutAttribute,
+    #[error("a value is not searched for in distinguished names (:dn); Active Directory does not do so either")]
+    DnAttributes,
+    #[error("unknown matching rule {rule}{}", meant(.suggestion))]
+    UnknownMatchingRule {
+        rule: String,
+        suggestion: Option<&'static str>,
+    },
+    #[error("the octets of this value are no UTF-8 text, which {0} is")]
+    NotText(&'static str),
 }
 
 fn meant(suggestion: &Option<&'static str>) -> String {

@@ -6,64 +6,34 @@
 use std::fmt;
 
 use super::EvaluationOptions;
-use super::operand::{Operand, Test};
-use super::predicate::{Comparison, Predicate};
+use super::context::{EvaluationContext, GroupAsked, GroupName, Reach};
+use super::element::ElementNode;
+use super::matcher::{Matcher, Test, Written};
+use super::operand::{Operand, OperandFault};
+use super::operator::Operator;
+use super::predicate::{Comparison, Literal, Predicate};
+use super::quantified::{ElementTest, Quantified, Quantifier};
 use crate::directory::attribute::{Attribute, Property};
-use crate::directory::dn::DistinguishedName;
 use crate::directory::recipient::RecipientObject;
 use crate::directory::value::ValueRef;
 
-/// What a filter may ask beyond the object itself.
-pub trait EvaluationContext {
-    /// True if the object is a direct member of the group with this DN (`MemberOfGroup`; nesting does not count).
-    fn is_direct_member(&self, recipient: &RecipientObject, group: &DistinguishedName) -> bool;
-
-    /// True if the object is a direct member of any group.
-    fn is_member_of_any(&self, recipient: &RecipientObject) -> bool;
-
-    /// True if a stored reference (an owner, a manager) names the object with this DN.
-    fn same_object(&self, reference: &str, dn: &DistinguishedName) -> bool {
-        DistinguishedName::parse(reference).is_some_and(|stored| stored == *dn)
-    }
-}
-
-/// The context for filters that ask for no membership; it says no to all of them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoMemberships;
-
-impl EvaluationContext for NoMemberships {
-    fn is_direct_member(&self, _: &RecipientObject, _: &DistinguishedName) -> bool {
-        false
-    }
-
-    fn is_member_of_any(&self, _: &RecipientObject) -> bool {
-        false
-    }
-}
-
 /// A predicate with its comparisons prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
+pub enum Node {
     All(Box<[Node]>),
     Any(Box<[Node]>),
     Not(Box<Node>),
-    Test(Box<Prepared>),
+    Test(Box<Matcher>),
     Constant(bool),
 }
 
-/// One comparison, prepared and as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Prepared {
-    attribute: Attribute,
-    operand: Operand,
-    written: Comparison,
-}
-
-/// Why a predicate cannot be made ready. A parser has refused both before; other languages may not.
+/// Why a predicate cannot be made ready. A parser has refused most before; a builder may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PrepareFault {
     NotHeld(&'static str),
+    SwitchedOff(&'static str),
     Value(Comparison),
+    Quantified(Box<Quantified>),
 }
 
 impl Node {
@@ -77,28 +47,65 @@ impl Node {
             Predicate::Not(inner) => Self::Not(Box::new(Self::prepare(inner, options)?)),
             Predicate::All => Self::Constant(true),
             Predicate::None => Self::Constant(false),
-            Predicate::Compare(written) => {
-                let attribute = match written.property {
-                    Property::Held(attribute) => attribute,
-                    Property::NotHeld(row) => return Err(PrepareFault::NotHeld(row.name)),
-                };
-                let operand = Operand::compile(attribute, written.operator, &written.literal, options)
-                    .map_err(|_| PrepareFault::Value(written.clone()))?;
-                Self::Test(Box::new(Prepared {
-                    attribute,
-                    operand,
-                    written: written.clone(),
+            Predicate::Compare(written) => Self::comparison(written, options)?,
+            Predicate::Quantified(written) if written.collection == Attribute::MemberOfGroup => {
+                memberships(written).ok_or_else(|| PrepareFault::Quantified(written.clone()))?
+            }
+            Predicate::Quantified(written) => {
+                let element = ElementNode::prepare(written.collection, &written.inner, options)
+                    .map_err(|_| PrepareFault::Quantified(written.clone()))?;
+                Self::Test(Box::new(Matcher {
+                    attribute: written.collection,
+                    operand: Operand {
+                        negated: false,
+                        test: Test::Elements(written.quantifier, Box::new(element)),
+                    },
+                    written: Written::Quantified(written.clone()),
                 }))
             }
         })
     }
 
-    pub(super) fn holds(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> bool {
+    fn comparison(written: &Comparison, options: &EvaluationOptions) -> Result<Self, PrepareFault> {
+        match Operand::of_property(&written.property, written.operator, &written.literal, options) {
+            Ok(Some((attribute, operand))) => Ok(Self::Test(Box::new(Matcher {
+                attribute,
+                operand,
+                written: Written::Comparison(written.clone()),
+            }))),
+            // No mail recipient is a device.
+            Ok(None) => match &written.property {
+                Property::NotHeld(row) => Err(PrepareFault::NotHeld(row.name)),
+                Property::Held(_) | Property::Extension(_) | Property::Device(_) => Ok(Self::Constant(false)),
+            },
+            Err(OperandFault::SwitchedOff) => match &written.property {
+                Property::Held(attribute) => Err(PrepareFault::SwitchedOff(attribute.name())),
+                _ => Err(PrepareFault::Value(written.clone())),
+            },
+            Err(OperandFault::Value { .. } | OperandFault::Operator) => Err(PrepareFault::Value(written.clone())),
+        }
+    }
+
+    /// Entra's groups contain users only, though its rules do not say so.
+    pub(super) fn of_users(self) -> Self {
+        let users = Matcher {
+            attribute: Attribute::ObjectClass,
+            operand: Operand {
+                negated: false,
+                test: Test::user_class(),
+            },
+            written: Written::UsersOnly,
+        };
+        Self::All([Self::Test(Box::new(users)), self].into())
+    }
+
+    /// True if the object passes.
+    pub fn holds(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(recipient, context)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(recipient, context)),
             Self::Not(inner) => !inner.holds(recipient, context),
-            Self::Test(prepared) => prepared.holds(recipient, context),
+            Self::Test(matcher) => matcher.holds(recipient, context),
             Self::Constant(value) => *value,
         }
     }
@@ -116,9 +123,9 @@ impl Node {
             Self::All(_) => ClauseKind::All,
             Self::Any(_) => ClauseKind::Any,
             Self::Not(_) => ClauseKind::Not,
-            Self::Test(prepared) => ClauseKind::Test {
-                text: prepared.written.to_string(),
-                stored: prepared.stored(recipient, context),
+            Self::Test(matcher) => ClauseKind::Test {
+                text: matcher.written.to_string(),
+                stored: matcher.stored(recipient, context),
             },
             Self::Constant(_) => ClauseKind::Constant,
         };
@@ -137,7 +144,7 @@ impl Node {
                 answers.into_iter().any(|holds| holds)
             }
             Self::Not(inner) => !inner.explain(recipient, context, depth + 1, clauses),
-            Self::Test(prepared) => prepared.holds(recipient, context),
+            Self::Test(matcher) => matcher.holds(recipient, context),
             Self::Constant(value) => *value,
         };
         if let Some(clause) = clauses.get_mut(place) {
@@ -146,29 +153,50 @@ impl Node {
         holds
     }
 
-    /// Calls `visit` with every prepared comparison's attribute and the DN it asks for, if any.
-    pub(super) fn each_test(&self, visit: &mut dyn FnMut(Attribute, Option<&DistinguishedName>)) {
+    /// Calls `visit` with every prepared comparison, in the order of the text.
+    pub fn each_test<'a>(&'a self, visit: &mut dyn FnMut(&'a Matcher)) {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each_test(visit)),
             Self::Not(inner) => inner.each_test(visit),
-            Self::Test(prepared) => match &prepared.operand.test {
-                Test::Dn(dn) => visit(prepared.attribute, Some(dn)),
-                Test::Never
-                | Test::Present
-                | Test::Absent
-                | Test::Text(_)
-                | Test::Guid(_)
-                | Test::Address(_)
-                | Test::Country(_)
-                | Test::Name(..)
-                | Test::Boolean(_)
-                | Test::Number(..)
-                | Test::Size(..)
-                | Test::Time(..) => visit(prepared.attribute, None),
-            },
+            Self::Test(matcher) => visit(matcher),
             Self::Constant(_) => {}
         }
     }
+}
+
+/// `user.memberOf -any (group.objectId -in […])`: any of the named groups has the object as a direct member.
+/// `None` for a form Entra does not have.
+fn memberships(written: &Quantified) -> Option<Node> {
+    let ElementTest::Compare(comparison) = &written.inner else {
+        return None;
+    };
+    let ids: &[Box<str>] = match (written.quantifier, comparison.operator, &comparison.literal) {
+        (Quantifier::Any, Operator::In, Literal::List(ids)) => ids,
+        (Quantifier::Any, Operator::Eq, Literal::Text(id)) => std::slice::from_ref(id),
+        _ => return None,
+    };
+    let groups = ids.iter().map(|id| {
+        let group = GroupAsked {
+            name: GroupName::Id(id.trim().to_lowercase().into()),
+            reach: Reach::Direct,
+        };
+        Node::Test(Box::new(Matcher {
+            attribute: Attribute::MemberOfGroup,
+            operand: Operand {
+                negated: false,
+                test: Test::Group(group),
+            },
+            written: Written::Quantified(Box::new(Quantified {
+                inner: ElementTest::Compare(super::quantified::ElementComparison {
+                    field: comparison.field,
+                    operator: Operator::Eq,
+                    literal: Literal::Text(id.clone()),
+                }),
+                ..written.clone()
+            })),
+        }))
+    });
+    Some(Node::Any(groups.collect()))
 }
 
 /// No short cut: every clause is shown with its value.
@@ -185,49 +213,22 @@ fn explain_each(
         .collect()
 }
 
-impl Prepared {
-    fn holds(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> bool {
-        let passes = if self.attribute == Attribute::MemberOfGroup {
-            match &self.operand.test {
-                Test::Dn(group) => context.is_direct_member(recipient, group),
-                Test::Present => context.is_member_of_any(recipient),
-                Test::Absent => !context.is_member_of_any(recipient),
-                Test::Never
-                | Test::Text(_)
-                | Test::Guid(_)
-                | Test::Address(_)
-                | Test::Country(_)
-                | Test::Name(..)
-                | Test::Boolean(_)
-                | Test::Number(..)
-                | Test::Size(..)
-                | Test::Time(..) => false,
-            }
-        } else {
-            let same = |reference: &str, dn: &DistinguishedName| context.same_object(reference, dn);
-            self.operand.test.passes(&recipient.value(self.attribute), &same)
-        };
-        passes != self.operand.negated
-    }
-
+impl Matcher {
     fn stored(&self, recipient: &RecipientObject, context: &dyn EvaluationContext) -> String {
-        if self.attribute == Attribute::MemberOfGroup {
-            let member = match &self.operand.test {
-                Test::Dn(group) => context.is_direct_member(recipient, group),
-                _ => context.is_member_of_any(recipient),
-            };
-            return if member {
-                "a direct member".into()
-            } else {
-                "not a direct member".into()
-            };
+        if self.attribute != Attribute::MemberOfGroup {
+            return shown(self.attribute, &recipient.value(self.attribute));
         }
-        shown(self.attribute, &recipient.value(self.attribute))
+        let (is_member, direct) = match self.group() {
+            Some(group) => (context.is_member(recipient, group), group.reach == Reach::Direct),
+            None => (context.is_member_of_any(recipient), true),
+        };
+        let member = if direct { "direct member" } else { "member" };
+        format!("{} {member}", if is_member { "a" } else { "not a" })
     }
 }
 
 /// A value as an administrator reads it: names instead of numbers.
-fn shown(attribute: Attribute, value: &ValueRef<'_>) -> String {
+pub(super) fn shown(attribute: Attribute, value: &ValueRef<'_>) -> String {
     use crate::directory::names::name_of;
     use crate::directory::value::ValueType;
     match (attribute.value_type(), value) {

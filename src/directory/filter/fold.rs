@@ -57,6 +57,18 @@ impl Pattern {
         }
     }
 
+    /// A pattern of pieces in which `*` is an ordinary character.
+    pub(super) fn of_pieces<'a>(pieces: impl IntoIterator<Item = &'a str>, profile: ComparisonProfile) -> Self {
+        Self {
+            pieces: pieces.into_iter().map(|piece| fold(piece, profile).into()).collect(),
+        }
+    }
+
+    /// The folded pieces.
+    pub(super) fn pieces(&self) -> &[Box<str>] {
+        &self.pieces
+    }
+
     /// True if the folded text fits. Linear: every piece is searched once, from where the last one ended.
     pub(super) fn fits(&self, folded: &str) -> bool {
         let [first, rest @ ..] = &*self.pieces else {

@@ -74,11 +74,12 @@ impl fmt::Display for Warning {
 /// Warnings about one comparison.
 pub(super) fn of_comparison(source: &str, comparison: &Comparison, span: Range<usize>) -> Vec<Warning> {
     let mut kinds = Vec::new();
-    let attribute = match comparison.property {
-        Property::Held(attribute) => attribute,
+    let attribute = match &comparison.property {
+        Property::Held(attribute) => *attribute,
         Property::NotHeld(row) => {
             return vec![Warning::new(source, span, WarningKind::CannotEvaluate(row.name))];
         }
+        Property::Extension(_) | Property::Device(_) => return Vec::new(),
     };
     if let Literal::Text(text) = &comparison.literal {
         of_text(text, &mut kinds);

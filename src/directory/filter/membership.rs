@@ -1,73 +1,111 @@
-//! Direct membership for `MemberOfGroup`, prepared for one rule over one generation.
+//! Membership in groups, prepared for one rule over one generation.
 //!
-//! In: a generation and a rule. Out: a context that answers each question with one look into a set.
-//! Differs: direct members of a dynamic group are not counted here; Active Directory has no memberOf for them
+//! In: a generation, a rule and the instant of evaluation. Out: a context that answers each question with one look
+//! into a set. Differs: members of a dynamic group are not counted here; Active Directory has no memberOf for them
 //! either.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::evaluate::EvaluationContext;
+use jiff::Timestamp;
+use roaring::RoaringBitmap;
+
+use super::context::{EvaluationContext, GroupAsked, Reach};
 use super::rule::CompiledRule;
+use crate::directory::attribute::Attribute;
 use crate::directory::dn::DistinguishedName;
 use crate::directory::generation::Directory;
 use crate::directory::index::Ordinal;
-use crate::directory::recipient::{ObjectId, RecipientObject};
+use crate::directory::recipient::RecipientObject;
+use crate::directory::value::ValueRef;
 
 /// The memberships one rule asks for.
 #[derive(Debug)]
 pub struct DirectMembers<'a> {
     directory: &'a Directory,
-    members: HashMap<DistinguishedName, HashSet<&'a ObjectId>>,
+    now: Timestamp,
+    members: HashMap<GroupAsked, RoaringBitmap>,
     /// Filled only if the rule asks for membership as such.
-    anywhere: HashSet<&'a ObjectId>,
+    anywhere: RoaringBitmap,
 }
 
 impl<'a> DirectMembers<'a> {
     /// Resolves the members of the groups the rule names; of all groups, if it asks `MemberOfGroup -ne $null`.
-    pub fn for_rule(directory: &'a Directory, rule: &CompiledRule) -> Self {
-        let mut members = HashMap::new();
-        for dn in rule.groups_asked() {
-            let found = directory.lookup_reference(dn.as_str()).one();
-            let group = found.and_then(|ordinal| directory.recipient(ordinal));
-            let set = group.map(|group| ids_of_members(directory, group)).unwrap_or_default();
-            members.insert(dn, set);
-        }
-        let mut anywhere = HashSet::new();
+    pub fn for_rule(directory: &'a Directory, rule: &CompiledRule, now: Timestamp) -> Self {
+        let members = rule
+            .groups_asked()
+            .into_iter()
+            .map(|group| (group.clone(), members_asked(directory, group)))
+            .collect();
+        let mut anywhere = RoaringBitmap::new();
         if rule.asks_any_membership() {
-            for (_, group) in directory.groups() {
-                anywhere.extend(ids_of_members(directory, group));
+            for (ordinal, _) in directory.groups() {
+                anywhere |= direct_members(directory, ordinal);
             }
         }
         Self {
             directory,
+            now,
             members,
             anywhere,
         }
     }
 }
 
-fn ids_of_members<'a>(directory: &'a Directory, group: &RecipientObject) -> HashSet<&'a ObjectId> {
-    let Some(settings) = group.group.as_deref() else {
-        return HashSet::new();
+/// The members of a group as a filter asks for them; nobody, if there is no such group or several.
+pub fn members_asked(directory: &Directory, group: &GroupAsked) -> RoaringBitmap {
+    let Some(ordinal) = directory.lookup_reference(group.reference()).one() else {
+        return RoaringBitmap::new();
     };
-    let bound = directory.bind(&settings.members);
-    bound
-        .ordinals
-        .iter()
-        .filter_map(|number| directory.recipient(Ordinal(number)))
-        .map(|member| &member.id)
-        .collect()
+    match group.reach {
+        Reach::Direct => direct_members(directory, ordinal),
+        Reach::InChain => members_in_chain(directory, ordinal),
+    }
+}
+
+/// The listed members of a static group.
+fn direct_members(directory: &Directory, group: Ordinal) -> RoaringBitmap {
+    let Some(object) = directory.group(group) else {
+        return RoaringBitmap::new();
+    };
+    match object.group.as_deref() {
+        Some(settings) => directory.bind(&settings.members).ordinals,
+        None => RoaringBitmap::new(),
+    }
+}
+
+/// Members, and members of member groups; each group is looked at once, so that cycles end.
+fn members_in_chain(directory: &Directory, group: Ordinal) -> RoaringBitmap {
+    let mut found = RoaringBitmap::new();
+    let mut seen = RoaringBitmap::from([group.0]);
+    let mut left = vec![group];
+    while let Some(group) = left.pop() {
+        let members = direct_members(directory, group);
+        for inner in (&members & directory.group_set()) - &seen {
+            seen.insert(inner);
+            left.push(Ordinal(inner));
+        }
+        found |= members;
+    }
+    found
 }
 
 impl EvaluationContext for DirectMembers<'_> {
-    fn is_direct_member(&self, recipient: &RecipientObject, group: &DistinguishedName) -> bool {
-        self.members
-            .get(group)
-            .is_some_and(|members| members.contains(&recipient.id))
+    fn is_member(&self, recipient: &RecipientObject, group: &GroupAsked) -> bool {
+        let ordinal = self.directory.ordinal_of(&recipient.id);
+        ordinal.is_some_and(|ordinal| {
+            self.members
+                .get(group)
+                .is_some_and(|members| members.contains(ordinal.0))
+        })
     }
 
     fn is_member_of_any(&self, recipient: &RecipientObject) -> bool {
-        self.anywhere.contains(&recipient.id)
+        let ordinal = self.directory.ordinal_of(&recipient.id);
+        ordinal.is_some_and(|ordinal| self.anywhere.contains(ordinal.0))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
     }
 
     fn same_object(&self, reference: &str, dn: &DistinguishedName) -> bool {
@@ -76,5 +114,42 @@ impl EvaluationContext for DirectMembers<'_> {
         }
         let named = self.directory.lookup_reference(reference).one();
         named.is_some() && named == self.directory.lookup_reference(dn.as_str()).one()
+    }
+
+    fn has_id(&self, reference: &str, id: &str) -> bool {
+        if reference.trim().eq_ignore_ascii_case(id) {
+            return true;
+        }
+        let named = self.directory.lookup_reference(reference).one();
+        named.is_some() && named == self.directory.lookup_reference(id).one()
+    }
+
+    fn leads_to(&self, attribute: Attribute, reference: &str, dn: &DistinguishedName) -> bool {
+        let mut seen = RoaringBitmap::new();
+        let mut left = vec![reference.to_owned()];
+        while let Some(reference) = left.pop() {
+            if self.same_object(&reference, dn) {
+                return true;
+            }
+            let Some(ordinal) = self.directory.lookup_reference(&reference).one() else {
+                continue;
+            };
+            if !seen.insert(ordinal.0) {
+                continue;
+            }
+            let Some(object) = self.directory.recipient(ordinal) else {
+                continue;
+            };
+            match object.value(attribute) {
+                ValueRef::Text(next) => left.push(next.into_owned()),
+                ValueRef::Texts(next) => left.extend(next.into_iter().map(std::borrow::Cow::into_owned)),
+                ValueRef::Absent
+                | ValueRef::Boolean(_)
+                | ValueRef::Integer(_)
+                | ValueRef::Size(_)
+                | ValueRef::Time(_) => {}
+            }
+        }
+        false
     }
 }

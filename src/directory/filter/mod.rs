@@ -8,26 +8,38 @@ use jiff::tz::TimeZone;
 
 use super::group::ComparisonProfile;
 
+pub mod context;
 pub mod country;
+mod element;
 pub mod error;
 pub mod evaluate;
+pub mod expression;
 mod fold;
 mod lex;
 pub mod lint;
+pub mod matcher;
 pub mod membership;
+pub mod nearest;
 pub mod opath;
 mod operand;
+pub mod operator;
 pub mod precanned;
 pub mod predicate;
 mod print;
+pub mod quantified;
+pub mod remote;
 pub mod rule;
 pub mod tail;
 
+pub use context::{EvaluationContext, GroupAsked, GroupName, NoMemberships, Reach};
 pub use error::{FilterError, FilterFault};
-pub use evaluate::{EvaluationContext, NoMemberships};
+pub use evaluate::Node;
 pub use lint::{Warning, WarningKind};
+pub use matcher::{Matcher, Needle, Order};
 pub use opath::{Parsed, parse};
-pub use predicate::{Comparison, Literal, Operator, Predicate};
+pub use operator::Operator;
+pub use predicate::{Comparison, DaysFromNow, Literal, Pieces, Predicate};
+pub use quantified::{ElementComparison, ElementTest, Field, Quantified, Quantifier};
 pub use rule::{CompiledRule, Explanation, RuleFault};
 
 /// Longest filter text read, in octets. Real ones with three appended tails have about 3,000.
@@ -47,6 +59,8 @@ pub struct EvaluationOptions {
     pub comparison: ComparisonProfile,
     /// Zone of dates without one; Exchange takes the server's.
     pub zone: TimeZone,
+    /// `MemberOfGroupRecursive`, a property that Exchange does not have; off unless a setting asks for it.
+    pub recursive_membership: bool,
 }
 
 impl Default for EvaluationOptions {
@@ -54,6 +68,7 @@ impl Default for EvaluationOptions {
         Self {
             comparison: ComparisonProfile::default(),
             zone: TimeZone::UTC,
+            recursive_membership: false,
         }
     }
 }

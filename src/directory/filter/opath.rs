@@ -21,7 +21,8 @@ use super::error::{FilterError, FilterFault};
 use super::lex::{Lexer, Token};
 use super::lint::{self, Warning, WarningKind};
 use super::operand::{Operand, OperandFault};
-use super::predicate::{Comparison, Literal, Operator, Predicate};
+use super::operator::Operator;
+use super::predicate::{Comparison, Literal, Predicate};
 use super::{COMPARISONS_MAX, DEPTH_MAX, EvaluationOptions, LENGTH_OCTETS_MAX};
 use crate::directory::attribute::{Property, nearest, suggest_property};
 
@@ -216,6 +217,7 @@ impl<'a> Parser<'a> {
                 let value = self.token.shown();
                 let suggestion = self
                     .last
+                    .as_ref()
                     .map(|(property, operator)| format!("{property} -{} {value}", operator.word()));
                 self.fail(FilterFault::ValueWithoutProperty { suggestion })
             }
@@ -237,7 +239,7 @@ impl<'a> Parser<'a> {
         self.advance()?;
         let literal = self.literal()?;
         let value_span = self.span.clone();
-        self.last = Some((property, operator));
+        self.last = Some((property.clone(), operator));
         let comparison = Comparison {
             property,
             operator,
@@ -278,14 +280,16 @@ impl<'a> Parser<'a> {
 
     fn operator(&self) -> Result<Operator, FilterError> {
         match &self.token {
-            Token::Dashed(word) => match Operator::from_word(word) {
+            Token::Dashed(word) => match Operator::from_word_of(&Operator::OPATH, word) {
                 Some(operator) => Ok(operator),
-                None => self.fail(unknown_operator(word, &Operator::ALL.map(Operator::word))),
+                None => self.fail(unknown_operator(word, &Operator::OPATH.map(Operator::word))),
             },
-            Token::Word(word) if Operator::from_word(word).is_some() => self.fail(FilterFault::Expected {
-                expected: "a hyphen before the operator",
-                found: word.clone(),
-            }),
+            Token::Word(word) if Operator::from_word_of(&Operator::OPATH, word).is_some() => {
+                self.fail(FilterFault::Expected {
+                    expected: "a hyphen before the operator",
+                    found: word.clone(),
+                })
+            }
             Token::Open
             | Token::Close
             | Token::OpenBrace
@@ -330,17 +334,18 @@ impl<'a> Parser<'a> {
 
     /// Refuses a value that the property can never have.
     fn check(&self, comparison: &Comparison, span: Range<usize>) -> Result<(), FilterError> {
-        let attribute = match comparison.property {
-            Property::Held(attribute) => attribute,
-            Property::NotHeld(_) => return Ok(()),
+        // Whether an extension of ours is on, the settings say; the text is the same either way.
+        let options = EvaluationOptions {
+            recursive_membership: true,
+            ..EvaluationOptions::default()
         };
-        let options = EvaluationOptions::default();
-        match Operand::compile(attribute, comparison.operator, &comparison.literal, &options) {
+        let (property, operator, literal) = (&comparison.property, comparison.operator, &comparison.literal);
+        match Operand::of_property(property, operator, literal, &options) {
             Ok(_) => Ok(()),
             Err(OperandFault::Value { expected, suggestion }) => self.fail_at(
                 span,
                 FilterFault::WrongValue {
-                    property: attribute.name(),
+                    property: property.label(),
                     value: comparison
                         .literal
                         .text()
@@ -353,10 +358,10 @@ impl<'a> Parser<'a> {
                     suggestion,
                 },
             ),
-            Err(OperandFault::Operator) => self.fail_at(
+            Err(OperandFault::Operator | OperandFault::SwitchedOff) => self.fail_at(
                 span,
                 FilterFault::WrongOperator {
-                    property: attribute.name(),
+                    property: property.label(),
                     operator: format!("-{}", comparison.operator.word()),
                 },
             ),

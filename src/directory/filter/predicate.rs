@@ -2,6 +2,8 @@
 //!
 //! In: what a parser understood. Out: a tree that prints back without loss and compiles to a test.
 
+use super::operator::Operator;
+use super::quantified::Quantified;
 use crate::directory::attribute::{Attribute, Property};
 
 /// A condition over one recipient object.
@@ -13,6 +15,8 @@ pub enum Predicate {
     Or(Vec<Predicate>),
     Not(Box<Predicate>),
     Compare(Comparison),
+    /// A condition on the elements of a collection (Entra's `-any` and `-all`).
+    Quantified(Box<Quantified>),
     /// Every candidate; no filter text says this.
     All,
     /// No candidate; no filter text says this.
@@ -27,77 +31,6 @@ pub struct Comparison {
     pub literal: Literal,
 }
 
-/// A comparison operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operator {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    Like,
-    NotLike,
-}
-
-impl Operator {
-    pub const ALL: [Self; 8] = [
-        Self::Eq,
-        Self::Ne,
-        Self::Lt,
-        Self::Le,
-        Self::Gt,
-        Self::Ge,
-        Self::Like,
-        Self::NotLike,
-    ];
-
-    /// The word without its hyphen.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Ne => "ne",
-            Self::Lt => "lt",
-            Self::Le => "le",
-            Self::Gt => "gt",
-            Self::Ge => "ge",
-            Self::Like => "like",
-            Self::NotLike => "notlike",
-        }
-    }
-
-    /// Reads the word without its hyphen, ignoring case.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|operator| operator.word().eq_ignore_ascii_case(word))
-    }
-
-    /// True for the operators that hold where their positive form does not.
-    pub fn is_negative(self) -> bool {
-        match self {
-            Self::Ne | Self::NotLike => true,
-            Self::Eq | Self::Lt | Self::Le | Self::Gt | Self::Ge | Self::Like => false,
-        }
-    }
-
-    /// True for `-like` and `-notlike`, the only ones with wildcards.
-    pub fn takes_wildcards(self) -> bool {
-        match self {
-            Self::Like | Self::NotLike => true,
-            Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge => false,
-        }
-    }
-
-    /// True for `-lt`, `-le`, `-gt` and `-ge`.
-    pub fn is_ordering(self) -> bool {
-        match self {
-            Self::Lt | Self::Le | Self::Gt | Self::Ge => true,
-            Self::Eq | Self::Ne | Self::Like | Self::NotLike => false,
-        }
-    }
-}
-
 /// A value as written; what it means depends on the property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Literal {
@@ -107,16 +40,35 @@ pub enum Literal {
     Number(Box<str>),
     Boolean(bool),
     Null,
+    /// The values of `-in` and `-notIn`.
+    List(Box<[Box<str>]>),
+    /// An LDAP substring assertion. OPATH writes patterns as one text, in which every `*` is a wildcard; here a
+    /// piece may hold one.
+    Pieces(Pieces),
+    /// `system.now`, days added or taken away.
+    Now(DaysFromNow),
 }
 
+/// `initial*middle*…*last`; an empty first or last piece means that the pattern begins or ends with a star.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pieces {
+    pub initial: Box<str>,
+    pub middle: Box<[Box<str>]>,
+    pub last: Box<str>,
+}
+
+/// Days counted from the instant of evaluation; negative ones lie before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DaysFromNow(pub i32);
+
 impl Literal {
-    /// The value as text; `None` for `$null`.
+    /// The value as one text; `None` for `$null`, a list, pieces and a moment.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(text),
             Self::Boolean(true) => Some("True"),
             Self::Boolean(false) => Some("False"),
-            Self::Null => None,
+            Self::Null | Self::List(_) | Self::Pieces(_) | Self::Now(_) => None,
         }
     }
 }
@@ -132,23 +84,38 @@ impl Predicate {
         })
     }
 
-    /// Calls `visit` with every comparison, in the order of the text.
+    /// Calls `visit` with every comparison, in the order of the text; those on elements of a collection are
+    /// no comparisons of the object.
     pub fn each_comparison<'a>(&'a self, visit: &mut dyn FnMut(&'a Comparison)) {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.each_comparison(visit)),
             Self::Not(inner) => inner.each_comparison(visit),
             Self::Compare(comparison) => visit(comparison),
-            Self::All | Self::None => {}
+            Self::Quantified(_) | Self::All | Self::None => {}
         }
     }
 
     /// Documented properties the filter names and our object model does not hold, each once.
     pub fn not_held(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
-        self.each_comparison(&mut |comparison| match comparison.property {
+        self.each_comparison(&mut |comparison| match &comparison.property {
             Property::NotHeld(row) if !names.contains(&row.name) => names.push(row.name),
-            Property::NotHeld(_) | Property::Held(_) => {}
+            Property::NotHeld(_) | Property::Held(_) | Property::Extension(_) | Property::Device(_) => {}
         });
         names
+    }
+
+    /// True if the rule is about devices (`device.…`); no mail recipient is one.
+    pub fn is_about_devices(&self) -> bool {
+        let mut found = false;
+        self.each_comparison(&mut |comparison| found |= matches!(comparison.property, Property::Device(_)));
+        found
+    }
+
+    /// True if the verdict may change as time goes by (`system.now`).
+    pub fn depends_on_now(&self) -> bool {
+        let mut found = false;
+        self.each_comparison(&mut |comparison| found |= matches!(comparison.literal, Literal::Now(_)));
+        found
     }
 }

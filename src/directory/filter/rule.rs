@@ -6,10 +6,13 @@
 
 use std::fmt;
 
-use super::evaluate::{Clause, EvaluationContext, Node, PrepareFault};
+use super::context::{EvaluationContext, GroupAsked};
+use super::evaluate::{Clause, Node, PrepareFault};
 use super::lint::Warning;
 use super::opath;
 use super::predicate::{Comparison, Predicate};
+use super::quantified::Quantified;
+use super::remote;
 use super::tail::is_system_name;
 use super::{EvaluationOptions, FilterError};
 use crate::directory::attribute::Attribute;
@@ -28,9 +31,25 @@ pub enum RuleFault {
     /// A comparison that a builder of predicates made and no parser would.
     #[error("the comparison {0} has no meaning")]
     Comparison(Comparison),
+    #[error("the condition {0} has no meaning")]
+    Quantified(Box<Quantified>),
+    /// A property of ours that a setting switches on.
+    #[error("{0} is an extension of muster that the settings leave off")]
+    SwitchedOff(&'static str),
     /// A precanned rule without `IncludedRecipients` would widen to everybody.
     #[error("a precanned rule must say which recipients it includes")]
     NothingIncluded,
+}
+
+impl From<PrepareFault> for RuleFault {
+    fn from(fault: PrepareFault) -> Self {
+        match fault {
+            PrepareFault::NotHeld(name) => Self::CannotEvaluate { properties: vec![name] },
+            PrepareFault::SwitchedOff(name) => Self::SwitchedOff(name),
+            PrepareFault::Value(comparison) => Self::Comparison(comparison),
+            PrepareFault::Quantified(condition) => Self::Quantified(condition),
+        }
+    }
 }
 
 fn names(properties: &[&'static str]) -> String {
@@ -42,6 +61,8 @@ fn names(properties: &[&'static str]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledRule {
     predicate: Predicate,
+    /// What is evaluated where that is not the predicate as written.
+    widened: Option<Predicate>,
     node: Node,
     scope: Option<Scope>,
     warnings: Vec<Warning>,
@@ -62,9 +83,14 @@ impl CompiledRule {
         };
         let options = EvaluationOptions {
             comparison: rule.comparison.unwrap_or(options.comparison),
-            zone: options.zone.clone(),
+            ..options.clone()
         };
-        let mut compiled = Self::of_predicate(parsed.predicate, &options)?;
+        let widens = rule.remote_mailboxes_match_user_mailbox && remote::asks_for_user_mailboxes(&parsed.predicate);
+        let widened = widens.then(|| remote::widened(&parsed.predicate));
+        let evaluated = widened.clone().unwrap_or_else(|| parsed.predicate.clone());
+        let mut compiled = Self::of_predicate(evaluated, &options)?;
+        compiled.predicate = parsed.predicate;
+        compiled.widened = widened;
         compiled.warnings = parsed.warnings;
         compiled.scope = rule.recipient_container.as_deref().and_then(Scope::parse);
         Ok(compiled)
@@ -76,20 +102,35 @@ impl CompiledRule {
         if !properties.is_empty() {
             return Err(RuleFault::CannotEvaluate { properties });
         }
-        let node = Node::prepare(&predicate, options).map_err(|fault| match fault {
-            PrepareFault::NotHeld(name) => RuleFault::CannotEvaluate { properties: vec![name] },
-            PrepareFault::Value(comparison) => RuleFault::Comparison(comparison),
-        })?;
+        let node = if predicate.is_about_devices() {
+            // No mail recipient is a device, whatever the rule says of one.
+            Node::Constant(false)
+        } else {
+            Node::prepare(&predicate, options)?
+        };
         Ok(Self {
             predicate,
+            widened: None,
             node,
             scope: None,
             warnings: Vec::new(),
         })
     }
 
+    /// The predicate as written.
     pub fn predicate(&self) -> &Predicate {
         &self.predicate
+    }
+
+    /// The predicate that is evaluated: the written one, or the one in which remote mailboxes are user mailboxes.
+    /// An explanation shows its clauses.
+    pub fn evaluated(&self) -> &Predicate {
+        self.widened.as_ref().unwrap_or(&self.predicate)
+    }
+
+    /// True if `remote_mailboxes_match_user_mailbox` makes a difference to this rule.
+    pub fn is_widened(&self) -> bool {
+        self.widened.is_some()
     }
 
     /// What an administrator should look at again.
@@ -97,23 +138,28 @@ impl CompiledRule {
         &self.warnings
     }
 
+    /// The prepared condition, for planners; the gates of [`CompiledRule::matches`] are not part of it.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// Attributes the filter reads, each once; a change of any other cannot change the answer.
     pub fn attributes(&self) -> Vec<Attribute> {
         let mut all = Vec::new();
-        self.node.each_test(&mut |attribute, _| all.push(attribute));
+        self.node.each_test(&mut |test| all.push(test.attribute()));
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    /// Groups whose direct members the filter asks for (`MemberOfGroup`).
-    pub fn groups_asked(&self) -> Vec<DistinguishedName> {
-        let mut all: Vec<DistinguishedName> = Vec::new();
-        self.node.each_test(&mut |attribute, dn| {
-            if let (Attribute::MemberOfGroup, Some(dn)) = (attribute, dn)
-                && !all.contains(dn)
+    /// Groups whose members the filter asks for, each once.
+    pub fn groups_asked(&self) -> Vec<&GroupAsked> {
+        let mut all = Vec::new();
+        self.node.each_test(&mut |test| {
+            if let Some(group) = test.group()
+                && !all.contains(&group)
             {
-                all.push(dn.clone());
+                all.push(group);
             }
         });
         all
@@ -122,9 +168,15 @@ impl CompiledRule {
     /// True if the filter asks whether an object is in any group at all (`MemberOfGroup -ne $null`).
     pub fn asks_any_membership(&self) -> bool {
         let mut asks = false;
-        self.node
-            .each_test(&mut |attribute, dn| asks |= attribute == Attribute::MemberOfGroup && dn.is_none());
+        self.node.each_test(&mut |test| asks |= test.asks_any_membership());
         asks
+    }
+
+    /// True if the verdict on an object may change as time goes by.
+    pub fn depends_on_now(&self) -> bool {
+        let mut depends = false;
+        self.node.each_test(&mut |test| depends |= test.depends_on_now());
+        depends
     }
 
     /// True if the object is a member.

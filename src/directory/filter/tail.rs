@@ -4,7 +4,8 @@
 //! Evaluation needs no stripping: a tail excludes what is excluded anyway. It is for people who read filters,
 //! and for filters that grew a tail with every change.
 
-use super::predicate::{Comparison, Literal, Operator, Predicate};
+use super::operator::Operator;
+use super::predicate::{Comparison, Literal, Predicate};
 use crate::directory::attribute::{Attribute, Property};
 
 /// Which tail of which version it is.
@@ -46,7 +47,12 @@ pub fn split(predicate: &Predicate) -> Split {
 fn strip_one(predicate: &Predicate) -> Option<(Predicate, TailVersion)> {
     let parts = match predicate {
         Predicate::And(parts) => parts,
-        Predicate::Or(_) | Predicate::Not(_) | Predicate::Compare(_) | Predicate::All | Predicate::None => return None,
+        Predicate::Or(_)
+        | Predicate::Not(_)
+        | Predicate::Compare(_)
+        | Predicate::Quantified(_)
+        | Predicate::All
+        | Predicate::None => return None,
     };
     // The last start counts: an unparenthesised filter may carry several tails on one level.
     let start = (1..parts.len().saturating_sub(1)).rev().find(|at| {
@@ -81,6 +87,7 @@ fn excluded(part: Option<&Predicate>, attribute: Attribute, operator: Operator) 
             literal: Literal::Text(text),
         }) if *property == Property::Held(attribute) && *found == operator => Some(text),
         Predicate::Compare(_)
+        | Predicate::Quantified(_)
         | Predicate::And(_)
         | Predicate::Or(_)
         | Predicate::Not(_)

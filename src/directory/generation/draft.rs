@@ -59,7 +59,7 @@ impl Draft {
                 .ordinal_of(&id)
                 .and_then(|ordinal| base.recipient(ordinal).map(|object| (ordinal, object)))
             {
-                Some((ordinal, object)) => self.bury(base, ordinal, Tombstone::of(object)),
+                Some((ordinal, object)) => self.bury(base, ordinal, Tombstone::of(&object)),
                 None => self.findings.push(Finding::UnknownRemoval { id }),
             }
         }
@@ -77,7 +77,7 @@ impl Draft {
             self.bury(base, ordinal, Tombstone::of(&object));
             return;
         }
-        self.edit_keys(base.recipient(ordinal), Some(&object), ordinal);
+        self.edit_keys(base.recipient(ordinal).as_deref(), Some(&object), ordinal);
         self.edit_gone(base.tombstone(ordinal), None, ordinal);
         for fact in missing_facts(&object) {
             self.findings.push(Finding::Missing {
@@ -87,15 +87,17 @@ impl Draft {
         }
         set(&mut self.next.live, ordinal, true);
         set(&mut self.next.groups, ordinal, object.kind.is_group());
+        set(&mut self.next.candidates, ordinal, object.is_candidate());
         self.touched.push(ordinal);
         self.write(ordinal, Row::Live(Arc::new(object)));
     }
 
     fn bury(&mut self, base: &Directory, ordinal: Ordinal, tombstone: Tombstone) {
-        self.edit_keys(base.recipient(ordinal), None, ordinal);
+        self.edit_keys(base.recipient(ordinal).as_deref(), None, ordinal);
         self.edit_gone(base.tombstone(ordinal), Some(&tombstone), ordinal);
         set(&mut self.next.live, ordinal, false);
         set(&mut self.next.groups, ordinal, false);
+        set(&mut self.next.candidates, ordinal, false);
         self.touched.push(ordinal);
         self.write(ordinal, Row::Gone(Arc::new(tombstone)));
     }
@@ -170,7 +172,7 @@ impl Draft {
                 continue;
             };
             let mut doubtful: Vec<(Space, String)> = Vec::new();
-            each_key(object, &mut |space, key| {
+            each_key(&object, &mut |space, key| {
                 let matters = match space {
                     Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 => true,
                     // Several objects may share a target or a name; that is no fault by itself.
@@ -206,7 +208,7 @@ impl Draft {
             let Some(object) = self.next.recipient(*ordinal) else {
                 continue;
             };
-            for (setting, references) in references(object) {
+            for (setting, references) in references(&object) {
                 let mut count = 0_usize;
                 for reference in references {
                     let id = object.id.clone();

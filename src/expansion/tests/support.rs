@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::testing::{ObjectBuilder, directory};
-use crate::directory::{Directory, Location, Ordinal, RecipientObject};
-use crate::expansion::{Detail, Expansion, HopId, Limits, Request, Router, Start, expand};
+use crate::directory::{Directory, Location, Ordinal};
+use crate::expansion::{Detail, Expansion, HopId, Limits, Place, Request, Router, Start, expand};
 use crate::mail::{EnvelopeRecipient, Mailbox, Notify, ReversePath};
 use crate::policy::Rules;
 use crate::resolver::{Sender, Standing};
@@ -17,11 +17,11 @@ use crate::track::Reason;
 pub(super) struct Hops;
 
 impl Router for Hops {
-    fn next_hop(&self, object: Option<&RecipientObject>, final_address: &Mailbox) -> Result<HopId, Reason> {
+    fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
         if final_address.domain() == "nowhere.example" {
             return Err(Reason::NoRoute);
         }
-        Ok(match object.map(|object| object.location) {
+        Ok(match place.map(|place| place.location) {
             Some(Location::Cloud) => HopId(0),
             Some(Location::OnPremises) => HopId(1),
             Some(Location::External) | None => HopId(2),
@@ -68,7 +68,13 @@ pub(super) fn later(view: &View, change: crate::directory::ChangeSet) -> View {
 
 #[allow(dead_code)]
 pub(super) fn built(view: &View, group: u32) -> u64 {
-    build(&view.directory, Ordinal(group), &EvaluationOptions::default()).map_or(0, |built| built.entries.len())
+    build(
+        &view.directory,
+        Ordinal(group),
+        &EvaluationOptions::default(),
+        Timestamp::UNIX_EPOCH,
+    )
+    .map_or(0, |built| built.entries.len())
 }
 
 pub(super) fn external(address: &str) -> Sender {
