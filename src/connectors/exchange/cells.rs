@@ -109,6 +109,14 @@ impl Draft {
     }
 }
 
+/// Columns that lists of members do not have: a record with one of them describes an object.
+const WHOLE: [P; 4] = [
+    P::Alias,
+    P::EmailAddresses,
+    P::DistinguishedName,
+    P::Held(Attribute::Guid),
+];
+
 /// Turns a record into a draft. `passed_over` is told the names nothing depends on.
 pub fn draft(
     record: &RawRecord,
@@ -129,7 +137,6 @@ pub fn draft(
             column: 0,
         },
         side: side(record, is_ldap),
-        is_whole: true,
         members_open: has_open_range(record, "member"),
         ..Draft::default()
     };
@@ -163,6 +170,7 @@ pub fn draft(
     if is_ldap {
         complete_ldap(&mut draft);
     }
+    draft.is_whole = WHOLE.iter().any(|property| draft.cell(*property).is_some());
     draft
 }
 

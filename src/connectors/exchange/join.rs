@@ -19,8 +19,6 @@ pub struct Joined {
     pub objects: Vec<Draft>,
     /// For each record, in their order, the object it is part of.
     pub object_of: Vec<usize>,
-    /// Pairs of objects that have an address in common, as (first, second, address).
-    pub shared_addresses: Vec<(usize, usize, String)>,
 }
 
 /// Joins all drafts.
@@ -47,7 +45,6 @@ pub fn join(drafts: Vec<Draft>) -> Joined {
             *place = object;
         }
     }
-    joined.find_shared_addresses(&index);
     joined.join_by_name(late);
     joined
 }
@@ -72,15 +69,6 @@ impl Joined {
                 self.objects.len() - 1
             }
         }
-    }
-
-    fn find_shared_addresses(&mut self, index: &HashMap<String, Vec<usize>>) {
-        for (key, objects) in index {
-            if let (Some(address), [first, second, ..]) = (key.strip_prefix("a:"), objects.as_slice()) {
-                self.shared_addresses.push((*first, *second, address.to_owned()));
-            }
-        }
-        self.shared_addresses.sort();
     }
 
     /// Records without any key (a selection of names and departments) join by names, if only one object has the name.

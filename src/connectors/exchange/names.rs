@@ -285,34 +285,3 @@ pub fn link(text: &str) -> Option<Link> {
         _ => return None,
     })
 }
-
-/// True for a property that is a list of persons and groups.
-#[must_use]
-pub fn is_reference_list(property: P) -> bool {
-    matches!(
-        property,
-        P::AcceptMessagesOnlyFromSendersOrMembers
-            | P::RejectMessagesFromSendersOrMembers
-            | P::ModeratedBy
-            | P::BypassModerationFromSendersOrMembers
-            | P::Members
-            | P::ManagedBy
-            | P::Subscribers
-    )
-}
-
-/// True for a property with several values.
-#[must_use]
-pub fn is_list(property: P) -> bool {
-    is_reference_list(property)
-        || matches!(
-            property,
-            P::EmailAddresses
-                | P::IncludedRecipients
-                | P::ConditionalCompany
-                | P::ConditionalDepartment
-                | P::ConditionalStateOrProvince
-                | P::ConditionalCustomAttribute(_)
-        )
-        || matches!(property, P::Held(attribute) if attribute.value_type().is_multi_valued())
-}

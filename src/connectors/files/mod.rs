@@ -51,6 +51,7 @@ pub mod fault;
 mod load;
 mod object;
 pub mod property;
+pub mod publish;
 mod record;
 mod table;
 pub mod watch;
@@ -58,6 +59,7 @@ pub mod write;
 
 pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
+pub(super) use object::location_of;
 
 #[cfg(test)]
 mod example_tests;
