@@ -156,18 +156,21 @@ pub enum FilterLanguage {
     /// `RecipientFilter` of Exchange.
     #[default]
     Opath,
+    /// RFC 4515, `LdapRecipientFilter` of Exchange.
+    Ldap,
     /// A dynamic membership rule of Entra.
     Entra,
 }
 
 impl FilterLanguage {
     /// Every language, by the word settings and files use.
-    pub const WORDS: [(&'static str, Self); 2] = [("opath", Self::Opath), ("entra", Self::Entra)];
+    pub const WORDS: [(&'static str, Self); 3] = [("opath", Self::Opath), ("ldap", Self::Ldap), ("entra", Self::Entra)];
 
     /// The word of settings and files.
     pub fn word(self) -> &'static str {
         match self {
             Self::Opath => "opath",
+            Self::Ldap => "ldap",
             Self::Entra => "entra",
         }
     }

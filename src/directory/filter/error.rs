@@ -114,6 +114,8 @@ pub enum FilterFault {
     Escape(String),
     #[error("LDAP has no {0}; write {0}= for \"or equal\", and exclude equality with (!(…=…))")]
     StrictOrder(char),
+    #[error("a * here is no wildcard; a star in a value is written \\2a")]
+    UnescapedStar,
     #[error("a matching rule needs an attribute before it")]
     RuleWithoutAttribute,
     #[error("a value is not searched for in distinguished names (:dn); Active Directory does not do so either")]

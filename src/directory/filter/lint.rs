@@ -35,6 +35,10 @@ pub enum WarningKind {
     EmptyText,
     #[error("PrimarySmtpAddress also searches the other addresses of an object")]
     SearchesAllAddresses,
+    #[error("an object without the attribute reads FALSE here; Active Directory does not find it by FALSE")]
+    FalseIsMissing,
+    #[error("stored addresses begin with their type; Active Directory finds none without smtp: before it, we do")]
+    NoAddressType,
     #[error("the date is read month first")]
     AmbiguousDate,
     #[error("true and false stand without quotes in Entra rules")]

@@ -9,13 +9,17 @@ use jiff::tz::TimeZone;
 use super::group::{ComparisonProfile, FilterLanguage};
 
 pub mod context;
+pub mod convert;
 pub mod country;
 mod element;
+pub mod english;
 pub mod entra;
 pub mod error;
 pub mod evaluate;
 pub mod expression;
 mod fold;
+pub mod guess;
+pub mod ldap;
 mod lex;
 pub mod lint;
 pub mod matcher;
@@ -38,6 +42,7 @@ pub mod tail;
 pub use context::{EvaluationContext, GroupAsked, GroupName, NoMemberships, Reach};
 pub use error::{FilterError, FilterFault};
 pub use evaluate::Node;
+pub use guess::guess;
 pub use lint::{Warning, WarningKind};
 pub use matcher::{Matcher, Needle, Order};
 pub use opath::{Parsed, parse};
@@ -61,6 +66,7 @@ pub const COMPARISONS_MAX: usize = 2_000;
 pub fn parse_in(language: FilterLanguage, text: &str) -> Result<Parsed, FilterError> {
     match language {
         FilterLanguage::Opath => opath::parse(text),
+        FilterLanguage::Ldap => ldap::parse(text),
         FilterLanguage::Entra => entra::parse(text),
     }
 }
