@@ -13,6 +13,7 @@ mod json;
 mod judge;
 mod kinds;
 mod ldif;
+mod lists;
 mod names;
 pub mod raw;
 pub mod report;
