@@ -8,6 +8,7 @@ pub mod affected;
 pub mod build;
 pub mod clock;
 pub mod codec;
+pub mod compare;
 pub mod freshness;
 pub mod guard;
 pub mod history;
