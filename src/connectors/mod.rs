@@ -8,3 +8,4 @@ pub mod exchange;
 pub mod files;
 pub mod guard;
 pub mod sync;
+pub mod tracking;
