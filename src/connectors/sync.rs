@@ -16,9 +16,9 @@ use crate::directory::filter::EvaluationOptions;
 use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
-use crate::rolls::{Cause, Provenance, Roll, RollDefaults, RollTable, Update, View, codec, update};
+use crate::rolls::{Cause, Difference, Roll, RollDefaults, RollTable, Update, View, update};
 use crate::store::directory::SharedDirectoryStore;
-use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollRow, StoreFault};
+use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollChange, StoreFault};
 
 /// A source as the keeper knows it.
 #[derive(Clone, Debug)]
@@ -228,7 +228,7 @@ impl DirectoryKeeper {
         let touched: RoaringBitmap = touched(&ids, &before.directory, &directory);
         let defaults = self.defaults.load();
         let update = update::follow(before, &directory, &touched, &self.options, &defaults, now);
-        add_rolls(&mut batch, &update);
+        add_rolls(&mut batch, &update, &before.rolls, now);
         let failed = failures(&directory, &update);
         let rolls = update.changed.len();
         self.store.store(batch)?;
@@ -270,7 +270,7 @@ impl DirectoryKeeper {
             ordinal_next: state.ordinal_next,
             ..ChangeBatch::default()
         };
-        add_rolls(&mut batch, &update);
+        add_rolls(&mut batch, &update, &before.rolls, now);
         self.store.store(batch)?;
         state.generation = number;
         self.view.store(Arc::new(View {
@@ -329,24 +329,18 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
     Ok(batch)
 }
 
-fn add_rolls(batch: &mut ChangeBatch, update: &Update) {
-    batch.rolls = update
-        .changed
-        .iter()
-        .chain(&update.confirmed)
-        .map(|roll| row(roll))
-        .collect();
+fn add_rolls(batch: &mut ChangeBatch, update: &Update, before: &RollTable, now: Timestamp) {
+    let change = |roll: &Arc<Roll>| {
+        let previous = before.roll(roll.group).map(|roll| &**roll);
+        RollChange {
+            roll: Arc::clone(roll),
+            difference: Some(Arc::new(Difference::between(previous, roll, Vec::new()))),
+        }
+    };
+    batch.at = now;
+    batch.rolls = update.changed.iter().map(change).collect();
+    batch.rolls_confirmed = update.confirmed.clone();
     batch.rolls_removed = update.forgotten.iter().map(|group| group.0).collect();
-}
-
-fn row(roll: &Roll) -> RollRow {
-    RollRow {
-        group: roll.group.0,
-        version: roll.version,
-        entries: codec::encode(&roll.entries, roll.subscribers.as_ref()),
-        unresolved: roll.entries.unresolved.iter().map(ToString::to_string).collect(),
-        provenance: serde_json::to_string(&roll.provenance).expect("numbers, times and a word serialise"),
-    }
 }
 
 fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
@@ -390,7 +384,7 @@ fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State),
             .apply(changes, &mut ordinals, stored.generation, now)
             .0
     };
-    let rolls = RollTable::default().with_rolls(stored.rolls.iter().filter_map(roll));
+    let rolls = RollTable::default().with_rolls(stored.rolls.drain(..));
     let state = State {
         ordinals: ordinals.known,
         ordinal_next: ordinals.next,
@@ -398,23 +392,6 @@ fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State),
         heard: HashMap::new(),
     };
     Ok((View::new(directory, rolls), state))
-}
-
-fn roll(row: &RollRow) -> Option<Roll> {
-    let provenance: Provenance = serde_json::from_str(&row.provenance).ok()?;
-    match codec::decode(&row.entries) {
-        Ok((entries, subscribers)) => Some(Roll {
-            group: Ordinal(row.group),
-            version: row.version,
-            entries,
-            subscribers,
-            provenance,
-        }),
-        Err(fault) => {
-            tracing::error!(group = row.group, %fault, "a stored roll cannot be read; it is computed again");
-            None
-        }
-    }
 }
 
 /// Ordinals by id; new ids get the next one.

@@ -115,9 +115,11 @@ fn cells(object: &RecipientObject) -> Vec<(String, Json)> {
 }
 
 fn state(object: &RecipientObject, cells: &mut Cells) {
+    let flags = [Attribute::UserAccountControl, Attribute::AccountEnabled];
+    let has_flag = flags.iter().any(|flag| object.attributes.get(*flag).is_some());
     match object.state {
         // Said even where it is the default: flags that are stored may say something else.
-        ObjectState::Enabled if object.attributes.get(Attribute::UserAccountControl).is_some() => {
+        ObjectState::Enabled if has_flag => {
             cells.push(P::AccountDisabled, false);
         }
         ObjectState::Enabled => {}

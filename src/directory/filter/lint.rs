@@ -9,6 +9,7 @@ use super::error::{Place, excerpt};
 use super::predicate::{Comparison, Literal};
 use crate::directory::attribute::{Attribute, Property};
 use crate::directory::dn::DistinguishedName;
+use crate::directory::documented::documented;
 use crate::directory::value::ValueType;
 
 /// What to look at again.
@@ -61,6 +62,8 @@ pub enum WarningKind {
     ManyGroups,
     #[error("no mail recipient is a device; this rule has no members")]
     DeviceRule,
+    #[error("Exchange has no property {0}; only muster evaluates this filter")]
+    NotInExchange(Attribute),
     #[error("{0} is a property of Exchange that is not held here; the filter cannot be evaluated")]
     CannotEvaluate(&'static str),
 }
@@ -112,6 +115,9 @@ pub(super) fn of_comparison(source: &str, comparison: &Comparison, span: Range<u
             of_pattern(attribute, text, &mut kinds);
         }
         of_type(attribute, comparison, text, &mut kinds);
+    }
+    if documented(attribute.name()).is_none() {
+        kinds.push(WarningKind::NotInExchange(attribute));
     }
     if attribute == Attribute::PrimarySmtpAddress && comparison.literal != Literal::Null {
         kinds.push(WarningKind::SearchesAllAddresses);

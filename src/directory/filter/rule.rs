@@ -34,7 +34,7 @@ pub enum RuleFault {
     #[error("the condition {0} has no meaning")]
     Quantified(Box<Quantified>),
     /// A property of ours that a setting switches on.
-    #[error("{0} is an extension of muster that the settings leave off")]
+    #[error("{0} is an extension of muster; policy.member_of_group_recursive switches it on")]
     SwitchedOff(&'static str),
     /// A precanned rule without `IncludedRecipients` would widen to everybody.
     #[error("a precanned rule must say which recipients it includes")]
