@@ -13,11 +13,13 @@ use roaring::RoaringBitmap;
 
 use super::guard::{GuardSettings, GuardVerdict, Loss, judge};
 use crate::directory::filter::EvaluationOptions;
-use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
+use crate::directory::{
+    ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId, stored,
+};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
 use crate::rolls::{Cause, Difference, Roll, RollDefaults, RollTable, Update, View, update};
-use crate::store::directory::SharedDirectoryStore;
+use crate::store::directory::{DirectoryStore, SharedDirectoryStore, load_directory};
 use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollChange, StoreFault};
 
 /// A source as the keeper knows it.
@@ -99,7 +101,7 @@ impl DirectoryKeeper {
         for damage in &stored.damaged {
             tracing::error!(%damage, "a row of the directory store is damaged and left out");
         }
-        let (view, state) = restore(&mut stored, now)?;
+        let (view, state) = restore(&*store, &mut stored, now)?;
         Ok(Self {
             store,
             view: ArcSwap::from_pointee(view),
@@ -215,7 +217,7 @@ impl DirectoryKeeper {
             .chain(changes.removals.iter().cloned())
             .collect();
         let (upserts, removals) = (changes.upserts.len(), changes.removals.len());
-        let mut batch = batch(number, &before.directory, &changes)?;
+        let mut batch = batch(number, &before.directory, &changes);
         let mut ordinals = Assigning {
             known: state.ordinals.clone(),
             next: state.ordinal_next,
@@ -305,7 +307,7 @@ fn own(directory: &Directory, source: &SourceId) -> impl Iterator<Item = ObjectI
 }
 
 /// Object rows of a change; ordinals are filled in once they are known.
-fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeBatch, StoreFault> {
+fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> ChangeBatch {
     let mut batch = ChangeBatch {
         generation: number,
         ..ChangeBatch::default()
@@ -314,8 +316,7 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
         batch.objects.push(ObjectRow {
             ordinal: 0,
             id: object.id.to_string(),
-            source: object.source.to_string(),
-            json: serde_json::to_string(object).map_err(|fault| StoreFault::Contradiction(fault.to_string()))?,
+            octets: stored::encode(object),
         });
     }
     // The first of several objects with one id counts, as in the generation.
@@ -326,7 +327,7 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
         .filter_map(|id| before.ordinal_of(id))
         .map(|ordinal| ordinal.0)
         .collect();
-    Ok(batch)
+    batch
 }
 
 fn add_rolls(batch: &mut ChangeBatch, update: &Update, before: &RollTable, now: Timestamp) {
@@ -356,33 +357,19 @@ fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The view and counters that a store holds. A row that cannot be read is left out and said.
-fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State), StoreFault> {
-    let mut known = HashMap::with_capacity(stored.objects.len());
-    let mut objects = Vec::with_capacity(stored.objects.len());
-    for row in stored.objects.drain(..) {
-        match serde_json::from_str::<RecipientObject>(&row.json) {
-            Ok(object) => {
-                known.insert(object.id.clone(), Ordinal(row.ordinal));
-                objects.push(object);
-            }
-            Err(fault) => tracing::error!(id = row.id, %fault, "a stored object cannot be read and is left out"),
-        }
-    }
-    let mut ordinals = Assigning {
-        known,
+/// The view and counters that a store holds.
+fn restore(
+    store: &dyn DirectoryStore,
+    stored: &mut DirectoryState,
+    now: Timestamp,
+) -> Result<(View, State), StoreFault> {
+    let directory = load_directory(store, stored.generation, now)?;
+    let known = directory
+        .rows()
+        .map(|(ordinal, row)| (ObjectId::new(row.id()), ordinal));
+    let ordinals = Assigning {
+        known: known.collect(),
         next: stored.ordinal_next,
-    };
-    let changes = ChangeSet {
-        upserts: objects,
-        removals: Vec::new(),
-    };
-    let directory = if stored.generation == 0 {
-        Directory::empty()
-    } else {
-        Directory::empty()
-            .apply(changes, &mut ordinals, stored.generation, now)
-            .0
     };
     let rolls = RollTable::default().with_rolls(stored.rolls.drain(..));
     let state = State {
