@@ -13,10 +13,11 @@ use roaring::RoaringBitmap;
 
 use super::guard::{GuardSettings, GuardVerdict, Loss, judge};
 use crate::directory::filter::EvaluationOptions;
+use crate::directory::filter::plan::PlanOptions;
 use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
-use crate::rolls::{Cause, Provenance, Roll, RollDefaults, RollTable, Update, View, codec, update};
+use crate::rolls::{Cause, Provenance, Roll, RollDefaults, RollTable, Update, View, Watch, codec, update};
 use crate::store::directory::SharedDirectoryStore;
 use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollRow, StoreFault};
 
@@ -73,6 +74,8 @@ struct State {
     ordinal_next: u32,
     generation: u64,
     heard: HashMap<SourceId, Timestamp>,
+    /// What every roll depends on; changed only after the store has committed.
+    watch: Watch,
 }
 
 /// Keeps the directory: one writer, many readers of the view.
@@ -99,7 +102,7 @@ impl DirectoryKeeper {
         for damage in &stored.damaged {
             tracing::error!(%damage, "a row of the directory store is damaged and left out");
         }
-        let (view, state) = restore(&mut stored, now)?;
+        let (view, state) = restore(&mut stored, &options, now)?;
         Ok(Self {
             store,
             view: ArcSwap::from_pointee(view),
@@ -227,7 +230,11 @@ impl DirectoryKeeper {
         batch.ordinal_next = ordinals.next;
         let touched: RoaringBitmap = touched(&ids, &before.directory, &directory);
         let defaults = self.defaults.load();
-        let update = update::follow(before, &directory, &touched, &self.options, &defaults, now);
+        let following = update::Following {
+            defaults: &defaults,
+            work: PlanOptions::alone(now),
+        };
+        let mut update = update::follow(before, &directory, &touched, &state.watch, &following);
         add_rolls(&mut batch, &update);
         let failed = failures(&directory, &update);
         let rolls = update.changed.len();
@@ -238,6 +245,7 @@ impl DirectoryKeeper {
         state.ordinals = ordinals.known;
         state.ordinal_next = ordinals.next;
         state.generation = number;
+        state.watch.take(std::mem::take(&mut update.watch));
         self.view.store(Arc::new(View::new(directory, update.rolls)));
         Ok(Changed {
             generation: number,
@@ -363,7 +371,11 @@ fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
 }
 
 /// The view and counters that a store holds. A row that cannot be read is left out and said.
-fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State), StoreFault> {
+fn restore(
+    stored: &mut DirectoryState,
+    options: &EvaluationOptions,
+    now: Timestamp,
+) -> Result<(View, State), StoreFault> {
     let mut known = HashMap::with_capacity(stored.objects.len());
     let mut objects = Vec::with_capacity(stored.objects.len());
     for row in stored.objects.drain(..) {
@@ -396,6 +408,7 @@ fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State),
         ordinal_next: ordinals.next,
         generation: stored.generation,
         heard: HashMap::new(),
+        watch: Watch::of(&directory, options.clone()),
     };
     Ok((View::new(directory, rolls), state))
 }
