@@ -7,12 +7,17 @@
 pub mod affected;
 pub mod build;
 mod causes;
+pub mod clock;
 pub mod codec;
 mod follow;
 pub mod freshness;
+pub mod guard;
 pub mod history;
+pub mod hold;
 mod members;
+pub mod pin;
 pub mod roll;
+pub mod standing;
 pub mod table;
 pub mod update;
 pub mod view;

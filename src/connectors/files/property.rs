@@ -63,8 +63,14 @@ properties! {
     SendOofMessageToOriginatorEnabled;
     HiddenGroupMembershipEnabled;
     BccBlocked;
+    GuardShrinkSharePercent;
+    GuardShrinkCount;
+    GuardGrowthSharePercent;
+    GuardGrowthCount;
+    GuardWindow;
     // Dynamic groups.
     RecipientFilter;
+    Language = "FilterLanguage";
     KeepUnreadableFilter;
     RecipientContainer;
     IncludedRecipients;
@@ -148,6 +154,11 @@ impl Property {
                 | Self::SendOofMessageToOriginatorEnabled
                 | Self::HiddenGroupMembershipEnabled
                 | Self::BccBlocked
+                | Self::GuardShrinkSharePercent
+                | Self::GuardShrinkCount
+                | Self::GuardGrowthSharePercent
+                | Self::GuardGrowthCount
+                | Self::GuardWindow
                 | Self::Subscribers
                 | Self::ExpandSubscribers
         ) || self.is_of_dynamic_groups()
@@ -159,6 +170,7 @@ impl Property {
         matches!(
             self,
             Self::RecipientFilter
+                | Self::Language
                 | Self::KeepUnreadableFilter
                 | Self::RecipientContainer
                 | Self::ComparisonProfile

@@ -10,9 +10,10 @@ use super::property::{Named, Property as P};
 use crate::connectors::document::units::show_duration;
 use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
-use crate::directory::filter::opath;
+use crate::directory::filter::parse_in;
 use crate::directory::group::{
-    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, RefreshMode, RuleCondition, StaleAction, Subscribers,
+    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
+    StaleAction, Subscribers,
 };
 use crate::directory::recipient::{Location, ObjectState, RecipientObject};
 use crate::directory::value::Value;
@@ -114,9 +115,11 @@ fn cells(object: &RecipientObject) -> Vec<(String, Json)> {
 }
 
 fn state(object: &RecipientObject, cells: &mut Cells) {
+    let flags = [Attribute::UserAccountControl, Attribute::AccountEnabled];
+    let has_flag = flags.iter().any(|flag| object.attributes.get(*flag).is_some());
     match object.state {
         // Said even where it is the default: flags that are stored may say something else.
-        ObjectState::Enabled if object.attributes.get(Attribute::UserAccountControl).is_some() => {
+        ObjectState::Enabled if has_flag => {
             cells.push(P::AccountDisabled, false);
         }
         ObjectState::Enabled => {}
@@ -187,6 +190,22 @@ fn moderation_settings(moderation: &ModerationSettings, cells: &mut Cells) {
     }
 }
 
+fn guard(limits: &GuardSettings, cells: &mut Cells) {
+    for (property, number) in [
+        (P::GuardShrinkSharePercent, limits.shrink_share_percent),
+        (P::GuardShrinkCount, limits.shrink_count),
+        (P::GuardGrowthSharePercent, limits.growth_share_percent),
+        (P::GuardGrowthCount, limits.growth_count),
+    ] {
+        if let Some(number) = number {
+            cells.push(property, number);
+        }
+    }
+    if let Some(window) = limits.window {
+        cells.push(P::GuardWindow, show_duration(window));
+    }
+}
+
 fn group(settings: &GroupSettings, cells: &mut Cells) {
     cells.list(P::ManagedBy, &settings.managed_by);
     cells.list(P::Members, &settings.members);
@@ -214,6 +233,9 @@ fn group(settings: &GroupSettings, cells: &mut Cells) {
         Some(StaleAction::Defer) => cells.push(P::OnStale, "defer"),
         Some(StaleAction::Refuse) => cells.push(P::OnStale, "refuse"),
     }
+    if let Some(limits) = settings.guard.as_deref() {
+        guard(limits, cells);
+    }
     if let Some(subscribers) = &settings.subscribers {
         let Subscribers { expand, list } = &**subscribers;
         cells.list(P::Subscribers, list);
@@ -225,10 +247,10 @@ fn rule(rule: &DynamicRule, cells: &mut Cells) {
     match &rule.condition {
         RuleCondition::Custom { language, text } => {
             cells.push(P::RecipientFilter, &**text);
-            let is_readable = match language {
-                FilterLanguage::Opath => opath::parse(text).is_ok(),
-            };
-            cells.truth(P::KeepUnreadableFilter, !is_readable);
+            if *language != FilterLanguage::default() {
+                cells.push(P::Language, language.word());
+            }
+            cells.truth(P::KeepUnreadableFilter, parse_in(*language, text).is_err());
         }
         RuleCondition::Precanned(precanned) => {
             let included = precanned.included.iter().map(|word| json!(word)).collect::<Vec<_>>();
