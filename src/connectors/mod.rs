@@ -7,3 +7,4 @@ pub mod document;
 pub mod files;
 pub mod guard;
 pub mod sync;
+pub mod tracking;

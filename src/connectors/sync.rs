@@ -17,9 +17,9 @@ use crate::directory::filter::plan::PlanOptions;
 use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
-use crate::rolls::{Cause, Provenance, Roll, RollDefaults, RollTable, Update, View, Watch, codec, update};
+use crate::rolls::{Cause, Roll, RollDefaults, RollTable, Update, View, Watch, update};
 use crate::store::directory::SharedDirectoryStore;
-use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollRow, StoreFault};
+use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollChange, StoreFault};
 
 /// A source as the keeper knows it.
 #[derive(Clone, Debug)]
@@ -235,7 +235,7 @@ impl DirectoryKeeper {
             work: PlanOptions::alone(now),
         };
         let mut update = update::follow(before, &directory, &touched, &state.watch, &following);
-        add_rolls(&mut batch, &update);
+        add_rolls(&mut batch, &update, now);
         let failed = failures(&directory, &update);
         let rolls = update.changed.len();
         self.store.store(batch)?;
@@ -278,7 +278,7 @@ impl DirectoryKeeper {
             ordinal_next: state.ordinal_next,
             ..ChangeBatch::default()
         };
-        add_rolls(&mut batch, &update);
+        add_rolls(&mut batch, &update, now);
         self.store.store(batch)?;
         state.generation = number;
         self.view.store(Arc::new(View {
@@ -337,24 +337,17 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
     Ok(batch)
 }
 
-fn add_rolls(batch: &mut ChangeBatch, update: &Update) {
-    batch.rolls = update
-        .changed
-        .iter()
-        .chain(&update.confirmed)
-        .map(|roll| row(roll))
+fn add_rolls(batch: &mut ChangeBatch, update: &Update, now: Timestamp) {
+    let changes = update.changed.iter().zip(&update.differences);
+    batch.at = now;
+    batch.rolls = changes
+        .map(|(roll, difference)| RollChange {
+            roll: Arc::clone(roll),
+            difference: Some(Arc::new(difference.clone())),
+        })
         .collect();
+    batch.rolls_confirmed = update.confirmed.clone();
     batch.rolls_removed = update.forgotten.iter().map(|group| group.0).collect();
-}
-
-fn row(roll: &Roll) -> RollRow {
-    RollRow {
-        group: roll.group.0,
-        version: roll.version,
-        entries: codec::encode(&roll.entries, roll.subscribers.as_ref()),
-        unresolved: roll.entries.unresolved.iter().map(ToString::to_string).collect(),
-        provenance: serde_json::to_string(&roll.provenance).expect("numbers, times and a word serialise"),
-    }
 }
 
 fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
@@ -402,7 +395,7 @@ fn restore(
             .apply(changes, &mut ordinals, stored.generation, now)
             .0
     };
-    let rolls = RollTable::default().with_rolls(stored.rolls.iter().filter_map(roll));
+    let rolls = RollTable::default().with_rolls(stored.rolls.drain(..));
     let state = State {
         ordinals: ordinals.known,
         ordinal_next: ordinals.next,
@@ -411,23 +404,6 @@ fn restore(
         watch: Watch::of(&directory, options.clone()),
     };
     Ok((View::new(directory, rolls), state))
-}
-
-fn roll(row: &RollRow) -> Option<Roll> {
-    let provenance: Provenance = serde_json::from_str(&row.provenance).ok()?;
-    match codec::decode(&row.entries) {
-        Ok((entries, subscribers)) => Some(Roll {
-            group: Ordinal(row.group),
-            version: row.version,
-            entries,
-            subscribers,
-            provenance,
-        }),
-        Err(fault) => {
-            tracing::error!(group = row.group, %fault, "a stored roll cannot be read; it is computed again");
-            None
-        }
-    }
 }
 
 /// Ordinals by id; new ids get the next one.
