@@ -47,12 +47,13 @@
 //! two columns `group` and `member` adds members to groups of any file.
 
 mod attributes;
-mod csv;
+pub(in crate::connectors) mod csv;
 mod encoding;
 pub mod fault;
 mod load;
 mod object;
 pub mod property;
+pub mod publish;
 mod record;
 mod table;
 pub mod watch;
@@ -60,6 +61,7 @@ pub mod write;
 
 pub use fault::FileFault;
 pub use load::{FileRead, Snapshot, load};
+pub(super) use object::location_of;
 
 #[cfg(test)]
 mod example_tests;
