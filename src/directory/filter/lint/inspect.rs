@@ -13,7 +13,7 @@ use super::finding::{Finding, FindingCode};
 use super::leaf::{Leaf, leaves, replaced};
 use super::spelling::{self, Variant};
 use super::{Warning, WarningKind, readings};
-use crate::directory::attribute::{Attribute, Property};
+use crate::directory::attribute::Attribute;
 use crate::directory::dn::DistinguishedName;
 use crate::directory::filter::operator::Operator;
 use crate::directory::filter::plan::{self, PlanOptions};
