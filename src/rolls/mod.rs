@@ -16,6 +16,7 @@ pub mod hold;
 pub mod local;
 pub mod pin;
 pub mod roll;
+pub mod stale;
 pub mod standing;
 pub mod suspect;
 pub mod table;
@@ -23,7 +24,7 @@ pub mod update;
 pub mod view;
 
 pub use build::{BuildFault, Built, build};
-pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
+pub use freshness::{Freshness, RollDefaults, RollPolicy, RollState, Service, Unserved};
 pub use history::{Detail, Details, Difference, EntryCause, HistoryFault};
 pub use roll::{Cause, Entries, Provenance, Roll};
 pub use table::{Attempt, RollEntry, RollTable};
