@@ -286,6 +286,7 @@ impl DirectoryKeeper {
         self.view.store(Arc::new(View {
             directory: Arc::clone(&before.directory),
             rolls: Arc::new(update.rolls),
+            suppressed: Arc::clone(&before.suppressed),
         }));
         Ok(count)
     }
