@@ -139,6 +139,9 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 32;
 /// Wait for a request, or for an answer to be read, on the local socket.
 pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Most people that `group preview` names on either side; the rest is counted.
+pub const PREVIEW_NAMES_MAX: u32 = 1_000;
+
 /// Tracking events moved from the spool to the trace in one commit.
 pub const TRACE_MOVE_EVENTS_MAX: usize = 2_000;
 

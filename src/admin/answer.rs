@@ -4,14 +4,18 @@
 
 mod group;
 mod mail;
+mod roll;
+pub mod rule;
 mod state;
 
 use serde::{Deserialize, Serialize};
 
-pub use group::{ClauseVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
+pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
     BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, TracedMessage, Verdict, VerdictKind,
 };
+pub use roll::{CauseShown, EntryChange, RollDiff, RollHistory, RollVersion};
+pub use rule::{NearestChange, NearestMiss, RuleAnswer, RuleFinding, RulePreview};
 pub use state::{
     CheckReport, Finding, HoldDecided, HoldShown, HoldSummary, ListenerState, NextHopSummary, OpenRecipient,
     QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport,
@@ -55,6 +59,9 @@ pub enum Answer {
     ModerateReject(HoldDecided),
     /// To `reload`.
     Reload(Reloaded),
+    /// To questions about rules.
+    #[serde(untagged)]
+    Rule(RuleAnswer),
 }
 
 /// How an answer reads as yes or no; decides the exit code.
@@ -87,6 +94,7 @@ impl Answer {
             Self::ModerateList(_) | Self::ModerateShow(_) => Meaning::Yes,
             Self::ModerateApprove(decided) | Self::ModerateReject(decided) => yes(decided.applied),
             Self::Reload(reloaded) => reloaded.meaning(),
+            Self::Rule(answer) => answer.meaning(),
         }
     }
 }

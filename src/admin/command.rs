@@ -2,16 +2,24 @@
 //!
 //! Never renamed: names and fields are those of the protocol, and later of the HTTP API.
 
+pub mod rule;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::mail::{HoldId, MessageId, SetId};
 
+pub use rule::{PreviewQuestion, RuleCommand, RuleLanguage, RuleQuestion};
+
 /// One question or order.
+///
+/// Rooms of commands of their own ([`RuleCommand`]) stand beside the others in the protocol: all names are on one level.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields, remote = "Self")]
 pub enum Command {
     /// Is the service well?
     Status,
@@ -30,12 +38,7 @@ pub enum Command {
         depth: MemberDepth,
     },
     /// Why somebody is, or is not, in a group.
-    GroupWhy {
-        /// Any address of the group.
-        group: String,
-        /// Any address of the recipient.
-        recipient: String,
-    },
+    GroupWhy(WhyQuestion),
     /// What would happen to a message.
     Explain(ExplainQuestion),
     /// What became of messages.
@@ -94,6 +97,45 @@ pub enum Command {
         /// Take a directory that the guard holds back.
         guard: GuardIntent,
     },
+    /// About rules.
+    #[serde(skip)]
+    Rule(RuleCommand),
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Rule(command) => command.serialize(serializer),
+            other => Self::serialize(other, serializer),
+        }
+    }
+}
+
+/// By name, so that a fault is told about the command that was meant.
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let name = value.get("name").and_then(Value::as_str).unwrap_or_default();
+        let read = if RuleCommand::NAMES.contains(&name) {
+            RuleCommand::deserialize(value).map(Self::Rule)
+        } else {
+            Self::deserialize(value)
+        };
+        read.map_err(D::Error::custom)
+    }
+}
+
+/// Why somebody is, or is not, in a group.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhyQuestion {
+    /// Any address of the group.
+    pub group: String,
+    /// Any address of the recipient.
+    pub recipient: String,
+    /// Name the others that the same repair would make members.
+    #[serde(default)]
+    pub list: bool,
 }
 
 /// How deep members are followed.
@@ -187,7 +229,7 @@ impl Command {
             Self::GroupList => "group_list",
             Self::GroupShow { .. } => "group_show",
             Self::GroupMembers { .. } => "group_members",
-            Self::GroupWhy { .. } => "group_why",
+            Self::GroupWhy(_) => "group_why",
             Self::Explain(_) => "explain",
             Self::Trace(_) => "trace",
             Self::QueueList(_) => "queue_list",
@@ -200,6 +242,7 @@ impl Command {
             Self::ModerateApprove { .. } => "moderate_approve",
             Self::ModerateReject { .. } => "moderate_reject",
             Self::Reload { .. } => "reload",
+            Self::Rule(command) => command.name(),
         }
     }
 }

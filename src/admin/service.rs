@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{
     Answer, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
-    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, StatusReport, TracedMessage,
+    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport, TracedMessage,
 };
-use super::command::{Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use super::command::{
+    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+};
 use crate::mail::{HoldId, SetId};
 
 /// Who asks, as the operating system says.
@@ -83,7 +85,7 @@ pub trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Result<GroupMembers, Refusal>> + Send;
 
     /// Why somebody is in it or not.
-    fn group_why(&self, group: &str, recipient: &str) -> impl Future<Output = Result<GroupWhy, Refusal>> + Send;
+    fn group_why(&self, question: &WhyQuestion) -> impl Future<Output = Result<GroupWhy, Refusal>> + Send;
 
     /// What would happen to a message: the very code of delivery, in dry run.
     fn explain(&self, question: &ExplainQuestion) -> impl Future<Output = Result<Explained, Refusal>> + Send;
@@ -141,6 +143,9 @@ pub trait Service: Send + Sync + 'static {
 
     /// Reads settings and directory again: all or nothing.
     fn reload(&self, caller: &Caller, guard: GuardIntent) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
+
+    /// A question about a rule. The answer is the one of the command's name.
+    fn rule(&self, command: &RuleCommand) -> impl Future<Output = Result<RuleAnswer, Refusal>> + Send;
 }
 
 /// Asks the service what a command asks.
@@ -150,7 +155,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::GroupList => Answer::GroupList(service.group_list().await?),
         Command::GroupShow { group } => Answer::GroupShow(Box::new(service.group_show(group).await?)),
         Command::GroupMembers { group, depth } => Answer::GroupMembers(service.group_members(group, *depth).await?),
-        Command::GroupWhy { group, recipient } => Answer::GroupWhy(service.group_why(group, recipient).await?),
+        Command::GroupWhy(question) => Answer::GroupWhy(service.group_why(question).await?),
         Command::Explain(question) => Answer::Explain(service.explain(question).await?),
         Command::Trace(query) => Answer::Trace(service.trace(query).await?),
         Command::QueueList(selection) => Answer::QueueList(service.queue_list(selection).await?),
@@ -177,5 +182,6 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
                 .await?,
         ),
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
+        Command::Rule(command) => Answer::Rule(service.rule(command).await?),
     })
 }

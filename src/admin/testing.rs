@@ -1,5 +1,8 @@
 //! Answers as a small service gives them, for the tests of this room.
 
+#[path = "testing/samples.rs"]
+mod samples;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,10 +10,13 @@ use uuid::Uuid;
 
 use super::answer::{
     BranchLeft, ClauseVerdict, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
-    HoldShown, HoldSummary, ListenerState, Member, NextHopSummary, OpenRecipient, QueueChanged, QueueItem, QueueShown,
-    RecipientFate, RecipientLeft, Reloaded, RollState, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind,
+    HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient, QueueChanged, QueueItem,
+    QueueShown, RecipientFate, RecipientLeft, Reloaded, RollState, RuleAnswer, SeenAs, StatusReport, TracedMessage,
+    Verdict, VerdictKind,
 };
-use super::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use super::command::{
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+};
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
 use crate::track::{Decision, Reason};
@@ -27,11 +33,11 @@ pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect("a test time")
 }
 
-fn text(words: &str) -> String {
+pub(super) fn text(words: &str) -> String {
     words.to_owned()
 }
 
-fn texts(words: &[&str]) -> Vec<String> {
+pub(super) fn texts(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| text(word)).collect()
 }
 
@@ -198,6 +204,7 @@ pub(super) fn why() -> GroupWhy {
             ClauseVerdict {
                 clause: text("Office -eq 'Berlin'"),
                 holds: false,
+                depth: 0,
                 stored: texts(&["Berlin "]),
                 source: Some(text("files")),
                 changed_at: Some(at("2026-10-02T00:00:00Z")),
@@ -210,7 +217,13 @@ pub(super) fn why() -> GroupWhy {
             },
         ],
         roll: roll(),
-        notes: texts(&["without the blank he would be a member"]),
+        gates: Vec::new(),
+        nearest: Some(NearestMiss {
+            text: text("would be a member without the blank at the end of Office"),
+            others: 3,
+            ..NearestMiss::default()
+        }),
+        notes: Vec::new(),
     }
 }
 
@@ -284,7 +297,7 @@ impl Service for Sample {
         })
     }
 
-    async fn group_why(&self, _group: &str, _recipient: &str) -> Result<GroupWhy, Refusal> {
+    async fn group_why(&self, _question: &WhyQuestion) -> Result<GroupWhy, Refusal> {
         Ok(why())
     }
 
@@ -417,5 +430,9 @@ impl Service for Sample {
                 ..Reloaded::default()
             },
         })
+    }
+
+    async fn rule(&self, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
+        Ok(samples::rule(command))
     }
 }

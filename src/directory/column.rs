@@ -93,6 +93,22 @@ impl<'a> Postings<'a> {
         }
     }
 
+    /// The rows as a list, if they are few.
+    pub fn small(self) -> Option<&'a [u32]> {
+        match self.0 {
+            Rows::Few(rows) => Some(rows),
+            Rows::Many(_) => None,
+        }
+    }
+
+    /// The rows as a set, if they are many.
+    pub fn large(self) -> Option<&'a RoaringBitmap> {
+        match self.0 {
+            Rows::Few(_) => None,
+            Rows::Many(rows) => Some(rows),
+        }
+    }
+
     /// Puts the rows into a set.
     pub fn add_to(self, set: &mut RoaringBitmap) {
         match self.0 {

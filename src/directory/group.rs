@@ -133,7 +133,7 @@ pub enum FilterLanguage {
 }
 
 /// How texts are compared in filters. Envelope addresses never fold this way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComparisonProfile {
     /// On-premises Active Directory: case, accents, kana type and width do not matter.

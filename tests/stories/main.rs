@@ -38,3 +38,4 @@ mod trace_tells_what_became_of_a_message;
 mod transaction_recipient_limit_is_452;
 mod two_relays_cannot_bounce_a_group;
 mod unknown_recipients_and_relaying_are_refused;
+mod why_names_the_blank_that_keeps_somebody_out;

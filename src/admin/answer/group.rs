@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rule::NearestMiss;
+
 /// The state of a stored list.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct RollState {
@@ -124,19 +126,37 @@ pub struct GroupWhy {
     pub paths: Vec<Vec<String>>,
     /// Each clause of a dynamic group's filter.
     pub clauses: Vec<ClauseVerdict>,
+    /// What a member of a dynamic group must be before its filter is asked.
+    #[serde(default)]
+    pub gates: Vec<GateVerdict>,
+    /// What would make a member of somebody who is none, at the least.
+    #[serde(default)]
+    pub nearest: Option<NearestMiss>,
     /// Version of the list.
     pub roll: RollState,
-    /// What else is worth knowing: `without the blank he would be a member`.
+    /// What else is worth knowing.
     pub notes: Vec<String>,
+}
+
+/// Something a member of a dynamic group must be before its filter is asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct GateVerdict {
+    /// In words: `has an alias`.
+    pub gate: String,
+    /// Whether it holds.
+    pub holds: bool,
 }
 
 /// One clause of a filter against one recipient.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ClauseVerdict {
-    /// The clause as written.
+    /// The clause as written, or `all of`, `any of`, `not` for those that follow one level deeper.
     pub clause: String,
     /// Whether it holds.
     pub holds: bool,
+    /// How deep it lies below `any of` and `not`, which stand in lines of their own.
+    #[serde(default)]
+    pub depth: u64,
     /// Stored values of the attribute.
     pub stored: Vec<String>,
     /// Where they come from.

@@ -1,5 +1,7 @@
 //! The arguments as `clap` reads them, and what they ask for.
 
+mod group;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -10,9 +12,10 @@ use jiff::tz::TimeZone;
 use super::Output;
 use super::values::{point_in_time, size_in_octets};
 use crate::admin::Command;
-use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, TraceQuery};
 use crate::limits;
 use crate::mail::{HoldId, MessageId, SetId};
+use group::GroupVerb;
 
 /// Where settings are looked for.
 const SETTINGS: &str = "/etc/muster/muster.toml";
@@ -57,7 +60,7 @@ enum Verb {
     Demo,
     /// Check settings and directory files; prints everything found, changes nothing.
     Check,
-    /// Look at groups and their stored lists.
+    /// Look at groups, their lists and their rules.
     #[command(subcommand)]
     Group(GroupVerb),
     /// Say what would happen to a message, by the code that delivers; nothing is sent.
@@ -80,32 +83,6 @@ enum Verb {
     },
     /// Is the service well?
     Status,
-}
-
-#[derive(Subcommand, Debug)]
-enum GroupVerb {
-    /// Every group with its kind, size and the age of its list.
-    List,
-    /// One group: rules, owners, filter, state of its list.
-    Show {
-        /// Any address of the group.
-        group: String,
-    },
-    /// Who is in a group.
-    Members {
-        /// Any address of the group.
-        group: String,
-        /// Follow nested groups down to people.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Why somebody is, or is not, in a group; exit code 1 if not.
-    Why {
-        /// Any address of the group.
-        group: String,
-        /// Any address of the person or nested group.
-        recipient: String,
-    },
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -294,24 +271,6 @@ impl Arguments {
             },
             Verb::Status => Command::Status,
         }))
-    }
-}
-
-impl GroupVerb {
-    fn command(self) -> Command {
-        match self {
-            Self::List => Command::GroupList,
-            Self::Show { group } => Command::GroupShow { group },
-            Self::Members { group, all } => Command::GroupMembers {
-                group,
-                depth: if all {
-                    MemberDepth::Everybody
-                } else {
-                    MemberDepth::Direct
-                },
-            },
-            Self::Why { group, recipient } => Command::GroupWhy { group, recipient },
-        }
     }
 }
 

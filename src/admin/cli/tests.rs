@@ -91,6 +91,17 @@ fn every_command_has_its_exit_code() {
                 1,
                 "not a member",
             ),
+            (
+                "group why berlin@contoso.example jonas@contoso.example --list",
+                1,
+                "without the blank",
+            ),
+            ("group preview --filter (Office-eq'Berlin')", 0, "16 recipients"),
+            (
+                "group preview berlin@contoso.example --filter x --sample 2",
+                0,
+                "1 would join, 403 would leave",
+            ),
             ("explain --from a@x.example --to b@y.example", 1, "as a stranger:"),
             (
                 "explain --from a@x.example --to b@y.example --via relay --client 127.0.0.1",
@@ -164,6 +175,9 @@ fn wrong_use_is_told_and_asks_nobody() {
         ("", "Usage"),
         ("sing", "unrecognized subcommand"),
         ("group show", "required"),
+        ("group preview berlin@contoso.example", "--filter"),
+        ("group preview --filter x --language klingon", "klingon"),
+        ("group preview --filter x --sample 100000", "--sample"),
         ("explain --from a@x.example", "--to"),
         ("explain --from a --to b --size big", "not a size"),
         ("explain --from a --to b --client 192.0.2.1", "--client needs --via"),

@@ -1,8 +1,9 @@
 //! `group list|show|members|why`.
 
 use super::Reader;
+use super::rule::names;
 use super::text::{clean, count, number, pairs, path, size, table, time, version};
-use crate::admin::answer::{GroupMembers, GroupShown, GroupSummary, GroupWhy, RollState};
+use crate::admin::answer::{ClauseVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, RollState};
 
 pub(super) fn list(groups: &[GroupSummary]) -> String {
     if groups.is_empty() {
@@ -128,21 +129,37 @@ pub(super) fn why(why: &GroupWhy, reader: &Reader) -> String {
     } else {
         out.push_str("not a member\n");
     }
+    for gate in why.gates.iter().filter(|gate| !gate.holds) {
+        out.push_str(&format!("  a member {}: no\n", clean(&gate.gate)));
+    }
+    let shown = |clause: &ClauseVerdict| {
+        let indent = "  ".repeat(usize::try_from(clause.depth).unwrap_or(0));
+        format!("{indent}{}", clean(&clause.clause))
+    };
     let width = why
         .clauses
         .iter()
-        .map(|clause| clause.clause.chars().count())
+        .map(|clause| shown(clause).chars().count())
         .max()
         .unwrap_or(0);
     for clause in &why.clauses {
         let verdict = if clause.holds { "yes" } else { "no " };
         let line = format!(
             "  clause {:width$}  {verdict}  {}",
-            clean(&clause.clause),
+            shown(clause),
             stored(clause, reader)
         );
         out.push_str(line.trim_end());
         out.push('\n');
+    }
+    if let Some(nearest) = &why.nearest {
+        let others = match (nearest.others, nearest.other_recipients.is_empty()) {
+            (0, _) => String::new(),
+            (others, true) => format!(" (and {}: --list)", count(others, "other", "others")),
+            (others, false) => format!(" (and {})", count(others, "other", "others")),
+        };
+        out.push_str(&format!("nearest: {}{others}\n", clean(&nearest.text)));
+        names(&mut out, "", &nearest.other_recipients, nearest.others);
     }
     for note in &why.notes {
         out.push_str(&format!("{}\n", clean(note)));
@@ -151,15 +168,15 @@ pub(super) fn why(why: &GroupWhy, reader: &Reader) -> String {
     out
 }
 
-fn stored(clause: &crate::admin::answer::ClauseVerdict, reader: &Reader) -> String {
+fn stored(clause: &ClauseVerdict, reader: &Reader) -> String {
     let values: Vec<String> = clause
         .stored
         .iter()
         .map(|value| format!("\"{}\"", clean(value)))
         .collect();
     let mut text = match values.as_slice() {
-        [] if clause.holds => String::new(),
-        [] => "no stored value".to_owned(),
+        [] if clause.source.is_some() => "no stored value".to_owned(),
+        [] => String::new(),
         [one] => format!("stored value {one}"),
         several => format!("stored values {}", several.join(", ")),
     };

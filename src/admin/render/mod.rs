@@ -8,6 +8,7 @@ mod explain;
 mod group;
 mod moderate;
 mod queue;
+mod rule;
 mod status;
 mod text;
 mod trace;
@@ -15,7 +16,7 @@ mod trace;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, CheckReport};
+use super::answer::{Answer, CheckReport, RuleAnswer};
 
 pub use text::clean;
 
@@ -48,6 +49,9 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::ModerateShow(shown) => moderate::show(shown, reader),
         Answer::ModerateApprove(decided) | Answer::ModerateReject(decided) => moderate::decided(decided, reader),
         Answer::Reload(reloaded) => check::reloaded(reloaded),
+        Answer::Rule(answer) => match answer {
+            RuleAnswer::GroupPreview(preview) => rule::preview(preview),
+        },
     }
 }
 

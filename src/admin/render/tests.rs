@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::admin::answer::{Explained, SeenAs};
-use crate::admin::command::{ExplainQuestion, GuardIntent, MemberDepth};
+use crate::admin::command::{
+    ExplainQuestion, GuardIntent, MemberDepth, PreviewQuestion, RuleCommand, RuleQuestion, WhyQuestion,
+};
 use crate::admin::service::{Caller, dispatch};
 use crate::admin::testing::{Sample, now};
 use crate::admin::{Command, testing};
@@ -39,6 +41,15 @@ fn golden() {
             client: None,
         })
     };
+    let preview = |group: Option<&str>| {
+        Command::Rule(RuleCommand::GroupPreview(PreviewQuestion {
+            rule: RuleQuestion {
+                group: group.map(str::to_owned),
+                ..RuleQuestion::default()
+            },
+            ..PreviewQuestion::default()
+        }))
+    };
     let mut all = String::new();
     for (line, command) in [
         ("status", Command::Status),
@@ -56,11 +67,13 @@ fn golden() {
         ),
         (
             "group why berlin@contoso.example jonas@contoso.example",
-            Command::GroupWhy {
-                group: group(),
-                recipient: String::new(),
-            },
+            Command::GroupWhy(WhyQuestion::default()),
         ),
+        (
+            "group preview berlin@contoso.example --filter \"Office -eq 'Berlin'\"",
+            preview(Some("berlin@contoso.example")),
+        ),
+        ("group preview --filter \"Office -eq 'Berlin'\"", preview(None)),
         (
             "explain --from cfo@contoso.example --to all-staff@contoso.example",
             question(None),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::admin::answer::{
     Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState,
-    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, StatusReport, TracedMessage,
+    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport, TracedMessage,
 };
-use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, TraceQuery};
+use crate::admin::command::{
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+};
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
 use crate::mail::{HoldId, Mailbox, SetId};
@@ -24,18 +26,12 @@ use crate::app::service::Service;
 pub struct Commands(pub Arc<Service>);
 
 impl Commands {
-    fn with_groups<T>(&self, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
-        let service = &self.0;
-        let organisation = service.categorizer.organisation();
-        let hops = organisation.hops.pass();
-        let view = service.keeper.view();
-        answer(&Groups {
-            view: &view,
-            rules: &organisation.rules,
-            hops: &*hops,
-            options: service.keeper.options(),
-            now: service.env.clock.now(),
-        })
+    /// An answer about groups from one pinned view, off the reactor threads: large lists take a while.
+    async fn about_groups<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Groups<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.blocking(move |service| with_groups(service, answer)).await
     }
 
     /// Something that reads from a store, off the reactor threads.
@@ -149,19 +145,27 @@ impl Answers for Commands {
     }
 
     async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {
-        Ok(self.with_groups(|groups| groups.list()))
+        self.about_groups(|groups| Ok(groups.list())).await
     }
 
     async fn group_show(&self, group: &str) -> Result<GroupShown, Refusal> {
-        self.with_groups(|groups| groups.show(group))
+        let group = group.to_owned();
+        self.about_groups(move |groups| groups.show(&group)).await
     }
 
     async fn group_members(&self, group: &str, depth: MemberDepth) -> Result<GroupMembers, Refusal> {
-        self.with_groups(|groups| groups.members(group, depth))
+        let group = group.to_owned();
+        self.about_groups(move |groups| groups.members(&group, depth)).await
     }
 
-    async fn group_why(&self, group: &str, recipient: &str) -> Result<GroupWhy, Refusal> {
-        self.with_groups(|groups| groups.why(group, recipient))
+    async fn group_why(&self, question: &WhyQuestion) -> Result<GroupWhy, Refusal> {
+        let question = question.clone();
+        self.about_groups(move |groups| groups.why(&question)).await
+    }
+
+    async fn rule(&self, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
+        let command = command.clone();
+        self.about_groups(move |groups| groups.rule(&command)).await
     }
 
     async fn explain(&self, question: &ExplainQuestion) -> Result<Explained, Refusal> {
@@ -240,7 +244,10 @@ impl Answers for Commands {
 
     async fn moderate_list(&self, group: Option<&str>) -> Result<Vec<HoldSummary>, Refusal> {
         let group = match group {
-            Some(name) => Some(self.with_groups(|groups| groups.primary_of(name))?),
+            Some(name) => {
+                let name = name.to_owned();
+                Some(self.about_groups(move |groups| groups.primary_of(&name)).await?)
+            }
             None => None,
         };
         self.blocking(move |service| holds::list(&*service.spool, group.as_ref()))
@@ -295,6 +302,20 @@ impl Answers for Commands {
         tracing::info!(%caller, accept, applied, findings = reloaded.findings.len(), "reload by command");
         Ok(reloaded)
     }
+}
+
+/// What answers about groups are made from, at this moment.
+fn with_groups<T>(service: &Service, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
+    let organisation = service.categorizer.organisation();
+    let hops = organisation.hops.pass();
+    let view = service.keeper.view();
+    answer(&Groups {
+        view: &view,
+        rules: &organisation.rules,
+        hops: &*hops,
+        options: service.keeper.options(),
+        now: service.env.clock.now(),
+    })
 }
 
 /// Makes sets due, and lets the next hops be tried that are left alone.

@@ -3,6 +3,8 @@
 pub mod answering;
 pub mod explain;
 pub mod groups;
+pub mod history;
 pub mod holds;
 pub mod queue;
+pub mod rules;
 pub mod trace;

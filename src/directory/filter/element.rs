@@ -9,7 +9,7 @@ use crate::directory::fields::AssignedPlan;
 use crate::directory::value::{ValueRef, ValueType};
 
 /// A condition on one element.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ElementNode {
     All(Box<[ElementNode]>),
     Any(Box<[ElementNode]>),

@@ -228,7 +228,7 @@ impl Matcher {
 }
 
 /// A value as an administrator reads it: names instead of numbers.
-fn shown(attribute: Attribute, value: &ValueRef<'_>) -> String {
+pub(super) fn shown(attribute: Attribute, value: &ValueRef<'_>) -> String {
     use crate::directory::names::name_of;
     use crate::directory::value::ValueType;
     match (attribute.value_type(), value) {

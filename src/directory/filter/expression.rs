@@ -3,6 +3,7 @@
 //! In: a .NET expression as Entra stores it. Out: one that finds it anywhere in a text, ignoring case. Never: an
 //! expression whose cost grows faster than the text (look-around and back references), or one without bound.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
@@ -28,6 +29,12 @@ impl PartialEq for Expression {
 }
 
 impl Eq for Expression {}
+
+impl Hash for Expression {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
 
 /// Why a text is no expression we search.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,7 +44,7 @@ fn hiragana(character: char) -> char {
 }
 
 /// A text with `*` for any characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Pattern {
     /// Folded pieces between the stars; never empty.
     pieces: Box<[Box<str>]>,

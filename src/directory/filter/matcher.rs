@@ -25,7 +25,7 @@ use crate::directory::recipient::RecipientObject;
 use crate::directory::value::ValueRef;
 
 /// What a comparison asks of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Test {
     /// Nothing can have this value.
     Never,
@@ -60,7 +60,7 @@ pub(super) enum Test {
     Any(Box<[Test]>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum TextTest {
     Order(Order, Box<str>, ComparisonProfile),
     /// Sorted.
@@ -71,7 +71,7 @@ pub(super) enum TextTest {
 }
 
 /// How two values compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     Equal,
     Less,
@@ -81,7 +81,7 @@ pub enum Order {
 }
 
 /// Which bits of a value must be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Bits {
     All,
     Any,
@@ -225,7 +225,7 @@ fn extension<'a>(value: &'a ValueRef<'_>, name: &str) -> ValueRef<'a> {
 }
 
 /// Everything a country may be called in a filter.
-fn country_names(stored: &str) -> Vec<Cow<'_, str>> {
+pub(super) fn country_names(stored: &str) -> Vec<Cow<'_, str>> {
     let mut all = vec![Cow::Borrowed(stored)];
     if let Some(found) = country::by_text(stored) {
         all.push(Cow::Borrowed(found.code));
@@ -271,6 +271,11 @@ impl Matcher {
     /// The attribute it reads; `MemberOfGroup` is answered by the context.
     pub fn attribute(&self) -> Attribute {
         self.attribute
+    }
+
+    /// The comparison as written.
+    pub fn text(&self) -> String {
+        self.written.to_string()
     }
 
     /// True if it holds where [`Matcher::passes`] does not.

@@ -29,6 +29,16 @@ pub struct DirectMembers<'a> {
 }
 
 impl<'a> DirectMembers<'a> {
+    /// Answers everything but membership: nobody is in any group.
+    pub fn of_nobody(directory: &'a Directory, now: Timestamp) -> Self {
+        Self {
+            directory,
+            now,
+            members: HashMap::new(),
+            anywhere: RoaringBitmap::new(),
+        }
+    }
+
     /// Resolves the members of the groups the rule names; of all groups, if it asks `MemberOfGroup -ne $null`.
     pub fn for_rule(directory: &'a Directory, rule: &CompiledRule, now: Timestamp) -> Self {
         let members = rule
@@ -62,14 +72,14 @@ pub fn members_asked(directory: &Directory, group: &GroupAsked) -> RoaringBitmap
     }
 }
 
-/// The listed members of a static group.
-fn direct_members(directory: &Directory, group: Ordinal) -> RoaringBitmap {
+/// The listed members of a static group; a dynamic one lists nobody.
+pub fn direct_members(directory: &Directory, group: Ordinal) -> RoaringBitmap {
     let Some(object) = directory.group(group) else {
         return RoaringBitmap::new();
     };
     match object.group.as_deref() {
-        Some(settings) => directory.bind(&settings.members).ordinals,
-        None => RoaringBitmap::new(),
+        Some(settings) if !object.kind.is_dynamic() => directory.bind(&settings.members).ordinals,
+        Some(_) | None => RoaringBitmap::new(),
     }
 }
 

@@ -19,15 +19,18 @@ mod lex;
 pub mod lint;
 pub mod matcher;
 pub mod membership;
+pub mod nearest;
 pub mod opath;
 mod operand;
 pub mod operator;
+pub mod plan;
 pub mod precanned;
 pub mod predicate;
 mod print;
 pub mod quantified;
 pub mod remote;
 pub mod rule;
+pub mod scope;
 pub mod tail;
 
 pub use context::{EvaluationContext, GroupAsked, GroupName, NoMemberships, Reach};

@@ -28,7 +28,7 @@ pub(super) enum OperandFault {
 }
 
 /// A prepared comparison.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Operand {
     /// `-ne`, `-notlike` and their like: holds where the test does not.
     pub(super) negated: bool,

@@ -13,10 +13,10 @@ use super::opath;
 use super::predicate::{Comparison, Predicate};
 use super::quantified::Quantified;
 use super::remote;
+use super::scope::Scope;
 use super::tail::is_system_name;
 use super::{EvaluationOptions, FilterError};
 use crate::directory::attribute::Attribute;
-use crate::directory::dn::DistinguishedName;
 use crate::directory::group::{DynamicRule, FilterLanguage, RuleCondition};
 use crate::directory::recipient::RecipientObject;
 
@@ -143,6 +143,11 @@ impl CompiledRule {
         &self.node
     }
 
+    /// The container that objects must lie in.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
     /// Attributes the filter reads, each once; a change of any other cannot change the answer.
     pub fn attributes(&self) -> Vec<Attribute> {
         let mut all = Vec::new();
@@ -258,58 +263,5 @@ impl fmt::Display for Explanation {
             writeln!(out, "{clause}")?;
         }
         out.write_str(if self.verdict { "member" } else { "not a member" })
-    }
-}
-
-/// `RecipientContainer`: a subtree, named by its DN or its canonical path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Scope {
-    dn: Option<DistinguishedName>,
-    /// Folded, without a slash at the end.
-    canonical: String,
-}
-
-impl Scope {
-    /// An empty container is no restriction.
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_end_matches('/');
-        if text.is_empty() {
-            return None;
-        }
-        let dn = DistinguishedName::parse(text);
-        let canonical = dn
-            .as_ref()
-            .and_then(DistinguishedName::canonical)
-            .unwrap_or_else(|| text.to_lowercase());
-        Some(Self { dn, canonical })
-    }
-
-    /// True if the object lies in the subtree; an object that states no place lies in none.
-    fn contains(&self, recipient: &RecipientObject) -> bool {
-        let dn = recipient
-            .distinguished_name
-            .as_deref()
-            .and_then(DistinguishedName::parse);
-        if let (Some(place), Some(scope)) = (&dn, &self.dn) {
-            return place.is_within(scope);
-        }
-        if let Some(path) = dn.as_ref().and_then(DistinguishedName::canonical) {
-            return self.has_path(&path);
-        }
-        let Some(container) = recipient.container.as_deref() else {
-            return false;
-        };
-        match DistinguishedName::parse(container) {
-            Some(place) => match &self.dn {
-                Some(scope) => place.is_within(scope),
-                None => place.canonical().is_some_and(|path| self.has_path(&path)),
-            },
-            None => self.has_path(&container.trim().trim_end_matches('/').to_lowercase()),
-        }
-    }
-
-    fn has_path(&self, path: &str) -> bool {
-        path.strip_prefix(&*self.canonical)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }

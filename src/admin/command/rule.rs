@@ -1,0 +1,73 @@
+//! Questions about rules: in force or only thought of, in any of the languages.
+
+use serde::{Deserialize, Serialize};
+
+/// One question about a rule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RuleCommand {
+    /// Whom a rule would reach that is not in force.
+    GroupPreview(PreviewQuestion),
+}
+
+/// The rule of a group, or a text.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleQuestion {
+    /// Any address of the group; with a text: the group whose container and comparison hold for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Its language; none: by its looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<RuleLanguage>,
+    /// Container it looks in; none: that of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+}
+
+/// A language rules are written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleLanguage {
+    /// Exchange's recipient filters.
+    Opath,
+}
+
+impl RuleLanguage {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Opath];
+
+    /// The word on the command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Opath => "opath",
+        }
+    }
+}
+
+/// `group preview`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewQuestion {
+    /// The rule.
+    pub rule: RuleQuestion,
+    /// Most people named on either side.
+    pub sample_max: u32,
+}
+
+impl RuleCommand {
+    /// Names of these commands in the protocol.
+    pub const NAMES: &[&str] = &["group_preview"];
+
+    /// The protocol's name, for logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::GroupPreview(_) => "group_preview",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! How the list of a group stands.
+
+use super::Groups;
+use crate::admin::answer::{GroupSummary, RollState};
+use crate::directory::{Ordinal, RecipientObject};
+use crate::policy::authentication;
+use crate::rolls::table::Attempt;
+use crate::rolls::{Freshness, Roll, RollPolicy};
+
+impl Groups<'_> {
+    pub(super) fn summary(&self, ordinal: Ordinal, group: &RecipientObject) -> GroupSummary {
+        let moderation = group
+            .delivery
+            .as_deref()
+            .and_then(|delivery| delivery.moderation.as_deref());
+        GroupSummary {
+            address: group.primary.to_string(),
+            kind: group.kind.recipient_type_details().to_owned(),
+            display_name: group.display_name.as_deref().map(str::to_owned),
+            internal_only: authentication::required(group, self.rules).0,
+            moderated: moderation.is_some_and(|moderation| moderation.enabled),
+            roll: self.roll_state(ordinal, group),
+        }
+    }
+
+    pub(super) fn roll_state(&self, ordinal: Ordinal, group: &RecipientObject) -> RollState {
+        let entry = self.view.rolls.entry(ordinal);
+        let roll = entry.and_then(|entry| entry.roll.as_ref());
+        let policy = RollPolicy::of(group.group.as_deref(), &self.rules.rolls);
+        let fault = match entry.and_then(|entry| entry.attempt.as_ref()) {
+            Some(Attempt::Failed { fault, .. }) => Some(fault.to_string()),
+            Some(Attempt::Pending) | None => None,
+        };
+        let Some(roll) = roll else {
+            return RollState {
+                freshness: "missing".to_owned(),
+                fault,
+                ..RollState::default()
+            };
+        };
+        RollState {
+            version: Some(roll.version),
+            entries: roll.entries.len(),
+            confirmed_at: Some(roll.provenance.confirmed_at),
+            age_seconds: Some(roll.age_seconds(self.now)),
+            freshness: match policy.freshness(roll, self.now) {
+                Freshness::Fresh => "fresh",
+                Freshness::Due => "due",
+                Freshness::Stale => "stale",
+            }
+            .to_owned(),
+            cause: Some(cause(roll)),
+            generation: Some(roll.provenance.generation),
+            fault,
+        }
+    }
+
+    pub(super) fn parents(&self, ordinal: Ordinal) -> Vec<String> {
+        let holds = |roll: &&std::sync::Arc<Roll>| roll.entries.objects.contains(ordinal.0);
+        let mut parents: Vec<String> = self
+            .view
+            .rolls
+            .rolls()
+            .filter(holds)
+            .filter_map(|roll| self.view.object(roll.group))
+            .map(|group| group.primary.to_string())
+            .collect();
+        parents.sort();
+        parents
+    }
+
+    pub(super) fn notes(&self, ordinal: Ordinal, group: &RecipientObject) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(roll) = self.view.roll(ordinal) {
+            let unresolved: Vec<&str> = roll.entries.unresolved.iter().map(AsRef::as_ref).collect();
+            if !unresolved.is_empty() {
+                notes.push(format!("entries that name nobody: {}", unresolved.join(", ")));
+            }
+            let gone = (&*roll.entries.objects - self.view.directory.live()).len();
+            if gone > 0 {
+                notes.push(format!("{gone} entries no longer exist"));
+            }
+        }
+        if group
+            .group
+            .as_deref()
+            .is_some_and(|settings| settings.managed_by.is_empty())
+        {
+            notes.push("no owner".to_owned());
+        }
+        notes
+    }
+}
+
+fn cause(roll: &Roll) -> String {
+    serde_json::to_value(roll.provenance.cause)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
