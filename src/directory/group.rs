@@ -42,6 +42,9 @@ pub struct GroupSettings {
     /// What a stale roll means for mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_stale: Option<StaleAction>,
+    /// What the list may lose or gain before it waits for an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Box<GuardSettings>>,
     /// Expansion of a Microsoft 365 group here; `None` relays it whole to its cloud address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscribers: Option<Box<Subscribers>>,
@@ -61,6 +64,7 @@ impl Default for GroupSettings {
             refresh: None,
             max_age: None,
             on_stale: None,
+            guard: None,
             subscribers: None,
         }
     }
@@ -83,6 +87,27 @@ pub enum StaleAction {
     Serve,
     Defer,
     Refuse,
+}
+
+/// A group's own bounds of what its list may lose or gain within a window; see `rolls::guard`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardSettings {
+    /// Percent of the largest version of the window that may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrink_share_percent: Option<u32>,
+    /// Entries that may go, whatever their share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrink_count: Option<u32>,
+    /// Percent of the smallest version of the window that may come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth_share_percent: Option<u32>,
+    /// Entries that may come, whatever their share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth_count: Option<u32>,
+    /// How long changes are counted together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Duration>,
 }
 
 /// Explicit decision to expand a Microsoft 365 group to the people who subscribed to it.

@@ -131,6 +131,43 @@ impl EntriesChange {
         }
     }
 
+    /// This change and then another one, as one change.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let came = |first: &RoaringBitmap,
+                    second: &RoaringBitmap,
+                    went_before: &RoaringBitmap,
+                    goes: &RoaringBitmap| { (first - goes) | (second - went_before) };
+        Self {
+            added: came(&self.added, &next.added, &self.removed, &next.removed),
+            removed: came(&self.removed, &next.removed, &self.added, &next.added),
+            outside_added: joined(
+                &self.outside_added,
+                &next.outside_added,
+                &self.outside_removed,
+                &next.outside_removed,
+            ),
+            outside_removed: joined(
+                &self.outside_removed,
+                &next.outside_removed,
+                &self.outside_added,
+                &next.outside_added,
+            ),
+            unresolved_added: joined(
+                &self.unresolved_added,
+                &next.unresolved_added,
+                &self.unresolved_removed,
+                &next.unresolved_removed,
+            ),
+            unresolved_removed: joined(
+                &self.unresolved_removed,
+                &next.unresolved_removed,
+                &self.unresolved_added,
+                &next.unresolved_added,
+            ),
+        }
+    }
+
     /// The list after the change; none if the change does not fit it.
     #[must_use]
     pub fn apply(&self, entries: &Entries) -> Option<Entries> {
@@ -163,6 +200,13 @@ impl EntriesChange {
 fn missing<T: Clone + Ord>(of: &[T], from: &[T]) -> Vec<T> {
     let known: std::collections::BTreeSet<&T> = from.iter().collect();
     of.iter().filter(|item| !known.contains(item)).cloned().collect()
+}
+
+/// What `first` and `second` did together, without what was undone.
+fn joined<T: Clone + Ord>(first: &[T], second: &[T], undone_before: &[T], undoes: &[T]) -> Vec<T> {
+    let mut both = missing(first, undoes);
+    both.extend(missing(second, undone_before));
+    both
 }
 
 fn replaced<T: Clone + Ord>(list: &[T], removed: &[T], added: &[T]) -> Option<Vec<T>> {
@@ -198,6 +242,14 @@ impl SubscribersChange {
                 let change = EntriesChange::between(before, after);
                 (!change.is_empty()).then_some(Self::Changed(change))
             }
+        }
+    }
+
+    /// What changed in the list.
+    #[must_use]
+    pub fn change(&self) -> &EntriesChange {
+        match self {
+            Self::Started(change) | Self::Changed(change) | Self::Ended(change) => change,
         }
     }
 
@@ -339,6 +391,12 @@ impl Difference {
             direction,
             self.details.iter().find(explains).map(|detail| &detail.cause),
         ))
+    }
+
+    /// Everything that is said about why an object came or went: what changed first, who accepted it after that.
+    pub fn causes_of(&self, object: Ordinal) -> impl Iterator<Item = &EntryCause> {
+        let names = move |detail: &&Detail| detail.added.contains(object.0) || detail.removed.contains(object.0);
+        self.details.iter().filter(names).map(|detail| &detail.cause)
     }
 }
 

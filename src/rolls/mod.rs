@@ -6,10 +6,15 @@
 
 pub mod affected;
 pub mod build;
+pub mod clock;
 pub mod codec;
 pub mod freshness;
+pub mod guard;
 pub mod history;
+pub mod hold;
+pub mod pin;
 pub mod roll;
+pub mod standing;
 pub mod table;
 pub mod update;
 pub mod view;

@@ -15,7 +15,8 @@ use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationS
 use crate::directory::filter::opath;
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::group::{
-    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, RefreshMode, RuleCondition, StaleAction, Subscribers,
+    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
+    StaleAction, Subscribers,
 };
 use crate::directory::kind::{RecipientKind, RecipientType};
 use crate::directory::recipient::{Location, ObjectId, ProxyAddress, RecipientObject, SourceId};
@@ -293,8 +294,20 @@ fn group(record: &Record, text: &str, faults: &mut Faults) -> GroupSettings {
         refresh: refresh.map(|every| every.map_or(RefreshMode::OnChange, RefreshMode::Interval)),
         max_age: record.duration(P::MaxAge, faults),
         on_stale: record.word(P::OnStale, &stale, faults),
+        guard: guard(record, faults).map(Box::new),
         subscribers: (subscribers != Subscribers::default()).then(|| Box::new(subscribers)),
     }
+}
+
+fn guard(record: &Record, faults: &mut Faults) -> Option<GuardSettings> {
+    let settings = GuardSettings {
+        shrink_share_percent: record.number(P::GuardShrinkSharePercent, faults),
+        shrink_count: record.number(P::GuardShrinkCount, faults),
+        growth_share_percent: record.number(P::GuardGrowthSharePercent, faults),
+        growth_count: record.number(P::GuardGrowthCount, faults),
+        window: record.duration(P::GuardWindow, faults),
+    };
+    (settings != GuardSettings::default()).then_some(settings)
 }
 
 fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRule> {

@@ -63,6 +63,11 @@ properties! {
     SendOofMessageToOriginatorEnabled;
     HiddenGroupMembershipEnabled;
     BccBlocked;
+    GuardShrinkSharePercent;
+    GuardShrinkCount;
+    GuardGrowthSharePercent;
+    GuardGrowthCount;
+    GuardWindow;
     // Dynamic groups.
     RecipientFilter;
     KeepUnreadableFilter;
@@ -148,6 +153,11 @@ impl Property {
                 | Self::SendOofMessageToOriginatorEnabled
                 | Self::HiddenGroupMembershipEnabled
                 | Self::BccBlocked
+                | Self::GuardShrinkSharePercent
+                | Self::GuardShrinkCount
+                | Self::GuardGrowthSharePercent
+                | Self::GuardGrowthCount
+                | Self::GuardWindow
                 | Self::Subscribers
                 | Self::ExpandSubscribers
         ) || self.is_of_dynamic_groups()

@@ -125,6 +125,19 @@ impl Record {
         Size::read(&cell.node, &cell.name, faults).map(|size| size.0)
     }
 
+    /// A number from 0 on.
+    pub fn number(&self, property: Property, faults: &mut Faults) -> Option<u32> {
+        let cell = self.cell(property)?;
+        if let (Style::Text, NodeValue::Text(text)) = (self.style, &cell.node.value) {
+            let number = text.trim().parse().ok();
+            if number.is_none() {
+                refuse(cell, "a number", faults);
+            }
+            return number;
+        }
+        u32::read(&cell.node, &cell.name, faults)
+    }
+
     /// A duration.
     pub fn duration(&self, property: Property, faults: &mut Faults) -> Option<Duration> {
         let cell = self.cell(property)?;

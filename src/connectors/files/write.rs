@@ -12,7 +12,8 @@ use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
 use crate::directory::filter::opath;
 use crate::directory::group::{
-    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, RefreshMode, RuleCondition, StaleAction, Subscribers,
+    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
+    StaleAction, Subscribers,
 };
 use crate::directory::recipient::{Location, ObjectState, RecipientObject};
 use crate::directory::value::Value;
@@ -187,6 +188,22 @@ fn moderation_settings(moderation: &ModerationSettings, cells: &mut Cells) {
     }
 }
 
+fn guard(limits: &GuardSettings, cells: &mut Cells) {
+    for (property, number) in [
+        (P::GuardShrinkSharePercent, limits.shrink_share_percent),
+        (P::GuardShrinkCount, limits.shrink_count),
+        (P::GuardGrowthSharePercent, limits.growth_share_percent),
+        (P::GuardGrowthCount, limits.growth_count),
+    ] {
+        if let Some(number) = number {
+            cells.push(property, number);
+        }
+    }
+    if let Some(window) = limits.window {
+        cells.push(P::GuardWindow, show_duration(window));
+    }
+}
+
 fn group(settings: &GroupSettings, cells: &mut Cells) {
     cells.list(P::ManagedBy, &settings.managed_by);
     cells.list(P::Members, &settings.members);
@@ -213,6 +230,9 @@ fn group(settings: &GroupSettings, cells: &mut Cells) {
         Some(StaleAction::Serve) => cells.push(P::OnStale, "serve"),
         Some(StaleAction::Defer) => cells.push(P::OnStale, "defer"),
         Some(StaleAction::Refuse) => cells.push(P::OnStale, "refuse"),
+    }
+    if let Some(limits) = settings.guard.as_deref() {
+        guard(limits, cells);
     }
     if let Some(subscribers) = &settings.subscribers {
         let Subscribers { expand, list } = &**subscribers;

@@ -13,7 +13,8 @@ use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::group::{
-    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, RefreshMode, RuleCondition, StaleAction, Subscribers,
+    ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
+    StaleAction, Subscribers,
 };
 use crate::directory::kind::RecipientKind;
 use crate::directory::recipient::{Location, ObjectId, ObjectState, ProxyAddress, RecipientObject, SourceId};
@@ -184,16 +185,28 @@ fn group() -> impl Strategy<Value = GroupSettings> {
         let subscribers = Subscribers { expand, list };
         (subscribers != Subscribers::default()).then(|| Box::new(subscribers))
     });
+    let number = || of(any::<u32>());
+    let guard = (number(), number(), number(), number(), of(duration())).prop_map(|limits| {
+        let settings = GuardSettings {
+            shrink_share_percent: limits.0,
+            shrink_count: limits.1,
+            growth_share_percent: limits.2,
+            growth_count: limits.3,
+            window: limits.4,
+        };
+        (settings != GuardSettings::default()).then(|| Box::new(settings))
+    });
     (
         (references(), references(), any::<[bool; 5]>()),
         of(rule),
         refresh,
         of(duration()),
         stale,
+        guard,
         subscribers,
     )
         .prop_map(
-            |((members, managed_by, flags), rule, refresh, max_age, on_stale, subscribers)| GroupSettings {
+            |((members, managed_by, flags), rule, refresh, max_age, on_stale, guard, subscribers)| GroupSettings {
                 members,
                 managed_by,
                 report_to_originator: flags[0],
@@ -205,6 +218,7 @@ fn group() -> impl Strategy<Value = GroupSettings> {
                 refresh,
                 max_age,
                 on_stale,
+                guard,
                 subscribers,
             },
         )

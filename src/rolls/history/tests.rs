@@ -117,6 +117,16 @@ proptest! {
     }
 
     #[test]
+    fn two_changes_in_one_do_the_same(shapes in prop::collection::vec(shape(), 3)) {
+        let rolls: Vec<Roll> = shapes.iter().map(|shape| roll(shape, 1, 0)).collect();
+        let first = EntriesChange::between(&rolls[0].entries, &rolls[1].entries);
+        let second = EntriesChange::between(&rolls[1].entries, &rolls[2].entries);
+        let both = first.then(&second);
+        prop_assert_eq!(both.apply(&rolls[0].entries), Some(rolls[2].entries.clone()));
+        prop_assert_eq!(both.reversed().apply(&rolls[2].entries), Some(rolls[0].entries.clone()));
+    }
+
+    #[test]
     fn arbitrary_octets_are_refused_without_a_panic(octets in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut signed = octets.clone();
         signed.insert(0, 1);

@@ -1,0 +1,372 @@
+//! Guard: a list that shrinks or grows too much within a window waits for an operator.
+//!
+//! In: the changes of the last hour, the limits. Out: pass, or which limit was broken and by how much. Never: many
+//! small changes that together get past a limit; a hold because of an operator's own decision.
+//!
+//! Measured are distinct entries that can receive mail: *lost* are those that were in some version of the window and
+//! are not in the newest; *grown* are those in the newest that were not in every version. Lost is a share of the
+//! largest version before the newest, grown of the smallest. A limit is broken when its share **and** its count are
+//! exceeded: a share alone would hold every change of a small group, a count alone every ordinary day of a large
+//! one. Exactly at a limit passes.
+//!
+//! Not held are: a new group, the first load of a source, and what an operator decided or accepted. Each of them
+//! begins the window anew.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::history::{Detail, Difference, EntriesChange, SubscribersChange};
+use super::hold::Blames;
+use super::roll::{Cause, Entries, Roll};
+use crate::directory::GroupSettings;
+use crate::mail::Mailbox;
+
+/// Most changes remembered one by one in a window; the oldest ones are joined, and count until the later of them
+/// leaves the window.
+pub const WINDOW_MARKS_MAX: usize = 256;
+
+/// Bounds of what a list may lose or gain within a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GuardLimits {
+    /// Percent of the largest version that may go.
+    pub shrink_share_percent: u32,
+    /// Entries that may go, whatever their share.
+    pub shrink_count: u32,
+    /// Percent of the smallest version that may come.
+    pub growth_share_percent: u32,
+    /// Entries that may come, whatever their share.
+    pub growth_count: u32,
+    /// How long changes are counted together.
+    pub window: Duration,
+}
+
+impl Default for GuardLimits {
+    fn default() -> Self {
+        Self {
+            shrink_share_percent: 20,
+            shrink_count: 10,
+            // More than twice as many, and more than a department: a filter that lost a clause.
+            growth_share_percent: 100,
+            growth_count: 100,
+            window: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl GuardLimits {
+    /// The group's own limits over these.
+    #[must_use]
+    pub fn of(self, group: Option<&GroupSettings>) -> Self {
+        let Some(own) = group.and_then(|group| group.guard.as_deref()) else {
+            return self;
+        };
+        Self {
+            shrink_share_percent: own.shrink_share_percent.unwrap_or(self.shrink_share_percent),
+            shrink_count: own.shrink_count.unwrap_or(self.shrink_count),
+            growth_share_percent: own.growth_share_percent.unwrap_or(self.growth_share_percent),
+            growth_count: own.growth_count.unwrap_or(self.growth_count),
+            window: own.window.unwrap_or(self.window),
+        }
+    }
+
+    /// Which limit a measure breaks, if any; shrinking is named first.
+    #[must_use]
+    pub fn judge(&self, measure: &Measure) -> Option<Limit> {
+        let exceeds = |count: u64, of: u64, share: u32, bound: u32| {
+            count > u64::from(bound) && u128::from(count) * 100 > u128::from(of) * u128::from(share)
+        };
+        if exceeds(
+            measure.lost,
+            measure.largest,
+            self.shrink_share_percent,
+            self.shrink_count,
+        ) {
+            return Some(Limit::Shrink {
+                lost: measure.lost,
+                of: measure.largest,
+                share_percent: self.shrink_share_percent,
+                count: self.shrink_count,
+            });
+        }
+        exceeds(
+            measure.grown,
+            measure.smallest,
+            self.growth_share_percent,
+            self.growth_count,
+        )
+        .then_some(Limit::Growth {
+            grown: measure.grown,
+            of: measure.smallest,
+            share_percent: self.growth_share_percent,
+            count: self.growth_count,
+        })
+    }
+}
+
+/// How far a list moved within a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Measure {
+    /// Entries that were there and are not.
+    pub lost: u64,
+    /// Size of the largest version before the newest.
+    pub largest: u64,
+    /// Entries that are there and were not always.
+    pub grown: u64,
+    /// Size of the smallest version before the newest.
+    pub smallest: u64,
+}
+
+/// The limit that was broken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// Too many would go.
+    #[error("would remove {lost} of {of} ({}%, limit {share_percent}% and {count})", percent(*.lost, *.of))]
+    Shrink {
+        /// Entries that would go.
+        lost: u64,
+        /// Size of the largest version of the window.
+        of: u64,
+        /// The share that was exceeded.
+        share_percent: u32,
+        /// The count that was exceeded.
+        count: u32,
+    },
+    /// Too many would come.
+    #[error("would add {grown} to {of} ({}%, limit {share_percent}% and {count})", percent(*.grown, *.of))]
+    Growth {
+        /// Entries that would come.
+        grown: u64,
+        /// Size of the smallest version of the window.
+        of: u64,
+        /// The share that was exceeded.
+        share_percent: u32,
+        /// The count that was exceeded.
+        count: u32,
+    },
+}
+
+/// Rounded to the nearest; a part of nothing counts as a hundred.
+fn percent(part: u64, of: u64) -> u64 {
+    if of == 0 { 100 } else { (part * 100 + of / 2) / of }
+}
+
+/// Whether a new version is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guarding {
+    /// It is.
+    Guarded,
+    /// An operator decided it, or there is nothing to compare with: the window begins anew.
+    Exempt,
+}
+
+impl Guarding {
+    /// What the cause of a version says.
+    #[must_use]
+    pub fn of(cause: Cause) -> Self {
+        match cause {
+            Cause::Created | Cause::FirstLoad | Cause::Accepted | Cause::Decided => Self::Exempt,
+            Cause::GroupChanged
+            | Cause::DirectoryChanged
+            | Cause::Scheduled
+            | Cause::Requested
+            | Cause::Pinned
+            | Cause::Clock
+            | Cause::Guarded
+            | Cause::Released
+            | Cause::Repaired => Self::Guarded,
+        }
+    }
+}
+
+/// One change of the window, or several that were joined.
+#[derive(Clone, PartialEq, Debug)]
+struct Mark {
+    at: Timestamp,
+    /// The version before.
+    version: u64,
+    entries: EntriesChange,
+    subscribers: Option<EntriesChange>,
+    /// Everybody among the receivers who came or went in it, even if the change as a whole leaves them alone.
+    met: Met,
+    /// Sizes of the versions that it and those joined to it followed.
+    largest: u64,
+    smallest: u64,
+    details: Vec<Detail>,
+}
+
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Met {
+    objects: RoaringBitmap,
+    outside: BTreeSet<Mailbox>,
+}
+
+impl Met {
+    fn join(&mut self, other: &Self) {
+        self.objects |= &other.objects;
+        self.outside.extend(other.outside.iter().cloned());
+    }
+}
+
+impl Mark {
+    /// None: the change is none of receivers that can be measured (a list of subscribers began or ended).
+    fn new(difference: &Difference, after: &Roll, at: Timestamp) -> Option<Self> {
+        let subscribers = match &difference.subscribers {
+            None => None,
+            Some(SubscribersChange::Changed(change)) => Some(change.clone()),
+            Some(SubscribersChange::Started(_) | SubscribersChange::Ended(_)) => return None,
+        };
+        let nothing = EntriesChange::default();
+        let change = match (&subscribers, &after.subscribers) {
+            (Some(change), _) => change,
+            (None, None) => &difference.entries,
+            (None, Some(_)) => &nothing,
+        };
+        let receivers = after.receivers();
+        let before = (receivers.len() + change.removed_count()).saturating_sub(change.added_count());
+        let outside = change.outside_added.iter().chain(&change.outside_removed);
+        Some(Self {
+            at,
+            version: difference.before.unwrap_or(0),
+            met: Met {
+                objects: &change.added | &change.removed,
+                outside: outside.cloned().collect(),
+            },
+            largest: before,
+            smallest: before,
+            entries: difference.entries.clone(),
+            subscribers,
+            details: difference.details.clone(),
+        })
+    }
+
+    fn removes(&self) -> bool {
+        self.entries.removed_count() > 0 || self.subscribers.as_ref().is_some_and(|list| list.removed_count() > 0)
+    }
+
+    fn adds(&self) -> bool {
+        self.entries.added_count() > 0 || self.subscribers.as_ref().is_some_and(|list| list.added_count() > 0)
+    }
+
+    fn join(&mut self, later: Self) {
+        self.at = later.at;
+        self.entries = self.entries.then(&later.entries);
+        self.subscribers = match (self.subscribers.take(), later.subscribers) {
+            (Some(first), Some(second)) => Some(first.then(&second)),
+            (first, second) => first.or(second),
+        };
+        self.met.join(&later.met);
+        self.largest = self.largest.max(later.largest);
+        self.smallest = self.smallest.min(later.smallest);
+        self.details.extend(later.details);
+    }
+}
+
+/// The changes of the last hour, oldest first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Window {
+    marks: Vec<Mark>,
+}
+
+/// The list from before a window's first removal, or addition.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Before {
+    /// Its version.
+    pub version: u64,
+    /// It.
+    pub list: Roll,
+    /// Why all that happened since did happen.
+    pub blames: Blames,
+    /// What had happened in the window before.
+    pub window: Window,
+}
+
+impl Window {
+    /// True if nothing happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Forgets what is older than the window: a change counts as long as its age is at most the window.
+    pub fn prune(&mut self, now: Timestamp, window: Duration) {
+        let recent = |mark: &Mark| {
+            let age = now.duration_since(mark.at);
+            age.is_negative() || age.unsigned_abs() <= window
+        };
+        let first = self.marks.iter().position(recent).unwrap_or(self.marks.len());
+        self.marks.drain(..first);
+    }
+
+    /// When the oldest change leaves the window.
+    #[must_use]
+    pub fn next_change(&self, window: Duration) -> Option<Timestamp> {
+        let oldest = self.marks.first()?;
+        oldest.at.checked_add(window).ok()
+    }
+
+    /// Takes a change into account that led to `after`.
+    pub fn push(&mut self, difference: &Difference, after: &Roll, at: Timestamp) {
+        let Some(mark) = Mark::new(difference, after, at) else {
+            self.marks.clear();
+            return;
+        };
+        self.marks.push(mark);
+        if self.marks.len() > WINDOW_MARKS_MAX {
+            let second = self.marks.remove(1);
+            self.marks[0].join(second);
+        }
+    }
+
+    /// How far the list moved. Cost: the changes of the window.
+    #[must_use]
+    pub fn measure(&self, receivers: &Entries) -> Measure {
+        let mut met = Met::default();
+        for mark in &self.marks {
+            met.join(&mark.met);
+        }
+        let here = met.objects.intersection_len(&receivers.objects);
+        let outside_here = met.outside.iter().filter(|each| receivers.has_outside(&each.key()));
+        let outside_here = outside_here.count() as u64;
+        let sizes = |size: fn(&Mark) -> u64| self.marks.iter().map(size);
+        Measure {
+            lost: met.objects.len() - here + met.outside.len() as u64 - outside_here,
+            largest: sizes(|mark| mark.largest).max().unwrap_or(0),
+            grown: here + outside_here,
+            smallest: sizes(|mark| mark.smallest).min().unwrap_or(0),
+        }
+    }
+
+    /// The list from before the first change that did what the limit forbids. None: the window does not fit the roll (a bug, or damage), or holds no such change.
+    #[must_use]
+    pub fn before_the_first(&self, limit: &Limit, roll: &Roll) -> Option<Before> {
+        let forbidden = |mark: &Mark| match limit {
+            Limit::Shrink { .. } => mark.removes(),
+            Limit::Growth { .. } => mark.adds(),
+        };
+        let first = self.marks.iter().position(forbidden)?;
+        let mut back = roll.clone();
+        let mut blames = Blames::default();
+        for mark in self.marks[first..].iter().rev() {
+            back.entries = mark.entries.reversed().apply(&back.entries)?;
+            if let (Some(change), Some(list)) = (&mark.subscribers, &back.subscribers) {
+                back.subscribers = Some(change.reversed().apply(list)?);
+            }
+            for detail in &mark.details {
+                blames.add(mark.at, mark.at, detail);
+            }
+        }
+        Some(Before {
+            version: self.marks[first].version,
+            list: back,
+            blames,
+            window: Self {
+                marks: self.marks[..first].to_vec(),
+            },
+        })
+    }
+}
