@@ -18,6 +18,9 @@ mod table;
 
 use table::Expect;
 
+/// Documented properties that objects hold here.
+const HELD: usize = 127;
+
 fn rule_of(text: &str) -> DynamicRule {
     DynamicRule {
         condition: RuleCondition::Custom {
@@ -307,6 +310,54 @@ fn a_property_we_do_not_hold_is_named_and_never_false() {
             properties: vec!["ThrottlingPolicy", "UMEnabled"]
         })
     );
+}
+
+#[test]
+fn every_documented_property_is_evaluated_or_named() {
+    use muster::directory::documented::DOCUMENTED;
+    let mut held = 0;
+    for row in DOCUMENTED {
+        let rule = rule_of(&format!("{} -ne $null", row.name));
+        match CompiledRule::compile(&rule, &EvaluationOptions::default()) {
+            Ok(rule) => {
+                assert_eq!(rule.attributes().len(), 1, "{}", row.name);
+                held += 1;
+            }
+            Err(RuleFault::CannotEvaluate { properties }) => assert_eq!(properties, [row.name]),
+            Err(fault) => panic!("{}: {fault}", row.name),
+        }
+    }
+    // The minimum set of real filters and everything the object model has besides.
+    assert_eq!((held, DOCUMENTED.len() - held), (HELD, 274 - HELD));
+}
+
+#[test]
+fn membership_over_nested_groups_is_an_extension() {
+    let company = company();
+    let rule = rule_of("MemberOfGroupRecursive -eq 'CN=Everybody,OU=Groups,DC=contoso,DC=example'");
+    let off = CompiledRule::compile(&rule, &EvaluationOptions::default());
+    assert_eq!(off, Err(RuleFault::SwitchedOff("MemberOfGroupRecursive")));
+    let options = EvaluationOptions {
+        recursive_membership: true,
+        ..EvaluationOptions::default()
+    };
+    let rule = CompiledRule::compile(&rule, &options).expect("a rule");
+    assert!(
+        rule.warnings()
+            .iter()
+            .any(|each| each.to_string().contains("Exchange has no property"))
+    );
+    let context = DirectMembers::for_rule(&company, &rule, jiff::Timestamp::UNIX_EPOCH);
+    // Lena is a member of a member; everybody holds the group of sales directly.
+    let found: Vec<u32> = company
+        .recipients()
+        .filter(|(_, object)| rule.matches(object, &context))
+        .map(|(ordinal, _)| ordinal.0)
+        .collect();
+    assert_eq!(found, [0, 1]);
+    let direct = compiled("MemberOfGroup -eq 'CN=Everybody,OU=Groups,DC=contoso,DC=example'");
+    let context = DirectMembers::for_rule(&company, &direct, jiff::Timestamp::UNIX_EPOCH);
+    assert!(!direct.matches(&first(&company), &context));
 }
 
 #[test]

@@ -158,7 +158,7 @@ pub fn evaluation(settings: &Settings) -> EvaluationOptions {
     EvaluationOptions {
         comparison: settings.policy.comparison_profile,
         zone: TimeZone::system(),
-        recursive_membership: false,
+        recursive_membership: settings.policy.member_of_group_recursive,
     }
 }
 

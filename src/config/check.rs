@@ -264,6 +264,7 @@ fn policy(policy: &Policy) -> PolicySettings {
         plus_addressing: or(&policy.plus_addressing, false),
         moderation_expiry: or(&policy.moderation_expiry, limits::MODERATION_EXPIRY),
         comparison_profile: or(&policy.comparison_profile, ComparisonProfile::default()),
+        member_of_group_recursive: or(&policy.member_of_group_recursive, false),
     }
 }
 

@@ -238,6 +238,9 @@ keys! {
         /// How filters of dynamic groups compare texts unless a group says otherwise: `active_directory` ignores
         /// case, accents and width (`Zurich` = `Zürich`), `cloud` ignores case only. Default: `cloud`.
         optional comparison_profile: ComparisonProfile,
+        /// Whether filters may ask for `MemberOfGroupRecursive`: `MemberOfGroup` with the members of nested groups,
+        /// which Exchange does not have. Default: false. Trap: such a filter cannot be taken back to Exchange.
+        optional member_of_group_recursive: bool,
     }
 
     /// `[rolls]`

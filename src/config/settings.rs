@@ -223,6 +223,8 @@ pub struct PolicySettings {
     pub moderation_expiry: Duration,
     /// How filters compare texts.
     pub comparison_profile: ComparisonProfile,
+    /// Whether filters may ask for membership over nested groups.
+    pub member_of_group_recursive: bool,
 }
 
 /// `[rolls]`

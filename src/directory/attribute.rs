@@ -22,6 +22,9 @@ macro_rules! attributes {
             /// Every attribute held.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// Their names, in the same order.
+            pub(super) const NAMES: &'static [&'static str] = &[$(stringify!($variant),)*];
+
             /// The name Exchange uses.
             pub fn name(self) -> &'static str {
                 match self {

@@ -360,6 +360,24 @@ mod tests {
         assert!(DOCUMENTED.is_sorted_by_key(|row| row.name.to_ascii_lowercase()));
         // 255 entries; 15 + 5 numbered ones stand as one entry each; CountryCode comes on top.
         assert_eq!(DOCUMENTED.len(), 255 - 2 + 20 + 1);
+        let of_type = |value_type| DOCUMENTED.iter().filter(|row| row.value_type == value_type).count();
+        // As the page groups them; 18 more where the numbered ones are spelled out, one more for CountryCode.
+        for (value_type, count) in [
+            (T::Text, 89 + 18),
+            (T::TextExact, 6),
+            (T::Boolean, 38),
+            (T::DistinguishedName, 35),
+            (T::Time, 11),
+            (T::Bytes, 8),
+            (T::Guid, 5),
+            (T::Integer, 12 + 1),
+            (T::Size, 11),
+            (T::TimeSpan, 2),
+            (T::Presence, 4),
+            (T::Enumeration, 34),
+        ] {
+            assert_eq!(of_type(value_type), count, "{value_type:?}");
+        }
         assert_eq!(
             documented("umdtmfmap").map(|row| row.availability),
             Some(Availability::Server)

@@ -5,6 +5,7 @@
 //! Never: changes a generation that someone reads; reads a clock; reuses an ordinal.
 
 mod draft;
+mod rows;
 
 use std::sync::Arc;
 
@@ -14,39 +15,31 @@ use roaring::RoaringBitmap;
 use super::attribute::Attribute;
 use super::change::{ChangeSet, Finding, OrdinalSource, Tombstone};
 use super::column::{Column, Containers};
+use super::columns::Columns;
 use super::delivery::Reference;
 use super::dn::DistinguishedName;
 use super::index::{KeyHash, KeyIndex, Lookup, Ordinal, Space, each_gone_key, each_key, fold};
 use super::recipient::{ObjectId, RecipientObject};
+use super::record::Record;
 use super::row::{Found, RowRef};
 use crate::mail::address::{AddressKey, Mailbox};
 use draft::Draft;
-
-/// Rows copied together when one of them changes: 16 KB.
-pub const CHUNK_ROWS: usize = 1_024;
-
-#[derive(Debug, Clone, Default)]
-enum Row {
-    #[default]
-    Vacant,
-    Live(Arc<RecipientObject>),
-    Gone(Arc<Tombstone>),
-}
-
-#[derive(Debug, Clone)]
-struct Chunk(Box<[Row]>);
+use rows::{Rows, Slot};
 
 /// One immutable generation.
 #[derive(Debug, Clone)]
 pub struct Directory {
     number: u64,
     loaded_at: Timestamp,
-    chunks: Vec<Arc<Chunk>>,
+    rows: Rows,
     keys: KeyIndex,
+    columns: Columns,
     live: Arc<RoaringBitmap>,
     groups: Arc<RoaringBitmap>,
     plain: Arc<RoaringBitmap>,
     candidates: Arc<RoaringBitmap>,
+    /// Rows that are stored whole.
+    whole: Arc<RoaringBitmap>,
 }
 
 /// References bound against a generation.
@@ -68,12 +61,14 @@ impl Directory {
         Self {
             number: 0,
             loaded_at: Timestamp::UNIX_EPOCH,
-            chunks: Vec::new(),
+            rows: Rows::default(),
             keys: KeyIndex::empty(),
+            columns: Columns::empty(),
             live: Arc::default(),
             groups: Arc::default(),
             plain: Arc::default(),
             candidates: Arc::default(),
+            whole: Arc::default(),
         }
     }
 
@@ -104,25 +99,26 @@ impl Directory {
 
     /// The live object of an ordinal where it is stored.
     pub fn row(&self, ordinal: Ordinal) -> Option<RowRef<'_>> {
-        match self.slot(ordinal)? {
-            Row::Live(object) => Some(RowRef::full(object)),
-            Row::Vacant | Row::Gone(_) => None,
+        match self.rows.slot(ordinal)? {
+            Slot::Packed(octets) => Some(RowRef::packed(Record::packed(octets, &self.columns))),
+            Slot::Whole(object) => Some(RowRef::whole(object)),
+            Slot::Gone(_) => None,
         }
     }
 
     /// The live group of an ordinal; groups are always stored whole.
     pub fn group(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
-        match self.slot(ordinal)? {
-            Row::Live(object) if object.kind.is_group() => Some(object),
-            Row::Live(_) | Row::Vacant | Row::Gone(_) => None,
+        match self.rows.slot(ordinal)? {
+            Slot::Whole(object) if object.kind.is_group() => Some(object),
+            Slot::Whole(_) | Slot::Packed(_) | Slot::Gone(_) => None,
         }
     }
 
     /// What is left of an object that is gone.
     pub fn tombstone(&self, ordinal: Ordinal) -> Option<&Tombstone> {
-        match self.slot(ordinal)? {
-            Row::Gone(tombstone) => Some(tombstone),
-            Row::Vacant | Row::Live(_) => None,
+        match self.rows.slot(ordinal)? {
+            Slot::Gone(tombstone) => Some(tombstone),
+            Slot::Packed(_) | Slot::Whole(_) => None,
         }
     }
 
@@ -169,12 +165,12 @@ impl Directory {
 
     /// Who answers what for an attribute.
     pub fn column(&self, attribute: Attribute) -> Column<'_> {
-        Column::unindexed(attribute, &self.live)
+        Column::of(attribute, &self.columns, &self.live, &self.whole)
     }
 
     /// Who lies where.
     pub fn containers(&self) -> Containers<'_> {
-        Containers::unindexed(&self.live)
+        Containers::of(&self.columns)
     }
 
     /// Objects whose own DN or canonical path this is: a scope that names an object holds that object.
@@ -227,7 +223,7 @@ impl Directory {
         let candidates = self.keys.candidates(KeyHash::of(Space::Id, &fold(id.as_str())));
         candidates
             .into_iter()
-            .find(|ordinal| self.recipient(*ordinal).is_some_and(|object| object.id == *id))
+            .find(|ordinal| self.row(*ordinal).is_some_and(|row| row.id() == id.as_str()))
     }
 
     /// Who a reference names: an address, a DN, an X500 address, an id or GUID, a canonical name, an alias or name.
@@ -286,28 +282,46 @@ impl Directory {
     }
 
     fn find(&self, space: Space, key: &str) -> Lookup {
-        let candidates = self.keys.candidates(KeyHash::of(space, key));
-        Lookup::from_list(
-            candidates
-                .filter(|ordinal| self.carries(*ordinal, space, key))
-                .collect(),
-        )
+        let mut found: Vec<Ordinal> = self.candidates_of(space, key).collect();
+        found.retain(|ordinal| self.carries(*ordinal, space, key));
+        Lookup::from_list(found)
+    }
+
+    /// Ordinals whose keys may be this one.
+    fn candidates_of(&self, space: Space, key: &str) -> impl Iterator<Item = Ordinal> {
+        // A final address that is an address of the object has no entry of its own.
+        let also = (space == Space::Final).then(|| self.keys.candidates(KeyHash::of(Space::Address, key)));
+        let own = self.keys.candidates(KeyHash::of(space, key));
+        own.chain(also.into_iter().flatten())
     }
 
     fn carries(&self, ordinal: Ordinal, space: Space, key: &str) -> bool {
-        let Some(object) = self.recipient(ordinal) else {
+        let Some(row) = self.row(ordinal) else {
             return false;
         };
+        if space == Space::Final {
+            return Mailbox::key_of_valid(row.final_text()) == key;
+        }
         let mut found = false;
-        each_key(&object, &mut |each_space, each| {
+        each_key(&row.facts(), &mut |each_space, each| {
             found |= each_space == space && each == key
         });
         found
     }
 
-    fn slot(&self, ordinal: Ordinal) -> Option<&Row> {
-        let (chunk, place) = place_of(ordinal);
-        self.chunks.get(chunk)?.0.get(place)
+    /// Whether an object's copy needs no judgement; see [`Directory::plain`].
+    fn judge_plain(&self, ordinal: Ordinal) -> bool {
+        let Some(row) = self.row(ordinal).filter(|row| row.needs_no_judgement()) else {
+            return false;
+        };
+        let key = Mailbox::key_of_valid(row.final_text());
+        let alone = |mut found: Vec<Ordinal>, space: Space| {
+            found.retain(|each| *each != ordinal && self.carries(*each, space, &key));
+            found.is_empty()
+        };
+        // A contact whose target is an address of this directory leads on to that object.
+        alone(self.candidates_of(Space::Final, &key).collect(), Space::Final)
+            && alone(self.candidates_of(Space::Address, &key).collect(), Space::Address)
     }
 
     /// The next generation. Ordinals come from their keeper, `now` from the caller.
@@ -319,20 +333,14 @@ impl Directory {
         now: Timestamp,
     ) -> (Self, Vec<Finding>) {
         let mut draft = Draft::new(self, number, now);
-        draft.take(self, changes, ordinals);
+        draft.take(changes, ordinals);
         draft.finish()
     }
 
-    /// Chunks and shards shared with another generation; for tests of the memory promise.
+    /// Blocks of rows and shards of the index shared with another generation; for tests of the memory promise.
     #[cfg(test)]
     fn shared_with(&self, other: &Self) -> (usize, usize) {
-        let chunks = self
-            .chunks
-            .iter()
-            .zip(&other.chunks)
-            .filter(|(a, b)| Arc::ptr_eq(a, b))
-            .count();
-        (chunks, self.keys.shared_with(&other.keys))
+        (self.rows.shared_with(&other.rows), self.keys.shared_with(&other.keys))
     }
 }
 
@@ -344,12 +352,6 @@ fn outside_mailbox(reference: &str) -> Option<Mailbox> {
         Some(_) | None => text,
     };
     Mailbox::parse(bare).ok()
-}
-
-fn place_of(ordinal: Ordinal) -> (usize, usize) {
-    // A u32 fits a usize on every platform we build for.
-    let number = usize::try_from(ordinal.0).unwrap_or(usize::MAX);
-    (number / CHUNK_ROWS, number % CHUNK_ROWS)
 }
 
 #[cfg(test)]

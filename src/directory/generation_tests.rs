@@ -129,8 +129,8 @@ fn a_change_of_one_shares_all_others() {
         .build();
     let (next, findings) = later(&made, ChangeSet::upsert(changed), &mut ordinals);
     assert_eq!(findings, []);
-    let (chunks, shards) = next.shared_with(&made);
-    assert_eq!(chunks, 4);
+    let (blocks, shards) = next.shared_with(&made);
+    assert_eq!(blocks, 5 * 32 - 1, "one row was written");
     assert_eq!(shards, SHARDS - 1, "one address was added");
     assert!(Arc::ptr_eq(&next.live, &made.live) && Arc::ptr_eq(&next.plain, &made.plain));
     assert_eq!(next.lookup(&key("extra@x.example")), Lookup::One(Ordinal(17)));

@@ -153,8 +153,27 @@ pub enum RuleCondition {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterLanguage {
+    /// `RecipientFilter` of Exchange.
     #[default]
     Opath,
+    /// RFC 4515, `LdapRecipientFilter` of Exchange.
+    Ldap,
+    /// A dynamic membership rule of Entra.
+    Entra,
+}
+
+impl FilterLanguage {
+    /// Every language, by the word settings and files use.
+    pub const WORDS: [(&'static str, Self); 3] = [("opath", Self::Opath), ("ldap", Self::Ldap), ("entra", Self::Entra)];
+
+    /// The word of settings and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Opath => "opath",
+            Self::Ldap => "ldap",
+            Self::Entra => "entra",
+        }
+    }
 }
 
 /// How texts are compared in filters. Envelope addresses never fold this way.

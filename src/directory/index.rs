@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::attribute::Attribute;
 use super::change::Tombstone;
 use super::dn::DistinguishedName;
-use super::recipient::{ProxyAddress, RecipientObject};
-use super::value::Value;
+use super::facts::{Facts, ProxyForm};
+use super::recipient::RecipientObject;
+use super::value::ValueRef;
 use crate::mail::address::Mailbox;
 
 /// Number of a recipient object within a space of ordinals; never reused in it.
@@ -69,46 +70,46 @@ pub enum Space {
 }
 
 /// Calls `visit` with every key of an object in its comparison form; a key may come twice.
-pub(super) fn each_key(object: &RecipientObject, visit: &mut dyn FnMut(Space, &str)) {
-    for mailbox in object.mailboxes() {
-        visit(Space::Address, mailbox.key().as_str());
+pub(super) fn each_key(facts: &Facts<'_>, visit: &mut dyn FnMut(Space, &str)) {
+    visit(Space::Address, &Mailbox::key_of_valid(facts.primary));
+    for (form, text) in &facts.proxies {
+        match form {
+            ProxyForm::Smtp => visit(Space::Address, &Mailbox::key_of_valid(text)),
+            ProxyForm::X500 => visit(Space::X500, &fold(text)),
+            ProxyForm::Other => {}
+        }
     }
-    visit(Space::Final, object.final_address().key().as_str());
-    visit(Space::Id, &fold(object.id.as_str()));
+    // Where mail leaves for an address of the object itself, that address says so: see `KeyIndex::find`.
+    visit(Space::Final, &Mailbox::key_of_valid(facts.final_text()));
+    visit(Space::Id, &fold(&facts.id));
     for attribute in [
         Attribute::Guid,
         Attribute::ExternalDirectoryObjectId,
         Attribute::ExchangeGuid,
     ] {
-        if let Some(Value::Text(guid)) = object.attributes.get(attribute) {
+        if let Some(ValueRef::Text(guid)) = facts.attribute(attribute) {
             visit(Space::Id, &fold(guid));
         }
     }
-    if let Some(dn) = object.distinguished_name.as_deref().and_then(DistinguishedName::parse) {
+    if let Some(dn) = facts.distinguished_name.as_deref().and_then(DistinguishedName::parse) {
         visit(Space::Dn, dn.as_str());
         if let Some(canonical) = dn.canonical() {
             visit(Space::Name, &fold(&canonical));
         }
     }
-    if let Some(legacy) = object.legacy_dn.as_deref() {
+    if let Some(legacy) = facts.legacy_dn {
         visit(Space::Legacy, &fold(legacy));
     }
-    for proxy in &object.proxies {
-        match proxy {
-            ProxyAddress::X500(value) => visit(Space::X500, &fold(value)),
-            ProxyAddress::Smtp(_) | ProxyAddress::Other(_) => {}
-        }
-    }
-    if let Some(alias) = object.alias.as_deref() {
+    if let Some(alias) = facts.alias {
         visit(Space::Name, &fold(alias));
     }
-    visit(Space::Name, &fold(object.name()));
+    visit(Space::Name, &fold(facts.name()));
 }
 
 /// Every text by which a reference may name an object, in its comparison form.
 pub fn names_of(object: &RecipientObject) -> Vec<String> {
     let mut names = Vec::new();
-    each_key(object, &mut |space, key| match space {
+    each_key(&Facts::of(object), &mut |space, key| match space {
         Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name => {
             names.push(key.to_owned());
         }
@@ -129,7 +130,11 @@ pub(super) fn each_gone_key(tombstone: &Tombstone, visit: &mut dyn FnMut(&str)) 
 
 /// Case-folded form of names that are not addresses.
 pub(super) fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
+    let text = text.trim();
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.to_lowercase()
 }
 
 /// Hash of a key. The hasher has fixed keys: the index is rebuilt at start and must not depend on chance.
@@ -144,26 +149,30 @@ impl KeyHash {
         Self(hasher.finish())
     }
 
-    fn shard(self) -> usize {
-        // The upper bits choose the shard, the lower 32 the place in it. 12 bits fit a usize.
+    /// The upper bits choose the shard, the lower 32 the place in it.
+    pub(super) fn shard(self) -> usize {
+        // 14 bits fit a usize.
         usize::try_from(self.0 >> (64 - SHARD_BITS)).unwrap_or(0)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is meant")]
-    fn tag(self) -> u32 {
+    pub(super) fn tag(self) -> u32 {
         self.0 as u32
     }
 }
 
-const SHARD_BITS: u32 = 12;
+const SHARD_BITS: u32 = 14;
 
-/// Parts of the index; a change of one recipient copies about eight of them (16 KB each at a million).
+/// Shards that are listed together.
+const GROUP_SHARDS: usize = 128;
+
+/// Parts of the index; a change of one name copies one of them (6 KB at a million recipients).
 pub const SHARDS: usize = 1 << SHARD_BITS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    tag: u32,
-    ordinal: u32,
+pub(super) struct Entry {
+    pub(super) tag: u32,
+    pub(super) ordinal: u32,
 }
 
 /// One change of the index.
@@ -183,20 +192,29 @@ pub(super) enum EditAction {
 /// The index of one generation.
 #[derive(Debug, Clone)]
 pub(super) struct KeyIndex {
-    shards: Vec<Arc<[Entry]>>,
+    groups: Vec<Arc<Vec<Arc<[Entry]>>>>,
 }
 
 impl KeyIndex {
     pub(super) fn empty() -> Self {
         let nothing: Arc<[Entry]> = Arc::from(Vec::new());
+        let group = Arc::new(vec![nothing; GROUP_SHARDS]);
         Self {
-            shards: vec![nothing; SHARDS],
+            groups: vec![group; SHARDS / GROUP_SHARDS],
+        }
+    }
+
+    /// From all shards, in order.
+    pub(super) fn of_shards(shards: Vec<Arc<[Entry]>>) -> Self {
+        let groups = shards.chunks(GROUP_SHARDS).map(|group| Arc::new(group.to_vec()));
+        Self {
+            groups: groups.collect(),
         }
     }
 
     /// Ordinals that may carry the key.
     pub(super) fn candidates(&self, hash: KeyHash) -> impl Iterator<Item = Ordinal> + '_ {
-        let shard: &[Entry] = self.shards.get(hash.shard()).map_or(&[], |shard| shard);
+        let shard: &[Entry] = self.shard(hash.shard()).map_or(&[], |shard| shard);
         let tag = hash.tag();
         let start = shard.partition_point(|entry| entry.tag < tag);
         shard
@@ -206,25 +224,38 @@ impl KeyIndex {
             .map(|entry| Ordinal(entry.ordinal))
     }
 
+    fn shard(&self, shard: usize) -> Option<&Arc<[Entry]>> {
+        self.groups.get(shard / GROUP_SHARDS)?.get(shard % GROUP_SHARDS)
+    }
+
+    /// The shards in order.
+    pub(super) fn shards(&self) -> impl Iterator<Item = &Arc<[Entry]>> {
+        self.groups.iter().flat_map(|group| group.iter())
+    }
+
     /// A new index with the edits made; shards without an edit are shared.
     pub(super) fn edited(&self, mut edits: Vec<Edit>) -> Self {
         edits.sort_unstable_by_key(|edit| (edit.hash.shard(), edit.hash.tag(), edit.ordinal));
-        let mut shards = self.shards.clone();
-        for group in edits.chunk_by(|a, b| a.hash.shard() == b.hash.shard()) {
-            let Some(shard) = group.first().and_then(|edit| shards.get_mut(edit.hash.shard())) else {
+        let mut groups = self.groups.clone();
+        for list in edits.chunk_by(|a, b| a.hash.shard() == b.hash.shard()) {
+            let Some(shard) = list.first().map(|edit| edit.hash.shard()) else {
                 continue;
             };
-            *shard = merged(shard, group);
+            let slot = groups
+                .get_mut(shard / GROUP_SHARDS)
+                .and_then(|group| Arc::make_mut(group).get_mut(shard % GROUP_SHARDS));
+            if let Some(slot) = slot {
+                *slot = merged(slot, list);
+            }
         }
-        Self { shards }
+        Self { groups }
     }
 
     /// Shards that two indexes share; for tests of the memory promise.
     #[cfg(test)]
     pub(super) fn shared_with(&self, other: &Self) -> usize {
-        self.shards
-            .iter()
-            .zip(&other.shards)
+        self.shards()
+            .zip(other.shards())
             .filter(|(a, b)| Arc::ptr_eq(a, b))
             .count()
     }

@@ -7,9 +7,12 @@ mod answer;
 pub mod attribute;
 pub mod change;
 pub mod column;
+mod columns;
 pub mod delivery;
+mod dictionary;
 pub mod dn;
 pub mod documented;
+mod facts;
 pub mod fields;
 pub mod filter;
 pub mod generation;
@@ -18,8 +21,14 @@ pub mod index;
 pub mod intern;
 pub mod kind;
 pub mod names;
+mod octets;
+mod origin;
+mod posting;
 pub mod recipient;
+mod record;
 pub mod row;
+#[cfg(test)]
+mod storage_tests;
 #[doc(hidden)]
 pub mod testing;
 pub mod value;

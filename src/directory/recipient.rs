@@ -238,24 +238,9 @@ impl RecipientObject {
     /// Contacts and mail users are delivered to their target, never to a proxy address; so are objects
     /// whose mailbox is elsewhere. An on-premises mailbox is delivered to its primary address.
     pub fn final_address(&self) -> &Mailbox {
-        let follows_target = match self.kind.recipient_type() {
-            RecipientType::MailUser | RecipientType::MailContact => true,
-            RecipientType::UserMailbox
-            | RecipientType::MailUniversalDistributionGroup
-            | RecipientType::MailUniversalSecurityGroup
-            | RecipientType::MailNonUniversalGroup
-            | RecipientType::DynamicDistributionGroup
-            | RecipientType::PublicFolder => {
-                self.kind.is_microsoft365_group()
-                    || match self.location {
-                        Location::Cloud | Location::External => true,
-                        Location::OnPremises => false,
-                    }
-            }
-        };
         self.target_address
             .as_ref()
-            .filter(|_| follows_target)
+            .filter(|_| follows_target(self.kind, self.location))
             .unwrap_or(&self.primary)
     }
 
@@ -283,6 +268,11 @@ impl RecipientObject {
                 .delivery
                 .as_ref()
                 .is_none_or(|delivery| !delivery.has_own_rule() && !delivery.forwards())
+    }
+
+    /// True if it has no settings of its own and is no group: nearly everybody.
+    pub fn is_plain_person(&self) -> bool {
+        !self.kind.is_group() && self.delivery.is_none() && self.group.is_none()
     }
 
     /// True if a dynamic group may contain it at all: it is live, has an alias and is none of Exchange's own
@@ -321,5 +311,24 @@ impl RecipientObject {
             interner.share(container);
         }
         self.attributes.intern(interner);
+    }
+}
+
+/// True if mail to an object of this kind and place leaves for its target address.
+pub(super) fn follows_target(kind: RecipientKind, location: Location) -> bool {
+    match kind.recipient_type() {
+        RecipientType::MailUser | RecipientType::MailContact => true,
+        RecipientType::UserMailbox
+        | RecipientType::MailUniversalDistributionGroup
+        | RecipientType::MailUniversalSecurityGroup
+        | RecipientType::MailNonUniversalGroup
+        | RecipientType::DynamicDistributionGroup
+        | RecipientType::PublicFolder => {
+            kind.is_microsoft365_group()
+                || match location {
+                    Location::Cloud | Location::External => true,
+                    Location::OnPremises => false,
+                }
+        }
     }
 }

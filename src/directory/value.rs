@@ -128,6 +128,19 @@ impl Value {
         (!parts.is_empty()).then_some(Self::Texts(parts))
     }
 
+    /// The value that an answer stands for; none if it is absent.
+    pub fn of(answer: &ValueRef<'_>) -> Option<Self> {
+        Some(match answer {
+            ValueRef::Absent => return None,
+            ValueRef::Text(text) => Self::Text(Arc::from(&**text)),
+            ValueRef::Texts(texts) => Self::Texts(texts.iter().map(|text| Arc::from(&**text)).collect()),
+            ValueRef::Boolean(value) => Self::Boolean(*value),
+            ValueRef::Integer(value) => Self::Integer(*value),
+            ValueRef::Size(value) => Self::Size(*value),
+            ValueRef::Time(value) => Self::Time(*value),
+        })
+    }
+
     fn intern(&mut self, interner: &mut Interner) {
         match self {
             Self::Text(text) => interner.share(text),
@@ -164,6 +177,23 @@ impl<'a> ValueRef<'a> {
             Self::Absent
         } else {
             Self::Texts(texts)
+        }
+    }
+}
+
+impl ValueRef<'_> {
+    /// The same answer, borrowed from nothing.
+    pub fn into_owned(self) -> ValueRef<'static> {
+        match self {
+            Self::Absent => ValueRef::Absent,
+            Self::Text(text) => ValueRef::Text(Cow::Owned(text.into_owned())),
+            Self::Texts(texts) => {
+                ValueRef::Texts(texts.into_iter().map(|text| Cow::Owned(text.into_owned())).collect())
+            }
+            Self::Boolean(value) => ValueRef::Boolean(value),
+            Self::Integer(value) => ValueRef::Integer(value),
+            Self::Size(value) => ValueRef::Size(value),
+            Self::Time(value) => ValueRef::Time(value),
         }
     }
 }
@@ -296,6 +326,12 @@ impl Attributes {
     pub fn get(&self, attribute: Attribute) -> Option<&Value> {
         let found = self.0.binary_search_by_key(&attribute, |(each, _)| *each).ok()?;
         self.0.get(found).map(|(_, value)| value)
+    }
+
+    /// Values in the order of their attributes, each attribute once.
+    pub(super) fn from_sorted(rows: Vec<(Attribute, Value)>) -> Self {
+        debug_assert!(rows.is_sorted_by_key(|(attribute, _)| *attribute));
+        Self(rows.into_boxed_slice())
     }
 
     /// Stores a value, or removes it with `None`.

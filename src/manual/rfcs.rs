@@ -95,8 +95,26 @@ pub const RFCS: &[Rfc] = &[
     rfc(
         4515,
         "LDAP filters",
-        Planned,
-        "the second filter language is the next issue",
+        Partly,
+        "read and written, with Active Directory's matching rules; :dn is refused, blanks between parts are taken",
+    ),
+    rfc(
+        4517,
+        "LDAP syntaxes",
+        Partly,
+        "generalized time, as filters write it; fractions of hours and minutes are not read",
+    ),
+    rfc(
+        4519,
+        "LDAP schema for user applications",
+        Partly,
+        "long names of attributes in filters",
+    ),
+    rfc(
+        4526,
+        "LDAP absolute true and false",
+        No,
+        "(&) and (|) are refused: a list emptied by accident would be everybody",
     ),
     rfc(4632, "CIDR", Done, "how trusted networks are written"),
     rfc(4954, "AUTH", Planned, "AUTH is a later issue"),

@@ -115,9 +115,10 @@ fn stored(record: &Record, object: &mut RecipientObject, faults: &mut Faults) {
 /// Whether the account works.
 pub fn state(record: &Record, object: &RecipientObject, faults: &mut Faults) -> ObjectState {
     const ACCOUNT_DISABLED: i64 = 2;
+    // Active Directory has a flag, Entra a property of its own.
     let by_flag = match object.attributes.get(Attribute::UserAccountControl) {
         Some(Value::Integer(flags)) => flags & ACCOUNT_DISABLED != 0,
-        Some(_) | None => false,
+        Some(_) | None => object.attributes.get(Attribute::AccountEnabled) == Some(&Value::Boolean(false)),
     };
     if record.boolean(P::Deleted, faults) == Some(true) {
         return ObjectState::Deleted;

@@ -12,7 +12,7 @@ use crate::connectors::document::NodeValue;
 use crate::connectors::document::read::{Faults, expected};
 use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
-use crate::directory::filter::opath;
+use crate::directory::filter::parse_in;
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
@@ -315,11 +315,11 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
         ("active_directory", ComparisonProfile::ActiveDirectory),
         ("cloud", ComparisonProfile::Cloud),
     ];
-    let condition = match (filter(record, source, faults), precanned(record, faults)) {
-        (Some(text), _) => RuleCondition::Custom {
-            language: FilterLanguage::Opath,
-            text,
-        },
+    let language = record
+        .word(P::Language, &FilterLanguage::WORDS, faults)
+        .unwrap_or_default();
+    let condition = match (filter(record, language, source, faults), precanned(record, faults)) {
+        (Some(text), _) => RuleCondition::Custom { language, text },
         (None, Some(precanned)) => RuleCondition::Precanned(precanned),
         (None, None) => return None,
     };
@@ -333,12 +333,12 @@ fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRul
 }
 
 /// The text of the filter; a fault in it is shown where it stands in the file.
-fn filter(record: &Record, source: &str, faults: &mut Faults) -> Option<Box<str>> {
+fn filter(record: &Record, language: FilterLanguage, source: &str, faults: &mut Faults) -> Option<Box<str>> {
     let text = record.text(P::RecipientFilter, faults)?;
     let cell = record.cell(P::RecipientFilter)?;
     // An import keeps a filter that nobody could convert: the group is known, and mail for it waits (451).
     let kept = record.boolean(P::KeepUnreadableFilter, faults) == Some(true);
-    if !kept && let Err(error) = opath::parse(text) {
+    if !kept && let Err(error) = parse_in(language, text) {
         // The value may hold escapes; then the places in it are not those in the file.
         let raw = source.get(cell.node.span.clone()).unwrap_or("");
         let span = match raw.find(text) {

@@ -70,6 +70,7 @@ properties! {
     GuardWindow;
     // Dynamic groups.
     RecipientFilter;
+    Language = "FilterLanguage";
     KeepUnreadableFilter;
     RecipientContainer;
     IncludedRecipients;
@@ -169,6 +170,7 @@ impl Property {
         matches!(
             self,
             Self::RecipientFilter
+                | Self::Language
                 | Self::KeepUnreadableFilter
                 | Self::RecipientContainer
                 | Self::ComparisonProfile

@@ -10,7 +10,7 @@ use super::property::{Named, Property as P};
 use crate::connectors::document::units::show_duration;
 use crate::directory::attribute::Attribute;
 use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationSettings, Reference};
-use crate::directory::filter::opath;
+use crate::directory::filter::parse_in;
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
     StaleAction, Subscribers,
@@ -115,9 +115,11 @@ fn cells(object: &RecipientObject) -> Vec<(String, Json)> {
 }
 
 fn state(object: &RecipientObject, cells: &mut Cells) {
+    let flags = [Attribute::UserAccountControl, Attribute::AccountEnabled];
+    let has_flag = flags.iter().any(|flag| object.attributes.get(*flag).is_some());
     match object.state {
         // Said even where it is the default: flags that are stored may say something else.
-        ObjectState::Enabled if object.attributes.get(Attribute::UserAccountControl).is_some() => {
+        ObjectState::Enabled if has_flag => {
             cells.push(P::AccountDisabled, false);
         }
         ObjectState::Enabled => {}
@@ -245,10 +247,10 @@ fn rule(rule: &DynamicRule, cells: &mut Cells) {
     match &rule.condition {
         RuleCondition::Custom { language, text } => {
             cells.push(P::RecipientFilter, &**text);
-            let is_readable = match language {
-                FilterLanguage::Opath => opath::parse(text).is_ok(),
-            };
-            cells.truth(P::KeepUnreadableFilter, !is_readable);
+            if *language != FilterLanguage::default() {
+                cells.push(P::Language, language.word());
+            }
+            cells.truth(P::KeepUnreadableFilter, parse_in(*language, text).is_err());
         }
         RuleCondition::Precanned(precanned) => {
             let included = precanned.included.iter().map(|word| json!(word)).collect::<Vec<_>>();

@@ -151,8 +151,10 @@ fn condition() -> impl Strategy<Value = RuleCondition> {
     );
     // Readable or not: both are kept.
     let readable = text().prop_map(|value| format!("Department -eq '{}'", value.replace('\'', "''")));
-    let filter = prop_oneof![readable, word()].prop_map(|text| RuleCondition::Custom {
-        language: FilterLanguage::Opath,
+    let entra = text().prop_map(|value| format!("user.department -eq '{}'", value.replace('\'', "''")));
+    let languages = select(FilterLanguage::WORDS.map(|(_, language)| language).to_vec());
+    let filter = (prop_oneof![readable, entra, word()], languages).prop_map(|(text, language)| RuleCondition::Custom {
+        language,
         text: text.into(),
     });
     prop_oneof![precanned, filter]

@@ -68,8 +68,21 @@ pub enum FilterFault {
     Variable(String),
     #[error("this is an Entra dynamic membership rule, not a recipient filter")]
     EntraRule,
-    #[error("this is an LDAP filter, not OPATH")]
+    #[error("this is an LDAP filter")]
     LdapFilter,
+    #[error("this is an OPATH filter of Exchange, not an Entra rule")]
+    OpathFilter,
+    #[error("a property of users begins with user.; did you mean {meant}?")]
+    PrefixMissing { meant: &'static str },
+    #[error("{0} is a property of users that Entra rules cannot use")]
+    NotInEntra(&'static str),
+    #[error("{property} is a collection; write for example {example}")]
+    Collection {
+        property: &'static str,
+        example: &'static str,
+    },
+    #[error("this regular expression is not searched: {0}")]
+    Expression(String),
     #[error("unexpected character {0:?}")]
     Character(char),
     #[error("{property} is compared with {value:?}, but takes {expected}{}", meant(.suggestion))]
@@ -101,6 +114,8 @@ pub enum FilterFault {
     Escape(String),
     #[error("LDAP has no {0}; write {0}= for \"or equal\", and exclude equality with (!(…=…))")]
     StrictOrder(char),
+    #[error("a * here is no wildcard; a star in a value is written \\2a")]
+    UnescapedStar,
     #[error("a matching rule needs an attribute before it")]
     RuleWithoutAttribute,
     #[error("a value is not searched for in distinguished names (:dn); Active Directory does not do so either")]

@@ -9,6 +9,7 @@ use super::error::{Place, excerpt};
 use super::predicate::{Comparison, Literal};
 use crate::directory::attribute::{Attribute, Property};
 use crate::directory::dn::DistinguishedName;
+use crate::directory::documented::documented;
 use crate::directory::value::ValueType;
 
 /// What to look at again.
@@ -34,8 +35,35 @@ pub enum WarningKind {
     EmptyText,
     #[error("PrimarySmtpAddress also searches the other addresses of an object")]
     SearchesAllAddresses,
+    #[error("an object without the attribute reads FALSE here; Active Directory does not find it by FALSE")]
+    FalseIsMissing,
+    #[error("stored addresses begin with their type; Active Directory finds none without smtp: before it, we do")]
+    NoAddressType,
     #[error("the date is read month first")]
     AmbiguousDate,
+    #[error("true and false stand without quotes in Entra rules")]
+    QuotedBoolean,
+    #[error("in quotes this is the text null; a missing value is null without quotes")]
+    QuotedNull,
+    #[error("* is an ordinary character in Entra rules; -startsWith, -contains and -match look for parts")]
+    StarIsText,
+    #[error("Entra stores rules of up to {} characters", super::entra::ENTRA_CHARACTERS_MAX)]
+    LongRule,
+    #[error("{0} cannot equal two values at once; this is never true")]
+    NeverTrue(&'static str),
+    #[error("Entra stops updating groups by memberOf on 3 November 2026; here the rule goes on working")]
+    MemberOfRetired,
+    #[error("Entra takes a condition on memberOf alone, not together with others")]
+    MemberOfNotAlone,
+    #[error(
+        "Entra takes at most {} groups in one condition on memberOf",
+        super::entra::ENTRA_GROUPS_MAX
+    )]
+    ManyGroups,
+    #[error("no mail recipient is a device; this rule has no members")]
+    DeviceRule,
+    #[error("Exchange has no property {0}; only muster evaluates this filter")]
+    NotInExchange(Attribute),
     #[error("{0} is a property of Exchange that is not held here; the filter cannot be evaluated")]
     CannotEvaluate(&'static str),
 }
@@ -87,6 +115,9 @@ pub(super) fn of_comparison(source: &str, comparison: &Comparison, span: Range<u
             of_pattern(attribute, text, &mut kinds);
         }
         of_type(attribute, comparison, text, &mut kinds);
+    }
+    if documented(attribute.name()).is_none() {
+        kinds.push(WarningKind::NotInExchange(attribute));
     }
     if attribute == Attribute::PrimarySmtpAddress && comparison.literal != Literal::Null {
         kinds.push(WarningKind::SearchesAllAddresses);

@@ -6,15 +6,20 @@
 
 use jiff::tz::TimeZone;
 
-use super::group::ComparisonProfile;
+use super::group::{ComparisonProfile, FilterLanguage};
 
 pub mod context;
+pub mod convert;
 pub mod country;
 mod element;
+pub mod english;
+pub mod entra;
 pub mod error;
 pub mod evaluate;
 pub mod expression;
 mod fold;
+pub mod guess;
+pub mod ldap;
 mod lex;
 pub mod lint;
 pub mod matcher;
@@ -27,6 +32,7 @@ pub mod plan;
 pub mod precanned;
 pub mod predicate;
 mod print;
+pub mod propose;
 pub mod quantified;
 pub mod remote;
 pub mod rule;
@@ -36,11 +42,13 @@ pub mod tail;
 pub use context::{EvaluationContext, GroupAsked, GroupName, NoMemberships, Reach};
 pub use error::{FilterError, FilterFault};
 pub use evaluate::Node;
+pub use guess::guess;
 pub use lint::{Warning, WarningKind};
 pub use matcher::{Matcher, Needle, Order};
 pub use opath::{Parsed, parse};
 pub use operator::Operator;
 pub use predicate::{Comparison, DaysFromNow, Literal, Pieces, Predicate};
+pub use propose::{Proposal, propose};
 pub use quantified::{ElementComparison, ElementTest, Field, Quantified, Quantifier};
 pub use rule::{CompiledRule, Explanation, RuleFault};
 
@@ -53,6 +61,15 @@ pub const DEPTH_MAX: usize = 128;
 
 /// Most comparisons in one filter; each costs one look at every candidate.
 pub const COMPARISONS_MAX: usize = 2_000;
+
+/// Parses a filter of any language.
+pub fn parse_in(language: FilterLanguage, text: &str) -> Result<Parsed, FilterError> {
+    match language {
+        FilterLanguage::Opath => opath::parse(text),
+        FilterLanguage::Ldap => ldap::parse(text),
+        FilterLanguage::Entra => entra::parse(text),
+    }
+}
 
 /// How a filter is evaluated, beyond its text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use super::quantified::Quantified;
 use super::remote;
 use super::scope::Scope;
 use super::tail::is_system_name;
-use super::{EvaluationOptions, FilterError};
+use super::{EvaluationOptions, FilterError, parse_in};
 use crate::directory::attribute::Attribute;
-use crate::directory::group::{DynamicRule, FilterLanguage, RuleCondition};
+use crate::directory::group::{ComparisonProfile, DynamicRule, FilterLanguage, RuleCondition};
 use crate::directory::recipient::RecipientObject;
 
 /// Why a rule cannot judge. The group keeps its last good list.
@@ -34,7 +34,7 @@ pub enum RuleFault {
     #[error("the condition {0} has no meaning")]
     Quantified(Box<Quantified>),
     /// A property of ours that a setting switches on.
-    #[error("{0} is an extension of muster that the settings leave off")]
+    #[error("{0} is an extension of muster; policy.member_of_group_recursive switches it on")]
     SwitchedOff(&'static str),
     /// A precanned rule without `IncludedRecipients` would widen to everybody.
     #[error("a precanned rule must say which recipients it includes")]
@@ -71,24 +71,31 @@ pub struct CompiledRule {
 impl CompiledRule {
     /// Makes a rule ready. `options.comparison` holds where the rule states none of its own.
     pub fn compile(rule: &DynamicRule, options: &EvaluationOptions) -> Result<Self, RuleFault> {
-        let parsed = match &rule.condition {
-            RuleCondition::Custom {
-                language: FilterLanguage::Opath,
-                text,
-            } => opath::parse(text)?,
+        let (language, parsed) = match &rule.condition {
+            RuleCondition::Custom { language, text } => (*language, parse_in(*language, text)?),
             RuleCondition::Precanned(precanned) if precanned.included.is_empty() => {
                 return Err(RuleFault::NothingIncluded);
             }
-            RuleCondition::Precanned(precanned) => opath::parse(&precanned.text())?,
+            RuleCondition::Precanned(precanned) => (FilterLanguage::Opath, opath::parse(&precanned.text())?),
+        };
+        let is_entra = language == FilterLanguage::Entra;
+        // Entra compares without case and in no other way, whatever the service does for Exchange's filters.
+        let default = if is_entra {
+            ComparisonProfile::Cloud
+        } else {
+            options.comparison
         };
         let options = EvaluationOptions {
-            comparison: rule.comparison.unwrap_or(options.comparison),
+            comparison: rule.comparison.unwrap_or(default),
             ..options.clone()
         };
         let widens = rule.remote_mailboxes_match_user_mailbox && remote::asks_for_user_mailboxes(&parsed.predicate);
         let widened = widens.then(|| remote::widened(&parsed.predicate));
         let evaluated = widened.clone().unwrap_or_else(|| parsed.predicate.clone());
         let mut compiled = Self::of_predicate(evaluated, &options)?;
+        if is_entra {
+            compiled.node = compiled.node.of_users();
+        }
         compiled.predicate = parsed.predicate;
         compiled.widened = widened;
         compiled.warnings = parsed.warnings;

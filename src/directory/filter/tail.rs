@@ -7,6 +7,7 @@
 use super::operator::Operator;
 use super::predicate::{Comparison, Literal, Predicate};
 use crate::directory::attribute::{Attribute, Property};
+use crate::directory::names;
 
 /// Which tail of which version it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +71,33 @@ fn strip_one(predicate: &Predicate) -> Option<(Predicate, TailVersion)> {
 }
 
 fn is_name_exclusion(part: Option<&Predicate>, pattern: &str) -> bool {
-    excluded(part, Attribute::Name, Operator::Like).is_some_and(|text| text.eq_ignore_ascii_case(pattern))
+    // In LDAP, name and cn are the same value.
+    let names = [Attribute::Name, Attribute::CommonName, Attribute::RawName];
+    names
+        .into_iter()
+        .find_map(|name| excluded(part, name, Operator::Like))
+        .is_some_and(|text| text.eq_ignore_ascii_case(pattern))
 }
 
-fn excluded_type(part: &Predicate) -> Option<&str> {
-    excluded(Some(part), Attribute::RecipientTypeDetails, Operator::Eq)
+/// The type a part excludes, by its name; LDAP states the number.
+fn excluded_type(part: &Predicate) -> Option<&'static str> {
+    let text = excluded(Some(part), Attribute::RecipientTypeDetails, Operator::Eq)?;
+    let number = names::number_of(names::RECIPIENT_TYPE_DETAILS, text)?;
+    names::name_of(names::RECIPIENT_TYPE_DETAILS, number)
 }
 
-/// The text of `-not(attribute operator 'text')`.
+/// The value of `-not(attribute operator value)`, or of its negative operator.
 fn excluded(part: Option<&Predicate>, attribute: Attribute, operator: Operator) -> Option<&str> {
-    let Some(Predicate::Not(inner)) = part else { return None };
-    match &**inner {
+    let (inner, wanted) = match part? {
+        Predicate::Not(inner) => (&**inner, operator),
+        bare => (bare, negative(operator)?),
+    };
+    match inner {
         Predicate::Compare(Comparison {
             property,
             operator: found,
-            literal: Literal::Text(text),
-        }) if *property == Property::Held(attribute) && *found == operator => Some(text),
+            literal: Literal::Text(text) | Literal::Number(text),
+        }) if *property == Property::Held(attribute) && *found == wanted => Some(text),
         Predicate::Compare(_)
         | Predicate::Quantified(_)
         | Predicate::And(_)
@@ -93,6 +105,14 @@ fn excluded(part: Option<&Predicate>, attribute: Attribute, operator: Operator) 
         | Predicate::Not(_)
         | Predicate::All
         | Predicate::None => None,
+    }
+}
+
+fn negative(operator: Operator) -> Option<Operator> {
+    match operator {
+        Operator::Eq => Some(Operator::Ne),
+        Operator::Like => Some(Operator::NotLike),
+        _ => None,
     }
 }
 

@@ -9,76 +9,90 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use super::{CHUNK_ROWS, Chunk, Directory, Row, outside_mailbox, place_of};
+use super::rows::Row;
+use super::{Directory, outside_mailbox};
 use crate::directory::change::{
     ChangeSet, Finding, OrdinalSource, REFERENCE_FINDINGS_MAX, Tombstone, missing_facts, references,
 };
+use crate::directory::columns::{Class, Coding, ColumnId};
+use crate::directory::dictionary::RowEdit;
+use crate::directory::facts::Facts;
 use crate::directory::index::{Edit, EditAction, KeyHash, Lookup, Ordinal, Space, each_gone_key, each_key};
+use crate::directory::posting::edit_set;
 use crate::directory::recipient::{ObjectId, RecipientObject};
+use crate::directory::record::write;
+use crate::directory::row::RowRef;
+use crate::mail::address::Mailbox;
 
 /// A generation in the making.
-pub(super) struct Draft {
+pub(super) struct Draft<'b> {
+    base: &'b Directory,
     next: Directory,
+    rows: Vec<(Ordinal, Row<Vec<u8>>)>,
     edits: Vec<Edit>,
+    columns: Vec<(ColumnId, RowEdit)>,
     touched: Vec<Ordinal>,
-    /// Final addresses whose uniqueness may have changed.
-    finals: Vec<KeyHash>,
+    /// Final addresses whose uniqueness may have changed, in their comparison form.
+    finals: Vec<String>,
     findings: Vec<Finding>,
 }
 
-impl Draft {
-    pub(super) fn new(base: &Directory, number: u64, now: Timestamp) -> Self {
+impl<'b> Draft<'b> {
+    pub(super) fn new(base: &'b Directory, number: u64, now: Timestamp) -> Self {
         let mut next = base.clone();
         next.number = number;
         next.loaded_at = now;
         Self {
+            base,
             next,
+            rows: Vec::new(),
             edits: Vec::new(),
+            columns: Vec::new(),
             touched: Vec::new(),
             finals: Vec::new(),
             findings: Vec::new(),
         }
     }
 
-    pub(super) fn take(&mut self, base: &Directory, changes: ChangeSet, ordinals: &mut dyn OrdinalSource) {
+    pub(super) fn take(&mut self, changes: ChangeSet, ordinals: &mut dyn OrdinalSource) {
         let mut seen: HashSet<ObjectId> = HashSet::with_capacity(changes.upserts.len());
         for object in changes.upserts {
             if seen.insert(object.id.clone()) {
                 let ordinal = ordinals.ordinal(&object.id);
-                self.place(base, ordinal, object);
+                self.place(ordinal, object);
             } else {
                 self.findings.push(Finding::DuplicateId { id: object.id });
             }
         }
         for id in changes.removals {
-            if seen.contains(&id) {
+            if !seen.insert(id.clone()) {
                 continue;
             }
             // Asked of the old generation, so that an unknown id does not use up an ordinal.
-            match base
-                .ordinal_of(&id)
-                .and_then(|ordinal| base.recipient(ordinal).map(|object| (ordinal, object)))
-            {
-                Some((ordinal, object)) => self.bury(base, ordinal, Tombstone::of(&object)),
+            let known = self.base.ordinal_of(&id);
+            match known.and_then(|ordinal| self.base.recipient(ordinal).map(|object| (ordinal, object))) {
+                Some((ordinal, object)) => self.bury(ordinal, Tombstone::of(&object)),
                 None => self.findings.push(Finding::UnknownRemoval { id }),
             }
         }
     }
 
-    fn place(&mut self, base: &Directory, ordinal: Ordinal, object: RecipientObject) {
-        if let Some(old) = base.recipient(ordinal).filter(|old| old.source != object.source) {
+    fn place(&mut self, ordinal: Ordinal, object: RecipientObject) {
+        let old = self.base.row(ordinal);
+        if let Some(old) = old.filter(|old| *old.source() != object.source) {
             self.findings.push(Finding::SourceChanged {
                 id: object.id.clone(),
-                from: old.source.clone(),
+                from: old.source().clone(),
                 to: object.source.clone(),
             });
         }
         if !object.is_live() {
-            self.bury(base, ordinal, Tombstone::of(&object));
+            self.bury(ordinal, Tombstone::of(&object));
             return;
         }
-        self.edit_keys(base.recipient(ordinal).as_deref(), Some(&object), ordinal);
-        self.edit_gone(base.tombstone(ordinal), None, ordinal);
+        let facts = Facts::of(&object);
+        self.edit_keys(old.map(RowRef::facts).as_ref(), Some(&facts), ordinal);
+        self.edit_gone(self.base.tombstone(ordinal), None, ordinal);
         for fact in missing_facts(&object) {
             self.findings.push(Finding::Missing {
                 object: object.id.clone(),
@@ -89,17 +103,47 @@ impl Draft {
         set(&mut self.next.groups, ordinal, object.kind.is_group());
         set(&mut self.next.candidates, ordinal, object.is_candidate());
         self.touched.push(ordinal);
-        self.write(ordinal, Row::Live(Arc::new(object)));
+        let (packed, coding) = self.packed(&object, &facts);
+        self.edit_columns(old, coding, ordinal);
+        set(&mut self.next.whole, ordinal, packed.is_none());
+        let row = packed.map_or_else(|| Row::Whole(Arc::new(object)), Row::Packed);
+        self.rows.push((ordinal, row));
     }
 
-    fn bury(&mut self, base: &Directory, ordinal: Ordinal, tombstone: Tombstone) {
-        self.edit_keys(base.recipient(ordinal).as_deref(), None, ordinal);
-        self.edit_gone(base.tombstone(ordinal), Some(&tombstone), ordinal);
-        set(&mut self.next.live, ordinal, false);
-        set(&mut self.next.groups, ordinal, false);
-        set(&mut self.next.candidates, ordinal, false);
+    /// The packed form, if it has one, and how the values are coded.
+    fn packed(&mut self, object: &RecipientObject, facts: &Facts<'_>) -> (Option<Vec<u8>>, Coding) {
+        let class = Class {
+            kind: object.kind,
+            state: object.state,
+        };
+        let mut coder = self.next.columns.coder(class);
+        if !object.is_plain_person() {
+            return (None, coder.code_all(facts));
+        }
+        let mut octets = Vec::with_capacity(512);
+        write(facts, &mut coder, &mut octets);
+        let coding = coder.finish();
+        let packs = coding
+            .iter()
+            .any(|(column, code)| *column == ColumnId::Source && code.is_some());
+        (packs.then_some(octets), coding)
+    }
+
+    fn bury(&mut self, ordinal: Ordinal, tombstone: Tombstone) {
+        let old = self.base.row(ordinal);
+        self.edit_keys(old.map(RowRef::facts).as_ref(), None, ordinal);
+        self.edit_columns(old, Coding::new(), ordinal);
+        self.edit_gone(self.base.tombstone(ordinal), Some(&tombstone), ordinal);
+        for bitmap in [
+            &mut self.next.live,
+            &mut self.next.groups,
+            &mut self.next.candidates,
+            &mut self.next.whole,
+        ] {
+            set(bitmap, ordinal, false);
+        }
         self.touched.push(ordinal);
-        self.write(ordinal, Row::Gone(Arc::new(tombstone)));
+        self.rows.push((ordinal, Row::Gone(Arc::new(tombstone))));
     }
 
     /// Notes by what names an object that is gone is remembered.
@@ -117,34 +161,49 @@ impl Draft {
     }
 
     /// Notes the difference between the keys of the old and the new object.
-    fn edit_keys(&mut self, old: Option<&RecipientObject>, new: Option<&RecipientObject>, ordinal: Ordinal) {
-        let old = old.map(hashes).unwrap_or_default();
-        let new = new.map(hashes).unwrap_or_default();
-        for (from, to, action) in [(&old, &new, EditAction::Remove), (&new, &old, EditAction::Add)] {
-            for (hash, as_final) in from.iter().filter(|key| to.binary_search(key).is_err()) {
+    fn edit_keys(&mut self, old: Option<&Facts<'_>>, new: Option<&Facts<'_>>, ordinal: Ordinal) {
+        let (old_keys, new_keys) = (
+            old.map(Keys::of).unwrap_or_default(),
+            new.map(Keys::of).unwrap_or_default(),
+        );
+        for (from, to, action) in [
+            (&old_keys, &new_keys, EditAction::Remove),
+            (&new_keys, &old_keys, EditAction::Add),
+        ] {
+            for hash in from.hashes.iter().filter(|hash| to.hashes.binary_search(hash).is_err()) {
                 self.edits.push(Edit {
                     hash: *hash,
                     ordinal,
                     action,
                 });
-                self.finals.extend(as_final);
             }
+            let changed = from.finals.iter().filter(|key| !to.finals.contains(key));
+            self.finals.extend(changed.cloned());
+        }
+        if old_keys.leaves_for != new_keys.leaves_for {
+            self.finals.extend([old_keys.leaves_for, new_keys.leaves_for]);
         }
     }
 
-    fn write(&mut self, ordinal: Ordinal, row: Row) {
-        let (chunk, place) = place_of(ordinal);
-        if self.next.chunks.len() <= chunk {
-            let vacant = Arc::new(Chunk(vec![Row::Vacant; CHUNK_ROWS].into_boxed_slice()));
-            self.next.chunks.resize(chunk + 1, vacant);
-        }
-        if let Some(slot) = self
-            .next
-            .chunks
-            .get_mut(chunk)
-            .and_then(|chunk| Arc::make_mut(chunk).0.get_mut(place))
-        {
-            *slot = row;
+    /// Notes the difference between how the old and the new row have their values.
+    fn edit_columns(&mut self, old: Option<RowRef<'_>>, mut new: Coding, ordinal: Ordinal) {
+        let columns = &self.base.columns;
+        let mut before = match old.map(|row| (row, row.as_packed())) {
+            None => Coding::new(),
+            Some((_, Some(record))) => columns.coding_of_packed(record),
+            Some((row, None)) => columns.coding_of_whole(&row.facts(), ordinal.0),
+        };
+        before.sort_unstable();
+        new.sort_unstable();
+        for (from, to, present) in [(&before, &new, false), (&new, &before, true)] {
+            for (column, code) in from.iter().filter(|each| to.binary_search(each).is_err()) {
+                let edit = RowEdit {
+                    code: *code,
+                    row: ordinal.0,
+                    present,
+                };
+                self.columns.push((*column, edit));
+            }
         }
     }
 
@@ -155,6 +214,15 @@ impl Draft {
             .filter(|edit| edit.action == EditAction::Add)
             .map(|edit| (edit.hash, edit.ordinal))
             .collect();
+        self.rows.sort_by_key(|(ordinal, _)| *ordinal);
+        self.next.rows.write(std::mem::take(&mut self.rows));
+        self.columns.sort_unstable();
+        for list in self.columns.chunk_by(|(a, _), (b, _)| a == b) {
+            let edits: Vec<RowEdit> = list.iter().map(|(_, edit)| *edit).collect();
+            if let Some((column, _)) = list.first() {
+                self.next.columns.edit(*column, &edits);
+            }
+        }
         self.next.keys = self.next.keys.edited(std::mem::take(&mut self.edits));
         self.report_ambiguity(&added);
         self.report_references();
@@ -168,11 +236,11 @@ impl Draft {
             if self.next.keys.candidates(*hash).nth(1).is_none() {
                 continue;
             }
-            let Some(object) = self.next.recipient(*ordinal) else {
+            let Some(row) = self.next.row(*ordinal) else {
                 continue;
             };
             let mut doubtful: Vec<(Space, String)> = Vec::new();
-            each_key(&object, &mut |space, key| {
+            each_key(&row.facts(), &mut |space, key| {
                 let matters = match space {
                     Space::Address | Space::Id | Space::Dn | Space::Legacy | Space::X500 => true,
                     // Several objects may share a target or a name; that is no fault by itself.
@@ -191,8 +259,8 @@ impl Draft {
                 }
                 let objects = found
                     .iter()
-                    .filter_map(|each| self.next.recipient(*each))
-                    .map(|each| each.id.clone())
+                    .filter_map(|each| self.next.row(*each))
+                    .map(|each| ObjectId::new(each.id()))
                     .collect();
                 self.findings.push(if space == Space::Address {
                     Finding::AmbiguousAddress { address: key, objects }
@@ -205,10 +273,11 @@ impl Draft {
 
     fn report_references(&mut self) {
         for ordinal in &self.touched {
-            let Some(object) = self.next.recipient(*ordinal) else {
+            // An object with references is stored whole.
+            let Some(object) = self.next.row(*ordinal).and_then(RowRef::as_whole) else {
                 continue;
             };
-            for (setting, references) in references(&object) {
+            for (setting, references) in references(object) {
                 let mut count = 0_usize;
                 for reference in references {
                     let id = object.id.clone();
@@ -248,59 +317,51 @@ impl Draft {
         let mut affected: RoaringBitmap = self.touched.iter().map(|ordinal| ordinal.0).collect();
         self.finals.sort_unstable();
         self.finals.dedup();
-        for hash in &self.finals {
-            affected.extend(self.next.keys.candidates(*hash).map(|ordinal| ordinal.0));
+        for key in &self.finals {
+            affected.extend(self.next.candidates_of(Space::Final, key).map(|ordinal| ordinal.0));
         }
         for number in affected {
-            let is_plain = self.is_plain(Ordinal(number));
+            let is_plain = self.next.judge_plain(Ordinal(number));
             set(&mut self.next.plain, Ordinal(number), is_plain);
-        }
-    }
-
-    fn is_plain(&self, ordinal: Ordinal) -> bool {
-        let Some(object) = self
-            .next
-            .recipient(ordinal)
-            .filter(|object| object.needs_no_judgement())
-        else {
-            return false;
-        };
-        let key = object.final_address().key();
-        if self.next.find(Space::Final, key.as_str()) != Lookup::One(ordinal) {
-            return false;
-        }
-        // A contact whose target is an address of this directory leads on to that object.
-        match self.next.lookup(&key) {
-            Lookup::None => true,
-            Lookup::One(found) => found == ordinal,
-            Lookup::Ambiguous(_) => false,
         }
     }
 }
 
-/// The keys of an object, sorted, each with the final address it may collide with.
-fn hashes(object: &RecipientObject) -> Vec<(KeyHash, Option<KeyHash>)> {
-    let mut all = Vec::with_capacity(12);
-    each_key(object, &mut |space, key| {
-        let as_final = match space {
-            Space::Address | Space::Final => Some(KeyHash::of(Space::Final, key)),
-            Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name | Space::Gone => None,
-        };
-        all.push((KeyHash::of(space, key), as_final));
-    });
-    all.sort_unstable();
-    all.dedup();
-    all
+/// The keys of one object.
+#[derive(Default)]
+struct Keys {
+    /// Of all keys, sorted.
+    hashes: Vec<KeyHash>,
+    /// Addresses by which it may meet another object's final address.
+    finals: Vec<String>,
+    /// The final address.
+    leaves_for: String,
+}
+
+impl Keys {
+    fn of(facts: &Facts<'_>) -> Self {
+        let mut keys = Self::default();
+        let own = Mailbox::key_of_valid(facts.primary);
+        each_key(facts, &mut |space, key| {
+            match space {
+                Space::Address => keys.finals.push(key.to_owned()),
+                Space::Final => {
+                    key.clone_into(&mut keys.leaves_for);
+                    if key == own {
+                        return;
+                    }
+                }
+                Space::Id | Space::Dn | Space::Legacy | Space::X500 | Space::Name | Space::Gone => {}
+            }
+            keys.hashes.push(KeyHash::of(space, key));
+        });
+        keys.hashes.sort_unstable();
+        keys.hashes.dedup();
+        keys
+    }
 }
 
 /// Sets or clears a bit; a bitmap that does not change stays shared.
 fn set(bitmap: &mut Arc<RoaringBitmap>, ordinal: Ordinal, present: bool) {
-    if bitmap.contains(ordinal.0) != present {
-        let bitmap = Arc::make_mut(bitmap);
-        if present {
-            bitmap.insert(ordinal.0);
-        } else {
-            bitmap.remove(ordinal.0);
-        }
-    }
+    edit_set(bitmap, std::iter::once((ordinal.0, present)));
 }

@@ -39,7 +39,7 @@ impl Gather {
     pub(super) fn add(&mut self, rows: Postings<'_>) {
         match rows.small() {
             Some(rows) => rows.iter().for_each(|row| self.insert(*row)),
-            None => rows.iter().for_each(|row| self.insert(row)),
+            None => rows.each(&mut |row| self.insert(row)),
         }
     }
 

@@ -115,11 +115,7 @@ impl<'a> View<'a> {
         match (first, second) {
             (None, _) => return Rows::In(Cow::Borrowed(scanned)),
             (Some(only), None) if scanned.is_empty() => {
-                if let Some(set) = only.large() {
-                    return Rows::In(Cow::Borrowed(set));
-                }
-                let rows = RoaringBitmap::from_sorted_iter(only.iter());
-                return Rows::In(Cow::Owned(rows.unwrap_or_else(|_| only.iter().collect())));
+                return Rows::In(only.to_set());
             }
             (Some(_), _) => {}
         }

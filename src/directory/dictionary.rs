@@ -1,0 +1,229 @@
+//! Distinct values of one column, each with a code and the rows that have it.
+//!
+//! In: values and rows. Out: the code of a value, the value of a code, its rows. Generations share all parts that
+//! did not change: values in chunks of 64, the index in 64 shards, rows in segments of 65,536.
+//! Never: a code that changes its value while a row has it; more values than the limit: later ones stay in their
+//! rows.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::posting::RowList;
+
+/// Values copied together when one of them changes.
+const CHUNK_VALUES: usize = 64;
+
+/// Parts of the index from hash to code.
+const SHARDS: usize = 64;
+
+/// A value that can have a code.
+pub(super) trait Coded: Clone {
+    /// The same for equal values, in every run.
+    fn code_hash(&self) -> u64;
+}
+
+/// The dictionary of one column.
+#[derive(Debug, Clone)]
+pub(super) struct Dictionary<V> {
+    chunks: Vec<Arc<Vec<Entry<V>>>>,
+    index: Vec<Arc<Vec<(u32, u32)>>>,
+    vacant: Option<u32>,
+    used: usize,
+    limit: usize,
+    inline: Arc<RoaringBitmap>,
+}
+
+#[derive(Debug, Clone)]
+enum Entry<V> {
+    Used { value: V, rows: RowList },
+    Vacant { next: Option<u32> },
+}
+
+/// A row that begins or ceases to have a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowEdit {
+    /// None: the value is in the row itself.
+    pub(super) code: Option<u32>,
+    pub(super) row: u32,
+    pub(super) present: bool,
+}
+
+impl<V: Coded> Dictionary<V> {
+    pub(super) fn new(limit: usize) -> Self {
+        let nothing = Arc::new(Vec::new());
+        Self {
+            chunks: Vec::new(),
+            index: vec![nothing; SHARDS],
+            vacant: None,
+            used: 0,
+            limit,
+            inline: Arc::default(),
+        }
+    }
+
+    /// True if no row has a value.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == 0 && self.inline.is_empty()
+    }
+
+    /// Rows whose values have no code.
+    pub(super) fn inline(&self) -> &RoaringBitmap {
+        &self.inline
+    }
+
+    /// The code of the value that `is` recognises.
+    pub(super) fn find(&self, hash: u64, is: impl Fn(&V) -> bool) -> Option<u32> {
+        let (shard, tag) = place_of(hash);
+        let list = self.index.get(shard)?;
+        let start = list.partition_point(|(each, _)| *each < tag);
+        list.iter()
+            .skip(start)
+            .take_while(|(each, _)| *each == tag)
+            .map(|(_, code)| *code)
+            .find(|code| self.value(*code).is_some_and(&is))
+    }
+
+    /// The value of a code.
+    pub(super) fn value(&self, code: u32) -> Option<&V> {
+        match self.entry(code)? {
+            Entry::Used { value, .. } => Some(value),
+            Entry::Vacant { .. } => None,
+        }
+    }
+
+    /// The rows that have a code.
+    pub(super) fn rows(&self, code: u32) -> Option<&RowList> {
+        match self.entry(code)? {
+            Entry::Used { rows, .. } => Some(rows),
+            Entry::Vacant { .. } => None,
+        }
+    }
+
+    /// Values in use with their codes and rows.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &V, &RowList)> {
+        let all = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        (0_u32..).zip(all).filter_map(|(code, entry)| match entry {
+            Entry::Used { value, rows } => Some((code, value, rows)),
+            Entry::Vacant { .. } => None,
+        })
+    }
+
+    fn entry(&self, code: u32) -> Option<&Entry<V>> {
+        let code = code as usize;
+        self.chunks.get(code / CHUNK_VALUES)?.get(code % CHUNK_VALUES)
+    }
+
+    fn entry_mut(&mut self, code: u32) -> Option<&mut Entry<V>> {
+        let code = code as usize;
+        Arc::make_mut(self.chunks.get_mut(code / CHUNK_VALUES)?).get_mut(code % CHUNK_VALUES)
+    }
+
+    /// True if another value can have a code.
+    pub(super) fn has_room(&self) -> bool {
+        self.used < self.limit
+    }
+
+    /// Gives a code to a value that has none. Its rows follow by [`Dictionary::edit`].
+    pub(super) fn insert(&mut self, value: V) -> Option<u32> {
+        if !self.has_room() {
+            return None;
+        }
+        let hash = value.code_hash();
+        let entry = Entry::Used {
+            value,
+            rows: RowList::default(),
+        };
+        let code = match self.vacant {
+            Some(code) => {
+                let slot = self.entry_mut(code)?;
+                let next = match slot {
+                    Entry::Vacant { next } => *next,
+                    Entry::Used { .. } => return None,
+                };
+                *slot = entry;
+                self.vacant = next;
+                code
+            }
+            None => self.append(entry)?,
+        };
+        let (shard, tag) = place_of(hash);
+        let list = Arc::make_mut(self.index.get_mut(shard)?);
+        let at = list.partition_point(|each| *each < (tag, code));
+        list.insert(at, (tag, code));
+        self.used += 1;
+        Some(code)
+    }
+
+    fn append(&mut self, entry: Entry<V>) -> Option<u32> {
+        let full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_VALUES);
+        if full {
+            self.chunks.push(Arc::new(Vec::new()));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK_VALUES;
+        let chunk = Arc::make_mut(self.chunks.last_mut()?);
+        let code = u32::try_from(before + chunk.len()).ok()?;
+        chunk.push(entry);
+        Some(code)
+    }
+
+    /// Makes the edits, sorted by code and row; values that no row has any more give up their codes.
+    pub(super) fn edit(&mut self, edits: &[RowEdit]) {
+        for group in edits.chunk_by(|a, b| a.code == b.code) {
+            let changes = group.iter().map(|edit| (edit.row, edit.present));
+            match group.first().and_then(|edit| edit.code) {
+                None => super::posting::edit_set(&mut self.inline, changes),
+                Some(code) => {
+                    let Some(Entry::Used { rows, .. }) = self.entry_mut(code) else {
+                        continue;
+                    };
+                    rows.edit(changes);
+                    if rows.is_empty() {
+                        self.release(code);
+                    }
+                }
+            }
+        }
+    }
+
+    fn release(&mut self, code: u32) {
+        let next = self.vacant;
+        let Some(slot) = self.entry_mut(code) else { return };
+        let Entry::Used { value, .. } = std::mem::replace(slot, Entry::Vacant { next }) else {
+            return;
+        };
+        self.vacant = Some(code);
+        self.used -= 1;
+        let (shard, tag) = place_of(value.code_hash());
+        if let Some(list) = self.index.get_mut(shard) {
+            Arc::make_mut(list).retain(|each| *each != (tag, code));
+        }
+    }
+
+    /// Sets all rows at once, for a first load: rows per code in ascending order.
+    pub(super) fn fill(&mut self, rows: Vec<RowList>, mut inline: RoaringBitmap) {
+        for (code, list) in (0_u32..).zip(rows) {
+            if let Some(Entry::Used { rows, .. }) = self.entry_mut(code) {
+                *rows = list;
+            }
+        }
+        // Nearly all rows, or nearly none: runs, so that the next change copies little.
+        inline.optimize();
+        self.inline = Arc::new(inline);
+        for chunk in &mut self.chunks {
+            Arc::make_mut(chunk).shrink_to_fit();
+        }
+    }
+
+    /// Chunks of values shared with another dictionary; for tests of the memory promise.
+    #[cfg(test)]
+    pub(super) fn shares_chunks(&self, other: &Self) -> usize {
+        let pairs = self.chunks.iter().zip(&other.chunks);
+        pairs.filter(|(a, b)| Arc::ptr_eq(a, b)).count()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the halves are what is meant")]
+fn place_of(hash: u64) -> (usize, u32) {
+    ((hash >> 58) as usize, hash as u32)
+}
