@@ -290,8 +290,7 @@ impl Parts {
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
-            wiring::roll_defaults(settings),
-            wiring::sources(settings),
+            wiring::keeper(settings),
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;

@@ -100,7 +100,10 @@ impl DirectoryKeeper {
         }
         ticked.alarms += due.len();
         let of = |alarm: Alarm| -> Vec<Ordinal> {
-            due.iter().filter(|(_, each)| *each == alarm).map(|(group, _)| *group).collect()
+            due.iter()
+                .filter(|(_, each)| *each == alarm)
+                .map(|(group, _)| *group)
+                .collect()
         };
         let (pins, rules) = (of(Alarm::Pin), of(Alarm::Rule));
         let mut turn = Turn::begin(self, &mut state, None, ChangeBatch::default(), now);
@@ -178,7 +181,9 @@ impl DirectoryKeeper {
     /// Removes history that is older than the retention.
     pub fn prune(&self, now: Timestamp) -> Result<u64, StoreFault> {
         let retention = self.settings.load().history_retention;
-        let Some(before) = ago(now, retention) else { return Ok(0) };
+        let Some(before) = ago(now, retention) else {
+            return Ok(0);
+        };
         let pruned = self.store.prune(before)?;
         Ok(pruned.versions + pruned.others)
     }

@@ -168,7 +168,11 @@ impl DirectoryKeeper {
         self.decide(group, now, |turn| {
             let computed = turn.computed(group).ok_or(DecideFault::NoGroup)?;
             let (standing, served) = (turn.standing(group), turn.served(group));
-            let detail = standing.hold.as_ref().map(|hold| hold.limit.to_string()).unwrap_or_default();
+            let detail = standing
+                .hold
+                .as_ref()
+                .map(|hold| hold.limit.to_string())
+                .unwrap_or_default();
             let settled = standing.accept(served.as_ref(), &computed, &author.decision(now), now)?;
             turn.settle(group, settled);
             Ok(author.entry("guard-accept", turn.name_of(group), detail, now))
@@ -179,7 +183,11 @@ impl DirectoryKeeper {
     pub fn reject(&self, group: Ordinal, author: &Author, now: Timestamp) -> Result<Turned, DecideFault> {
         self.decide(group, now, |turn| {
             let standing = turn.standing(group);
-            let detail = standing.hold.as_ref().map(|hold| hold.limit.to_string()).unwrap_or_default();
+            let detail = standing
+                .hold
+                .as_ref()
+                .map(|hold| hold.limit.to_string())
+                .unwrap_or_default();
             let settled = standing.reject(author.decision(now))?;
             turn.settle(group, settled);
             Ok(author.entry("guard-reject", turn.name_of(group), detail, now))
@@ -249,9 +257,17 @@ impl DirectoryKeeper {
     }
 
     /// Switches a group between the service before and this one.
-    pub fn switch(&self, group: Ordinal, cutover: Cutover, author: &Author, now: Timestamp) -> Result<Changed, DecideFault> {
+    pub fn switch(
+        &self,
+        group: Ordinal,
+        cutover: Cutover,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Changed, DecideFault> {
         let detail = format!("{:?}", cutover.state).to_lowercase();
-        self.relocate(group, author, "cutover", detail, now, |local, _| Ok(local.switching(cutover)))
+        self.relocate(group, author, "cutover", detail, now, |local, _| {
+            Ok(local.switching(cutover))
+        })
     }
 
     fn relocate(
@@ -349,7 +365,9 @@ impl DirectoryKeeper {
         self.store.keep(life)?;
         state.suspects = Arc::new(suspects);
         let view = self.view();
-        let suppressed = state.suspects.suppressed(&self.settings.load().suspects, &view.directory);
+        let suppressed = state
+            .suspects
+            .suppressed(&self.settings.load().suspects, &view.directory);
         if *view.suppressed != suppressed {
             self.view.store(Arc::new(View {
                 suppressed: Arc::new(suppressed),

@@ -16,8 +16,6 @@ mod decide;
 mod restore;
 mod rows;
 mod take;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::collections::HashMap;
@@ -40,7 +38,7 @@ use crate::store::StoreFault;
 use crate::store::directory::SharedDirectoryStore;
 use rows::Locals;
 
-pub use ask::{Asked, HistoryPage};
+pub use ask::AskFault;
 pub use clock::{Ticked, Verified};
 pub use decide::{Author, DecideFault, Refreshed};
 
@@ -152,6 +150,8 @@ pub struct DirectoryKeeper {
     /// Threads a large rebuild may use: half the cores, at least one (DESIGN §7).
     threads: usize,
     state: Mutex<State>,
+    /// Rings whenever the next instant of the clock may have changed.
+    turned: tokio::sync::Notify,
 }
 
 impl DirectoryKeeper {
@@ -172,6 +172,7 @@ impl DirectoryKeeper {
             settings: ArcSwap::from_pointee(settings),
             threads: (cores / 2).max(1),
             state: Mutex::new(restored.state),
+            turned: tokio::sync::Notify::new(),
         })
     }
 
@@ -226,7 +227,16 @@ impl DirectoryKeeper {
         }
     }
 
+    /// Resolves after the next turn: whoever sleeps until [`DirectoryKeeper::next_instant`] asks again then.
+    pub async fn turned(&self) {
+        self.turned.notified().await;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

@@ -14,7 +14,6 @@ use crate::directory::value::ValueRef;
 use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::rolls::history::cut;
 use crate::rolls::local::{LocalDecisions, overlay};
-use crate::store::directory::encode_object;
 use crate::store::life::{AttributeChange, GoneRow};
 use crate::store::{ChangeBatch, ObjectRow, StoreFault};
 
@@ -122,14 +121,14 @@ pub(super) fn rows(
             }
             if !object.is_live() {
                 batch.life.gone.push(gone(ordinal, &old, now));
-                lost.push((old.id.clone(), encode_object(&old).into()));
+                lost.push((old.id.clone(), encode_object(&old)?.into_bytes().into()));
             }
         }
         batch.objects.push(ObjectRow {
             ordinal: ordinal.0,
             id: object.id.to_string(),
             source: object.source.to_string(),
-            octets: encode_object(object),
+            json: encode_object(object)?,
         });
     }
     for id in changes.removals.iter().filter(|id| !taken.contains(id)) {
@@ -137,7 +136,7 @@ pub(super) fn rows(
         let Some(old) = before.recipient(ordinal) else { continue };
         batch.objects_removed.push(ordinal.0);
         batch.life.gone.push(gone(ordinal, &old, now));
-        lost.push((id.clone(), encode_object(&old).into()));
+        lost.push((id.clone(), encode_object(&old)?.into_bytes().into()));
     }
     Ok((batch, lost))
 }
@@ -173,7 +172,11 @@ fn attribute_changes(
     now: Timestamp,
     changes: &mut Vec<AttributeChange>,
 ) {
-    let stored = old.attributes.iter().chain(new.attributes.iter()).map(|(attribute, _)| attribute);
+    let stored = old
+        .attributes
+        .iter()
+        .chain(new.attributes.iter())
+        .map(|(attribute, _)| attribute);
     let mut attributes: Vec<Attribute> = stored.chain(FACTS).collect();
     attributes.sort_unstable();
     attributes.dedup();
@@ -247,4 +250,14 @@ impl OrdinalSource for Assigning<'_> {
         self.fresh.insert(id.clone(), ordinal);
         ordinal
     }
+}
+
+/// An object as the store keeps it.
+fn encode_object(object: &RecipientObject) -> Result<String, StoreFault> {
+    serde_json::to_string(object).map_err(|fault| StoreFault::Contradiction(fault.to_string()))
+}
+
+/// Reads a stored object.
+pub(super) fn decode_object(row: &ObjectRow) -> Result<RecipientObject, serde_json::Error> {
+    serde_json::from_str(&row.json)
 }

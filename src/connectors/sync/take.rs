@@ -16,7 +16,7 @@ use crate::directory::filter::plan::PlanOptions;
 use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, RecipientObject, SourceId};
 use crate::rolls::affected::touched;
 use crate::rolls::update::{self, Following};
-use crate::store::directory::decode_object;
+
 use crate::store::life::AuditEntry;
 use crate::store::{ChangeBatch, StoreFault};
 
@@ -52,7 +52,10 @@ impl DirectoryKeeper {
         let mut state = self.state();
         let before = self.view();
         let owned = |id: &ObjectId| {
-            let row = before.directory.ordinal_of(id).and_then(|ordinal| before.directory.row(ordinal));
+            let row = before
+                .directory
+                .ordinal_of(id)
+                .and_then(|ordinal| before.directory.row(ordinal));
             row.is_some_and(|row| row.source() == source)
         };
         changes.removals.retain(owned);
@@ -122,7 +125,7 @@ impl DirectoryKeeper {
             digest: Digest::Is(digest),
             passage,
             locals: None,
-                    audit: Vec::new(),
+            audit: Vec::new(),
         };
         let changed = self.commit(state, taking, now)?;
         state.heard.insert(source.clone(), now);
@@ -150,7 +153,7 @@ impl DirectoryKeeper {
     /// Objects that left within the window, to be put back.
     fn restored(&self, state: &mut State, source: &SourceId) -> ChangeSet {
         let octets = state.losses.entry(source.clone()).or_default().restore();
-        let objects = octets.iter().filter_map(|octets| decode_object(octets).ok());
+        let objects = octets.iter().filter_map(|octets| serde_json::from_slice(octets).ok());
         ChangeSet {
             upserts: objects.collect(),
             removals: Vec::new(),
@@ -213,8 +216,12 @@ impl DirectoryKeeper {
             removals,
             rolls: turned.served.len(),
             findings,
-            failed: failed.filter_map(|(group, fault)| Some((named(group)?, fault))).collect(),
-            held: held.filter_map(|(group, limit)| Some((named(group)?, limit.to_string()))).collect(),
+            failed: failed
+                .filter_map(|(group, fault)| Some((named(group)?, fault)))
+                .collect(),
+            held: held
+                .filter_map(|(group, limit)| Some((named(group)?, limit.to_string())))
+                .collect(),
         })
     }
 

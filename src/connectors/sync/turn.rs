@@ -16,7 +16,8 @@ use crate::rolls::clock::Alarm;
 use crate::rolls::guard::{GuardLimits, Guarding, Limit};
 use crate::rolls::pin::Pins;
 use crate::rolls::standing::{Arrival, HoldStep, Settled, Standing};
-use crate::rolls::{Cause, Details, EntryCause, Roll, RollEntry, RollTable, Update, View, WatchChange};
+use crate::rolls::watch::WatchChange;
+use crate::rolls::{Cause, Details, EntryCause, Roll, RollEntry, RollTable, Update, View};
 use crate::store::life::RollChange;
 use crate::store::{ChangeBatch, StoreFault};
 
@@ -95,6 +96,7 @@ impl<'a> Turn<'a> {
         View {
             directory: Arc::clone(&self.before.directory),
             rolls: Arc::new(self.computed.clone()),
+            suppressed: Arc::clone(&self.before.suppressed),
         }
     }
 
@@ -130,7 +132,10 @@ impl<'a> Turn<'a> {
     /// An object as the audit names it.
     pub(super) fn name_of(&self, object: Ordinal) -> String {
         let row = self.directory.row(object);
-        row.map_or_else(|| format!("object {}", object.0), |row| row.primary_address().to_owned())
+        row.map_or_else(
+            || format!("object {}", object.0),
+            |row| row.primary_address().to_owned(),
+        )
     }
 
     /// These groups' next change by the clock must be asked for again.
@@ -206,7 +211,10 @@ impl<'a> Turn<'a> {
         }
         if settled.computed_serves
             && let Some(roll) = self.served(group)
-            && self.computed.roll(group).is_none_or(|computed| !Arc::ptr_eq(computed, &roll))
+            && self
+                .computed
+                .roll(group)
+                .is_none_or(|computed| !Arc::ptr_eq(computed, &roll))
         {
             self.agreed.insert(group, roll);
         }
@@ -286,6 +294,7 @@ impl<'a> Turn<'a> {
             rolls,
             suppressed,
         }));
+        keeper.turned.notify_one();
         Ok(turned)
     }
 }
