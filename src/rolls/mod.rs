@@ -9,6 +9,7 @@ pub mod build;
 mod causes;
 pub mod clock;
 pub mod codec;
+pub mod compare;
 mod follow;
 pub mod freshness;
 pub mod guard;

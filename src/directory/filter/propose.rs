@@ -15,12 +15,11 @@ mod vocabulary;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use super::membership::DirectMembers;
+use super::plan::{self, PlanOptions};
 use super::predicate::Predicate;
 use super::rule::CompiledRule;
 use super::{EvaluationOptions, RuleFault};
 use crate::directory::generation::Directory;
-use crate::directory::index::Ordinal;
 
 /// A rule in place of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,23 +103,13 @@ pub fn measure(
     now: Timestamp,
 ) -> Result<Proposal, RuleFault> {
     let compiled = CompiledRule::of_predicate(predicate, options)?;
-    let found = found(directory, &compiled, now);
+    let found = plan::evaluate(directory, &compiled, &PlanOptions::alone(now));
     Ok(Proposal {
         predicate: compiled.predicate().clone(),
         covered: &found & members,
         added: &found - members,
         pinned: members - &found,
     })
-}
-
-fn found(directory: &Directory, rule: &CompiledRule, now: Timestamp) -> RoaringBitmap {
-    let context = DirectMembers::for_rule(directory, rule, now);
-    let holds = |number: &u32| {
-        directory
-            .recipient(Ordinal(*number))
-            .is_some_and(|object| rule.matches(&object, &context))
-    };
-    directory.candidates().iter().filter(holds).collect()
 }
 
 #[cfg(test)]
