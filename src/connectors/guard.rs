@@ -225,8 +225,8 @@ mod tests {
 
     #[test]
     fn slow_leaving_is_not_held() {
-        // One in four minutes: at most 15 within an hour.
-        assert!(drain(GuardSettings::default(), 100, 240).is_none());
+        // One in eight minutes: at most eight within an hour.
+        assert!(drain(GuardSettings::default(), 100, 480).is_none());
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) fn with_rolls(directory: Directory) -> View {
     View {
         directory: empty.directory,
         rolls: update.rolls.into(),
-        suppressed: Default::default(),
+        suppressed: empty.suppressed,
     }
 }
 
