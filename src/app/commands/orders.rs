@@ -309,7 +309,7 @@ impl Orders<'_> {
             let (old, new) = (before.roll(*ordinal), after.roll(*ordinal));
             let fault = match after.rolls.entry(*ordinal).and_then(|entry| entry.attempt.as_ref()) {
                 Some(Attempt::Failed { fault, .. }) => Some(fault.to_string()),
-                Some(Attempt::Pending) | None => None,
+                Some(Attempt::Pending | Attempt::Held { .. }) | None => None,
             };
             let hold = self.service.keeper.hold(*ordinal);
             if old.map(|roll| roll.version) == new.map(|roll| roll.version) && fault.is_none() && hold.is_none() {
