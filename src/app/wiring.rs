@@ -167,8 +167,10 @@ pub fn evaluation(settings: &Settings) -> EvaluationOptions {
 pub fn keeper(settings: &Settings) -> KeeperSettings {
     KeeperSettings {
         rolls: roll_defaults(settings),
+        guard: settings.rolls.guard,
+        suspects: settings.rolls.suspects,
+        history_retention: settings.rolls.history_retention,
         sources: sources(settings),
-        ..KeeperSettings::default()
     }
 }
 

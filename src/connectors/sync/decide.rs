@@ -309,13 +309,13 @@ impl DirectoryKeeper {
     /// What is known against addresses.
     #[must_use]
     pub fn suspects(&self) -> Arc<Suspects> {
-        Arc::clone(&self.state().suspects)
+        self.suspects.load_full()
     }
 
     /// Takes what next hops said about recipients. Blocks on the store.
     pub fn learn(&self, lessons: &[Lesson]) -> Result<(), StoreFault> {
-        let mut state = self.state();
-        let mut suspects = (*state.suspects).clone();
+        let _writer = self.state();
+        let mut suspects = Suspects::clone(&self.suspects.load());
         let mut changes: Vec<SuspectChange> = Vec::new();
         for lesson in lessons {
             if let Some(change) = suspects.learn(lesson) {
@@ -330,13 +330,13 @@ impl DirectoryKeeper {
             suspects: changes,
             ..LifeBatch::default()
         };
-        self.suspect(&mut state, suspects, life)
+        self.suspect(suspects, life)
     }
 
     /// Leaves an address out of every group.
     pub fn suppress(&self, address: &Mailbox, author: &Author, now: Timestamp) -> Result<(), DecideFault> {
-        let mut state = self.state();
-        let mut suspects = (*state.suspects).clone();
+        let _writer = self.state();
+        let mut suspects = Suspects::clone(&self.suspects.load());
         let change = suspects.suppress(address, author.decision(now));
         suspects.take(&change);
         let life = LifeBatch {
@@ -344,13 +344,13 @@ impl DirectoryKeeper {
             audit: vec![author.entry("suppress", address.to_string(), String::new(), now)],
             ..LifeBatch::default()
         };
-        Ok(self.suspect(&mut state, suspects, life)?)
+        Ok(self.suspect(suspects, life)?)
     }
 
     /// An address is good again.
     pub fn clear_suspect(&self, address: &Mailbox, author: &Author, now: Timestamp) -> Result<(), DecideFault> {
-        let mut state = self.state();
-        let mut suspects = (*state.suspects).clone();
+        let _writer = self.state();
+        let mut suspects = Suspects::clone(&self.suspects.load());
         let change = suspects.clear(address).ok_or(DecideFault::NoSuspect)?;
         suspects.take(&change);
         let life = LifeBatch {
@@ -358,16 +358,15 @@ impl DirectoryKeeper {
             audit: vec![author.entry("clear-suspect", address.to_string(), String::new(), now)],
             ..LifeBatch::default()
         };
-        Ok(self.suspect(&mut state, suspects, life)?)
+        Ok(self.suspect(suspects, life)?)
     }
 
-    fn suspect(&self, state: &mut super::State, suspects: Suspects, life: LifeBatch) -> Result<(), StoreFault> {
+    /// Keeps what is known now; the caller is the writer.
+    fn suspect(&self, suspects: Suspects, life: LifeBatch) -> Result<(), StoreFault> {
         self.store.keep(life)?;
-        state.suspects = Arc::new(suspects);
         let view = self.view();
-        let suppressed = state
-            .suspects
-            .suppressed(&self.settings.load().suspects, &view.directory);
+        let suppressed = suspects.suppressed(&self.settings.load().suspects, &view.directory);
+        self.suspects.store(Arc::new(suspects));
         if *view.suppressed != suppressed {
             self.view.store(Arc::new(View {
                 suppressed: Arc::new(suppressed),

@@ -132,7 +132,6 @@ struct State {
     /// When lists change by time alone.
     clock: Clock,
     locals: Locals,
-    suspects: Arc<Suspects>,
     heard: HashMap<SourceId, Timestamp>,
     digests: HashMap<SourceId, String>,
     counts: HashMap<SourceId, usize>,
@@ -149,6 +148,8 @@ pub struct DirectoryKeeper {
     settings: ArcSwap<KeeperSettings>,
     /// Threads a large rebuild may use: half the cores, at least one (DESIGN §7).
     threads: usize,
+    /// What is known against addresses; the writer changes it, delivery reads it.
+    suspects: ArcSwap<Suspects>,
     state: Mutex<State>,
     /// Rings whenever the next instant of the clock may have changed.
     turned: tokio::sync::Notify,
@@ -171,6 +172,7 @@ impl DirectoryKeeper {
             options,
             settings: ArcSwap::from_pointee(settings),
             threads: (cores / 2).max(1),
+            suspects: ArcSwap::from_pointee(restored.suspects),
             state: Mutex::new(restored.state),
             turned: tokio::sync::Notify::new(),
         })

@@ -25,6 +25,7 @@ use crate::store::{DirectoryState, StoreFault};
 pub(super) struct Restored {
     pub(super) view: View,
     pub(super) space: String,
+    pub(super) suspects: Suspects,
     pub(super) state: State,
 }
 
@@ -55,7 +56,6 @@ pub(super) fn restore(
         standings,
         clock,
         locals: stored.life.decisions.into_iter().collect(),
-        suspects: Arc::new(suspects),
         heard: HashMap::new(),
         digests: stored
             .digests
@@ -66,13 +66,14 @@ pub(super) fn restore(
         losses: HashMap::new(),
         verified: Verified::default(),
     };
-    let suppressed = state.suspects.suppressed(&settings.suspects, &directory);
+    let suppressed = suspects.suppressed(&settings.suspects, &directory);
     Ok(Restored {
         view: View {
             suppressed: Arc::new(suppressed),
             ..View::new(directory, serving)
         },
         space: stored.space,
+        suspects,
         state,
     })
 }

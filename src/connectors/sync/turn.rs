@@ -284,10 +284,15 @@ impl<'a> Turn<'a> {
         } else {
             Arc::new(before.rolls.with(serving))
         };
-        let suppressed = if state.suspects.is_empty() || Arc::ptr_eq(&directory, &before.directory) {
+        let suppressed = if keeper.suspects.load().is_empty() || Arc::ptr_eq(&directory, &before.directory) {
             Arc::clone(&before.suppressed)
         } else {
-            Arc::new(state.suspects.suppressed(&keeper.settings.load().suspects, &directory))
+            Arc::new(
+                keeper
+                    .suspects
+                    .load()
+                    .suppressed(&keeper.settings.load().suspects, &directory),
+            )
         };
         keeper.view.store(Arc::new(View {
             directory,
