@@ -276,6 +276,7 @@ impl DirectoryKeeper {
         self.view.store(Arc::new(View {
             directory: Arc::clone(&before.directory),
             rolls: Arc::new(update.rolls),
+            switched: Arc::clone(&before.switched),
         }));
         Ok(count)
     }
