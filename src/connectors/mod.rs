@@ -4,6 +4,7 @@
 //! Never: half a load; mail never waits here, the last good generation serves meanwhile.
 
 pub mod document;
+pub mod exchange;
 pub mod files;
 pub mod guard;
 pub mod sync;

@@ -13,12 +13,13 @@ use roaring::RoaringBitmap;
 
 use super::guard::{GuardSettings, GuardVerdict, Loss, judge};
 use crate::directory::filter::EvaluationOptions;
+use crate::directory::filter::plan::PlanOptions;
 use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
-use crate::rolls::{Cause, Provenance, Roll, RollDefaults, RollTable, Update, View, codec, update};
+use crate::rolls::{Cause, Roll, RollDefaults, RollTable, Update, View, Watch, update};
 use crate::store::directory::SharedDirectoryStore;
-use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollRow, StoreFault};
+use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollChange, StoreFault};
 
 /// A source as the keeper knows it.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ struct State {
     ordinal_next: u32,
     generation: u64,
     heard: HashMap<SourceId, Timestamp>,
+    /// What every roll depends on; changed only after the store has committed.
+    watch: Watch,
 }
 
 /// Keeps the directory: one writer, many readers of the view.
@@ -99,7 +102,7 @@ impl DirectoryKeeper {
         for damage in &stored.damaged {
             tracing::error!(%damage, "a row of the directory store is damaged and left out");
         }
-        let (view, state) = restore(&mut stored, now)?;
+        let (view, state) = restore(&mut stored, &options, now)?;
         Ok(Self {
             store,
             view: ArcSwap::from_pointee(view),
@@ -227,8 +230,12 @@ impl DirectoryKeeper {
         batch.ordinal_next = ordinals.next;
         let touched: RoaringBitmap = touched(&ids, &before.directory, &directory);
         let defaults = self.defaults.load();
-        let update = update::follow(before, &directory, &touched, &self.options, &defaults, now);
-        add_rolls(&mut batch, &update);
+        let following = update::Following {
+            defaults: &defaults,
+            work: PlanOptions::alone(now),
+        };
+        let mut update = update::follow(before, &directory, &touched, &state.watch, &following);
+        add_rolls(&mut batch, &update, now);
         let failed = failures(&directory, &update);
         let rolls = update.changed.len();
         self.store.store(batch)?;
@@ -238,6 +245,7 @@ impl DirectoryKeeper {
         state.ordinals = ordinals.known;
         state.ordinal_next = ordinals.next;
         state.generation = number;
+        state.watch.take(std::mem::take(&mut update.watch));
         self.view.store(Arc::new(View::new(directory, update.rolls)));
         Ok(Changed {
             generation: number,
@@ -270,7 +278,7 @@ impl DirectoryKeeper {
             ordinal_next: state.ordinal_next,
             ..ChangeBatch::default()
         };
-        add_rolls(&mut batch, &update);
+        add_rolls(&mut batch, &update, now);
         self.store.store(batch)?;
         state.generation = number;
         self.view.store(Arc::new(View {
@@ -330,24 +338,17 @@ fn batch(number: u64, before: &Directory, changes: &ChangeSet) -> Result<ChangeB
     Ok(batch)
 }
 
-fn add_rolls(batch: &mut ChangeBatch, update: &Update) {
-    batch.rolls = update
-        .changed
-        .iter()
-        .chain(&update.confirmed)
-        .map(|roll| row(roll))
+fn add_rolls(batch: &mut ChangeBatch, update: &Update, now: Timestamp) {
+    let changes = update.changed.iter().zip(&update.differences);
+    batch.at = now;
+    batch.rolls = changes
+        .map(|(roll, difference)| RollChange {
+            roll: Arc::clone(roll),
+            difference: Some(Arc::new(difference.clone())),
+        })
         .collect();
+    batch.rolls_confirmed = update.confirmed.clone();
     batch.rolls_removed = update.forgotten.iter().map(|group| group.0).collect();
-}
-
-fn row(roll: &Roll) -> RollRow {
-    RollRow {
-        group: roll.group.0,
-        version: roll.version,
-        entries: codec::encode(&roll.entries, roll.subscribers.as_ref()),
-        unresolved: roll.entries.unresolved.iter().map(ToString::to_string).collect(),
-        provenance: serde_json::to_string(&roll.provenance).expect("numbers, times and a word serialise"),
-    }
 }
 
 fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
@@ -364,7 +365,11 @@ fn failures(directory: &Directory, update: &Update) -> Vec<(String, String)> {
 }
 
 /// The view and counters that a store holds. A row that cannot be read is left out and said.
-fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State), StoreFault> {
+fn restore(
+    stored: &mut DirectoryState,
+    options: &EvaluationOptions,
+    now: Timestamp,
+) -> Result<(View, State), StoreFault> {
     let mut known = HashMap::with_capacity(stored.objects.len());
     let mut objects = Vec::with_capacity(stored.objects.len());
     for row in stored.objects.drain(..) {
@@ -391,31 +396,15 @@ fn restore(stored: &mut DirectoryState, now: Timestamp) -> Result<(View, State),
             .apply(changes, &mut ordinals, stored.generation, now)
             .0
     };
-    let rolls = RollTable::default().with_rolls(stored.rolls.iter().filter_map(roll));
+    let rolls = RollTable::default().with_rolls(stored.rolls.drain(..));
     let state = State {
         ordinals: ordinals.known,
         ordinal_next: ordinals.next,
         generation: stored.generation,
         heard: HashMap::new(),
+        watch: Watch::of(&directory, options.clone()),
     };
     Ok((View::new(directory, rolls), state))
-}
-
-fn roll(row: &RollRow) -> Option<Roll> {
-    let provenance: Provenance = serde_json::from_str(&row.provenance).ok()?;
-    match codec::decode(&row.entries) {
-        Ok((entries, subscribers)) => Some(Roll {
-            group: Ordinal(row.group),
-            version: row.version,
-            entries,
-            subscribers,
-            provenance,
-        }),
-        Err(fault) => {
-            tracing::error!(group = row.group, %fault, "a stored roll cannot be read; it is computed again");
-            None
-        }
-    }
 }
 
 /// Ordinals by id; new ids get the next one.

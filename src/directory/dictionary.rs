@@ -62,11 +62,6 @@ impl<V: Coded> Dictionary<V> {
         }
     }
 
-    /// True if no row has a value.
-    pub(super) fn is_empty(&self) -> bool {
-        self.used == 0 && self.inline.is_empty()
-    }
-
     /// Rows whose values have no code.
     pub(super) fn inline(&self) -> &RoaringBitmap {
         &self.inline
@@ -214,16 +209,58 @@ impl<V: Coded> Dictionary<V> {
             Arc::make_mut(chunk).shrink_to_fit();
         }
     }
-
-    /// Chunks of values shared with another dictionary; for tests of the memory promise.
-    #[cfg(test)]
-    pub(super) fn shares_chunks(&self, other: &Self) -> usize {
-        let pairs = self.chunks.iter().zip(&other.chunks);
-        pairs.filter(|(a, b)| Arc::ptr_eq(a, b)).count()
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are what is meant")]
 fn place_of(hash: u64) -> (usize, u32) {
     ((hash >> 58) as usize, hash as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::posting::Postings;
+    use crate::directory::value::Value;
+
+    fn text(number: u32) -> Value {
+        Value::Text(format!("value {number}").into())
+    }
+
+    fn find(dictionary: &Dictionary<Value>, number: u32) -> Option<u32> {
+        dictionary.find(text(number).code_hash(), |each| *each == text(number))
+    }
+
+    fn edit(code: Option<u32>, row: u32, present: bool) -> RowEdit {
+        RowEdit { code, row, present }
+    }
+
+    #[test]
+    fn a_full_dictionary_takes_no_more_until_a_value_goes() {
+        let mut dictionary = Dictionary::new(200);
+        for number in 0..200 {
+            let code = dictionary.insert(text(number)).expect("room");
+            dictionary.edit(&[edit(Some(code), number, true)]);
+        }
+        assert!(!dictionary.has_room() && dictionary.insert(text(200)).is_none());
+        dictionary.edit(&[edit(None, 200, true)]);
+        assert!(dictionary.inline().contains(200));
+        let before = dictionary.clone();
+        let code = find(&dictionary, 77).expect("coded");
+        dictionary.edit(&[edit(Some(code), 77, false)]);
+        assert_eq!(find(&dictionary, 77), None);
+        assert_eq!(dictionary.insert(text(300)), Some(code), "the code is free again");
+        assert_eq!(find(&dictionary, 300), Some(code));
+        // The generation before still says what it said.
+        assert_eq!(find(&before, 77), Some(code));
+        let rows = before
+            .rows(code)
+            .map(|rows| Postings::from(rows).iter().collect::<Vec<_>>());
+        assert_eq!(rows, Some(vec![77]));
+        let shared = before.chunks.iter().zip(&dictionary.chunks);
+        assert_eq!(
+            shared.filter(|(a, b)| !Arc::ptr_eq(a, b)).count(),
+            1,
+            "one chunk was copied"
+        );
+    }
 }

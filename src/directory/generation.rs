@@ -4,7 +4,9 @@
 //! chunk of rows, shard of the index and bitmap with the old one, and findings.
 //! Never: changes a generation that someone reads; reads a clock; reuses an ordinal.
 
+mod build;
 mod draft;
+mod load;
 mod rows;
 
 use std::sync::Arc;
@@ -24,7 +26,11 @@ use super::record::Record;
 use super::row::{Found, RowRef};
 use crate::mail::address::{AddressKey, Mailbox};
 use draft::Draft;
+pub use load::{Feed, Unreadable};
 use rows::{Rows, Slot};
+
+/// Objects from which on a first change set is loaded on several threads.
+const LOAD_MIN: usize = 4_096;
 
 /// One immutable generation.
 #[derive(Debug, Clone)]
@@ -333,8 +339,23 @@ impl Directory {
         now: Timestamp,
     ) -> (Self, Vec<Finding>) {
         let mut draft = Draft::new(self, number, now);
+        if self.rows.is_empty() && changes.removals.is_empty() && changes.upserts.len() >= LOAD_MIN {
+            draft.load(changes.upserts, ordinals);
+            return draft.loaded();
+        }
         draft.take(changes, ordinals);
         draft.finish()
+    }
+
+    /// A generation from stored objects, which `feed` gives in the order of ordinals. An object that cannot be read
+    /// is left out and named.
+    pub fn load<E>(
+        number: u64,
+        now: Timestamp,
+        feed: impl FnOnce(&mut Feed) -> Result<(), E>,
+    ) -> Result<(Self, Vec<Unreadable>), E> {
+        let (builder, _, unreadable) = load::run(feed)?;
+        Ok((builder.finish(number, now), unreadable))
     }
 
     /// Blocks of rows and shards of the index shared with another generation; for tests of the memory promise.

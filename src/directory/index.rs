@@ -149,6 +149,14 @@ impl KeyHash {
         Self(hasher.finish())
     }
 
+    /// Where the index keeps it.
+    pub(super) fn place(self) -> KeyPlace {
+        KeyPlace {
+            shard: self.shard(),
+            tag: self.tag(),
+        }
+    }
+
     /// The upper bits choose the shard, the lower 32 the place in it.
     pub(super) fn shard(self) -> usize {
         // 14 bits fit a usize.
@@ -159,6 +167,13 @@ impl KeyHash {
     pub(super) fn tag(self) -> u32 {
         self.0 as u32
     }
+}
+
+/// What the index keeps of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyPlace {
+    shard: usize,
+    tag: u32,
 }
 
 const SHARD_BITS: u32 = 14;
@@ -214,8 +229,25 @@ impl KeyIndex {
 
     /// Ordinals that may carry the key.
     pub(super) fn candidates(&self, hash: KeyHash) -> impl Iterator<Item = Ordinal> + '_ {
-        let shard: &[Entry] = self.shard(hash.shard()).map_or(&[], |shard| shard);
-        let tag = hash.tag();
+        self.at(hash.place())
+    }
+
+    /// Entries whose place several ordinals share.
+    pub(super) fn shared_tags(&self) -> Vec<(KeyPlace, Ordinal)> {
+        let mut shared = Vec::new();
+        for (shard, entries) in self.shards().enumerate() {
+            for group in entries.chunk_by(|a, b| a.tag == b.tag).filter(|group| group.len() > 1) {
+                let all = group.iter();
+                shared.extend(all.map(|entry| (KeyPlace { shard, tag: entry.tag }, Ordinal(entry.ordinal))));
+            }
+        }
+        shared
+    }
+
+    /// Ordinals of one place.
+    pub(super) fn at(&self, place: KeyPlace) -> impl Iterator<Item = Ordinal> + '_ {
+        let shard: &[Entry] = self.shard(place.shard).map_or(&[], |shard| shard);
+        let tag = place.tag;
         let start = shard.partition_point(|entry| entry.tag < tag);
         shard
             .iter()

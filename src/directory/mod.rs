@@ -29,6 +29,7 @@ mod record;
 pub mod row;
 #[cfg(test)]
 mod storage_tests;
+pub mod stored;
 #[doc(hidden)]
 pub mod testing;
 pub mod value;

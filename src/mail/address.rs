@@ -58,6 +58,15 @@ pub struct Mailbox {
 impl Mailbox {
     /// Parses a mailbox without angle brackets. A trailing dot of the domain is refused.
     pub fn parse(text: &str) -> Result<Self, AddressFault> {
+        let at = Self::check(text)?;
+        Ok(Self {
+            text: Arc::from(text),
+            at: at as u16,
+        })
+    }
+
+    /// Whether a text is a mailbox: the place of the `@`.
+    pub(crate) fn check(text: &str) -> Result<usize, AddressFault> {
         if text.is_empty() {
             return Err(AddressFault::Empty);
         }
@@ -68,10 +77,7 @@ impl Mailbox {
         let (local, domain) = (&text[..at], &text[at + 1..]);
         check_local_part(local)?;
         check_domain(domain)?;
-        Ok(Self {
-            text: Arc::from(text),
-            at: at as u16,
-        })
+        Ok(at)
     }
 
     /// A mailbox from a text that came from [`Mailbox::as_str`] before: it is not checked again.

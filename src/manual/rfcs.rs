@@ -51,6 +51,12 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "an empty answer is final only with its SOA",
     ),
+    rfc(
+        2849,
+        "LDIF",
+        Partly,
+        "entries of an export are read; changes and values elsewhere are refused",
+    ),
     rfc(2920, "PIPELINING", Done, "as server and as client"),
     rfc(
         3030,

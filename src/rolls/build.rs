@@ -3,14 +3,17 @@
 //! In: a generation and a group. Out: its direct entries; for a dynamic group those its rule finds. Never: a
 //! guess at a rule that cannot be evaluated (the last good version serves on), a nested group taken apart.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
 
 use super::roll::{Cause, Entries, Provenance, Roll};
-use crate::directory::filter::membership::DirectMembers;
+use super::watch::Watch;
+use crate::directory::filter::plan::{self, PlanOptions, threads};
 use crate::directory::filter::{CompiledRule, EvaluationOptions, RuleFault};
-use crate::directory::group::{DynamicRule, Subscribers};
+use crate::directory::group::Subscribers;
 use crate::directory::{Directory, Ordinal, RecipientObject, Reference};
 
 /// Why a roll cannot be computed.
@@ -38,6 +41,33 @@ pub struct Built {
     pub filter_hash: u64,
 }
 
+/// Where rules come from that are ready to judge.
+#[derive(Clone, Copy, Debug)]
+pub enum Rules<'a> {
+    /// They are compiled now, with these options.
+    Compile(&'a EvaluationOptions),
+    /// Those that are watched already; a group that is not watched has none.
+    Watched(&'a Watch),
+}
+
+impl Rules<'_> {
+    fn of(self, group: Ordinal, object: &RecipientObject) -> Result<Arc<CompiledRule>, BuildFault> {
+        match self {
+            Self::Compile(options) => {
+                let settings = object.group.as_deref();
+                let rule = settings.and_then(|settings| settings.rule.as_deref());
+                let compiled = CompiledRule::compile(rule.ok_or(BuildFault::NoRule)?, options)?;
+                Ok(Arc::new(compiled))
+            }
+            Self::Watched(watch) => match watch.rule(group) {
+                Some(Ok(rule)) => Ok(Arc::clone(rule)),
+                Some(Err(fault)) => Err(fault.clone()),
+                None => Err(BuildFault::NoRule),
+            },
+        }
+    }
+}
+
 /// Computes the entries of a group as they are at `now`.
 pub fn build(
     directory: &Directory,
@@ -45,39 +75,70 @@ pub fn build(
     options: &EvaluationOptions,
     now: Timestamp,
 ) -> Result<Built, BuildFault> {
-    let object = directory.group(group).ok_or(BuildFault::NoGroup)?;
-    let settings = object.group.as_deref();
-    let entries = if object.kind.is_dynamic() {
-        let rule = settings
-            .and_then(|settings| settings.rule.as_deref())
-            .ok_or(BuildFault::NoRule)?;
-        dynamic(directory, rule, options, now)?
-    } else {
-        listed(directory, settings.map_or(&[], |settings| &settings.members))
-    };
-    let subscribers = expanded_subscribers(object).map(|list| listed(directory, list));
-    Ok(Built {
-        entries,
-        subscribers,
-        filter_hash: filter_hash(object),
-    })
+    let work = PlanOptions::alone(now);
+    let mut built = build_all(directory, &[group], Rules::Compile(options), &work);
+    built.pop().unwrap_or(Err(BuildFault::NoGroup))
 }
 
-/// Objects the rule finds among all live ones. The group itself may be among them: a harmless cycle.
-fn dynamic(
+/// Computes the entries of many groups together, each test and each row looked at once; in the order of the groups.
+#[must_use]
+pub fn build_all(
     directory: &Directory,
-    rule: &DynamicRule,
-    options: &EvaluationOptions,
-    now: Timestamp,
-) -> Result<Entries, RuleFault> {
-    let compiled = CompiledRule::compile(rule, options)?;
-    let context = DirectMembers::for_rule(directory, &compiled, now);
-    let found = directory
-        .recipients()
-        .filter(|(_, object)| compiled.matches(object, &context));
-    // Ordinals come in ascending order.
-    let objects = RoaringBitmap::from_sorted_iter(found.map(|(ordinal, _)| ordinal.0)).unwrap_or_default();
-    Ok(Entries::new(objects, Vec::new(), Vec::new()))
+    groups: &[Ordinal],
+    rules: Rules<'_>,
+    work: &PlanOptions,
+) -> Vec<Result<Built, BuildFault>> {
+    let mut distinct: Vec<Arc<CompiledRule>> = Vec::new();
+    let mut places: HashMap<*const CompiledRule, usize> = HashMap::new();
+    let planned: Vec<Result<Option<usize>, BuildFault>> = groups
+        .iter()
+        .map(|group| {
+            let object = directory.group(*group).ok_or(BuildFault::NoGroup)?;
+            if !object.kind.is_dynamic() {
+                return Ok(None);
+            }
+            let rule = rules.of(*group, object)?;
+            // Groups that share a rule share its rows.
+            let place = *places.entry(Arc::as_ptr(&rule)).or_insert_with(|| {
+                distinct.push(rule);
+                distinct.len() - 1
+            });
+            Ok(Some(place))
+        })
+        .collect();
+    let borrowed: Vec<&CompiledRule> = distinct.iter().map(|rule| &**rule).collect();
+    let found: Vec<Entries> = plan::evaluate_all(directory, &borrowed, work)
+        .into_iter()
+        .map(|rows| Entries::new(rows, Vec::new(), Vec::new()))
+        .collect();
+    let plans: Vec<(Ordinal, Result<Option<usize>, BuildFault>)> = groups.iter().copied().zip(planned).collect();
+    threads::each(
+        work.threads,
+        plans.len(),
+        || (),
+        |(), number| {
+            let (group, plan) = plans.get(number).ok_or(BuildFault::NoGroup)?;
+            let object = directory.group(*group).ok_or(BuildFault::NoGroup)?;
+            Ok(match plan.clone()? {
+                Some(place) => Built {
+                    entries: found.get(place).cloned().unwrap_or_default(),
+                    subscribers: None,
+                    filter_hash: filter_hash(object),
+                },
+                None => bound(directory, object, filter_hash(object)),
+            })
+        },
+    )
+}
+
+/// The entries of a static group, whose lists have this hash.
+pub(super) fn bound(directory: &Directory, object: &RecipientObject, filter_hash: u64) -> Built {
+    let members = object.group.as_deref().map_or(&[][..], |settings| &settings.members);
+    Built {
+        entries: listed(directory, members),
+        subscribers: expanded_subscribers(object).map(|list| listed(directory, list)),
+        filter_hash,
+    }
 }
 
 /// A reference that fits several objects names none of them: the entry stays as text until somebody decides.

@@ -171,29 +171,34 @@ impl EntriesChange {
     /// The list after the change; none if the change does not fit it.
     #[must_use]
     pub fn apply(&self, entries: &Entries) -> Option<Entries> {
+        let mut after = entries.clone();
+        self.apply_to(&mut after).then_some(after)
+    }
+
+    /// Changes a list in place, cheaply if nobody shares it. False: the change does not fit, and the list is as it
+    /// was.
+    #[must_use]
+    pub fn apply_to(&self, entries: &mut Entries) -> bool {
         let fits = self.removed.is_subset(&entries.objects) && self.added.is_disjoint(&entries.objects);
         if !fits {
-            return None;
+            return false;
         }
-        let objects = if self.added.is_empty() && self.removed.is_empty() {
-            Arc::clone(&entries.objects)
-        } else {
-            let mut objects = (*entries.objects).clone();
-            objects -= &self.removed;
-            objects |= &self.added;
-            Arc::new(objects)
-        };
-        if self.keeps_texts() {
-            return Some(Entries {
-                objects,
-                outside: Arc::clone(&entries.outside),
-                unresolved: Arc::clone(&entries.unresolved),
-            });
+        if !self.keeps_texts() {
+            let outside = replaced(&entries.outside, &self.outside_removed, &self.outside_added);
+            let unresolved = replaced(&entries.unresolved, &self.unresolved_removed, &self.unresolved_added);
+            let (Some(outside), Some(unresolved)) = (outside, unresolved) else {
+                return false;
+            };
+            let texts = Entries::new(RoaringBitmap::new(), outside, unresolved);
+            entries.outside = texts.outside;
+            entries.unresolved = texts.unresolved;
         }
-        let outside = replaced(&entries.outside, &self.outside_removed, &self.outside_added)?;
-        let unresolved = replaced(&entries.unresolved, &self.unresolved_removed, &self.unresolved_added)?;
-        let texts = Entries::new(RoaringBitmap::new(), outside, unresolved);
-        Some(Entries { objects, ..texts })
+        if !self.added.is_empty() || !self.removed.is_empty() {
+            let objects = Arc::make_mut(&mut entries.objects);
+            *objects -= &self.removed;
+            *objects |= &self.added;
+        }
+        true
     }
 }
 
@@ -341,14 +346,42 @@ impl Difference {
                 Some(change) => change.apply(listed).ok_or(unfit)?,
                 None => listed.cloned(),
             },
-            provenance: Provenance {
-                generation: self.generation,
-                filter_hash: self.filter_hash,
-                computed_at: self.at,
-                confirmed_at: self.at,
-                cause: self.cause,
-            },
+            provenance: self.provenance(),
         })
+    }
+
+    /// Makes the next version of a roll in place: for replaying many differences.
+    pub fn apply_to(&self, roll: &mut Roll) -> Result<(), HistoryFault> {
+        if self.before != Some(roll.version) {
+            return Err(HistoryFault::Gap {
+                expected: roll.version,
+                found: self.before.unwrap_or(0),
+            });
+        }
+        let unfit = HistoryFault::Unfit(roll.version);
+        let subscribers = match &self.subscribers {
+            Some(change) => Some(change.apply(roll.subscribers.as_ref()).ok_or(unfit)?),
+            None => None,
+        };
+        if !self.entries.apply_to(&mut roll.entries) {
+            return Err(unfit);
+        }
+        if let Some(subscribers) = subscribers {
+            roll.subscribers = subscribers;
+        }
+        roll.version = self.version;
+        roll.provenance = self.provenance();
+        Ok(())
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            generation: self.generation,
+            filter_hash: self.filter_hash,
+            computed_at: self.at,
+            confirmed_at: self.at,
+            cause: self.cause,
+        }
     }
 
     /// The list before the change; none if there was no roll.

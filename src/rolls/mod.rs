@@ -6,24 +6,31 @@
 
 pub mod affected;
 pub mod build;
+mod causes;
 pub mod clock;
 pub mod codec;
 pub mod compare;
+mod follow;
 pub mod freshness;
 pub mod guard;
 pub mod history;
 pub mod hold;
+pub mod local;
+mod members;
 pub mod pin;
 pub mod roll;
 pub mod standing;
+pub mod suspect;
 pub mod table;
 pub mod update;
 pub mod view;
+pub mod watch;
 
-pub use build::{BuildFault, Built, build};
+pub use build::{BuildFault, Built, Rules, build};
 pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
 pub use history::{Detail, Details, Difference, EntryCause, HistoryFault};
 pub use roll::{Cause, Entries, Provenance, Roll};
 pub use table::{Attempt, RollEntry, RollTable};
-pub use update::Update;
+pub use update::{Following, Update};
 pub use view::View;
+pub use watch::Watch;

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::roll::Roll;
 use crate::directory::Ordinal;
 
-/// Parts that are copied one by one when a roll in them changes.
-const PARTS: usize = 256;
+/// Parts that are copied one by one when a roll in them changes: 25 entries each at 100,000 groups, and a change
+/// copies the list of parts (32 KB) besides.
+const PARTS: usize = 4_096;
 
 /// What became of the latest attempt to compute a roll, if it gave no new version.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,12 +153,12 @@ mod tests {
 
     #[test]
     fn a_change_leaves_the_old_table_as_it_was_and_shares_the_rest() {
-        let old = RollTable::default().with_rolls([roll(1, 1), roll(2, 1), roll(257, 1)]);
+        let old = RollTable::default().with_rolls([roll(1, 1), roll(2, 1), roll(4_097, 1)]);
         let new = old.with_rolls([roll(1, 2)]).with([(Ordinal(2), None)]);
         assert_eq!((old.len(), new.len()), (3, 2));
         assert_eq!(old.roll(Ordinal(1)).map(|roll| roll.version), Some(1));
         assert_eq!(new.roll(Ordinal(1)).map(|roll| roll.version), Some(2));
-        assert_eq!(new.roll(Ordinal(257)).map(|roll| roll.version), Some(1));
+        assert_eq!(new.roll(Ordinal(4_097)).map(|roll| roll.version), Some(1));
         assert!(new.roll(Ordinal(2)).is_none());
         let shared = old
             .parts

@@ -4,6 +4,7 @@ use super::*;
 use crate::directory::testing::{CountingOrdinals, ObjectBuilder, contact, dynamic_group, group, person};
 use crate::directory::{ChangeSet, ObjectId};
 use crate::rolls::affected::touched;
+use crate::rolls::build;
 
 /// What may be changed: an object of a small world, in one of its shapes, or its removal.
 #[derive(Debug, Clone)]
@@ -56,16 +57,20 @@ fn step(view: &View, edits: &[Edit], ordinals: &mut CountingOrdinals) -> (View, 
     let number = view.directory.number() + 1;
     let (after, _) = view.directory.apply(changes, ordinals, number, Timestamp::UNIX_EPOCH);
     let touched = touched(&ids, &view.directory, &after);
-    let options = EvaluationOptions::default();
-    let update = follow(
-        view,
-        &after,
-        &touched,
-        &options,
-        &RollDefaults::default(),
-        Timestamp::UNIX_EPOCH,
-    );
+    let update = followed(view, &after, &touched, &RollDefaults::default(), Timestamp::UNIX_EPOCH);
     (View::new(after, update.rolls.clone()), update)
+}
+
+fn followed(
+    view: &View,
+    after: &Directory,
+    touched: &RoaringBitmap,
+    defaults: &RollDefaults,
+    now: Timestamp,
+) -> Update {
+    let watch = Watch::of(&view.directory, EvaluationOptions::default());
+    let work = PlanOptions::alone(now);
+    follow(view, after, touched, &watch, &Following { defaults, work })
 }
 
 fn full_rebuild(directory: &Directory) -> Vec<(Ordinal, super::super::Built)> {
@@ -113,7 +118,7 @@ proptest! {
 #[test]
 fn a_rule_that_fails_keeps_the_last_good_version_and_is_reported() {
     let mut ordinals = CountingOrdinals::default();
-    let options = EvaluationOptions::default();
+
     let defaults = RollDefaults::default();
     let lena = person("lena@contoso.example").office("Berlin").build();
     let good = dynamic_group("d@contoso.example", "Office -eq 'Berlin'").build();
@@ -126,7 +131,7 @@ fn a_rule_that_fails_keeps_the_last_good_version_and_is_reported() {
         };
         let after = view.directory.apply(changes, &mut ordinals, 1, Timestamp::UNIX_EPOCH).0;
         let touched = touched(&ids, &view.directory, &after);
-        let update = follow(view, &after, &touched, &options, &defaults, Timestamp::UNIX_EPOCH);
+        let update = followed(view, &after, &touched, &defaults, Timestamp::UNIX_EPOCH);
         (View::new(after, update.rolls.clone()), update)
     };
     let (first, update) = apply(&View::empty(), vec![lena, good]);
@@ -164,7 +169,7 @@ fn the_clock_asks_for_what_is_due_and_a_group_with_an_interval_waits_for_it() {
         };
         let after = view.directory.apply(changes, &mut ordinals, 1, now).0;
         let touched = touched(&ids, &view.directory, &after);
-        let update = follow(view, &after, &touched, &options, &defaults, now);
+        let update = followed(view, &after, &touched, &defaults, now);
         View::new(after, update.rolls)
     };
     let view = apply(&View::empty(), vec![slow, fast], at(0));

@@ -7,7 +7,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::StoreFault;
+use super::life::{
+    AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, LifeState, Pruned, RollChange,
+};
+use crate::directory::Ordinal;
+use crate::rolls::Roll;
+use crate::rolls::history::Difference;
 
 /// One recipient object.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,23 +30,8 @@ pub struct ObjectRow {
     pub json: String,
 }
 
-/// The stored roll of one group.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RollRow {
-    /// Ordinal of the group.
-    pub group: u32,
-    /// Version; goes up with every change of entries.
-    pub version: u64,
-    /// Ordinals of direct entries as a serialised bitmap.
-    pub entries: Vec<u8>,
-    /// Entries that name nobody yet, as text.
-    pub unresolved: Vec<String>,
-    /// Generation number, filter hash, computed at, confirmed at, cause: JSON.
-    pub provenance: String,
-}
-
 /// What changes together: one generation.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct ChangeBatch {
     /// The generation this makes; above the one before.
     pub generation: u64,
@@ -48,14 +41,20 @@ pub struct ChangeBatch {
     pub objects: Vec<ObjectRow>,
     /// Ordinals of objects that go. Their ordinals stay used.
     pub objects_removed: Vec<u32>,
-    /// New and changed rolls, whole.
-    pub rolls: Vec<RollRow>,
-    /// Groups whose rolls go.
+    /// When; the time at which removed rolls went.
+    pub at: Timestamp,
+    /// New versions of rolls.
+    pub rolls: Vec<RollChange>,
+    /// Rolls that were found right again: only their provenance changed.
+    pub rolls_confirmed: Vec<Arc<Roll>>,
+    /// Groups whose rolls go. Their history stays for its time.
     pub rolls_removed: Vec<u32>,
+    /// What else changes with it.
+    pub life: LifeBatch,
 }
 
 /// Everything stored.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct DirectoryState {
     /// The space's UUID: new when the store was created.
     pub space: String,
@@ -66,7 +65,9 @@ pub struct DirectoryState {
     /// Objects in the order of ordinals.
     pub objects: Vec<ObjectRow>,
     /// Rolls in the order of groups.
-    pub rolls: Vec<RollRow>,
+    pub rolls: Vec<Roll>,
+    /// What is kept beside them.
+    pub life: LifeState,
     /// Rows that are not what was written: left out above, for an operator to know.
     pub damaged: Vec<String>,
 }
@@ -78,6 +79,30 @@ pub trait DirectoryStore: Send + Sync + 'static {
 
     /// Keeps a batch: objects, ordinals, rolls and generation in one commit.
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault>;
+
+    /// Keeps what needs no new generation, in one commit.
+    fn keep(&self, life: LifeBatch) -> Result<(), StoreFault>;
+
+    /// A group's differences, newest version first.
+    fn history(&self, group: Ordinal, query: HistoryQuery) -> Result<Vec<Difference>, StoreFault>;
+
+    /// The differences of all groups that came to serve at this time or later, in the order of groups and versions.
+    fn history_since(&self, time: Timestamp) -> Result<Vec<Difference>, StoreFault>;
+
+    /// The last roll of a group that is gone.
+    fn former_roll(&self, group: Ordinal) -> Result<Option<FormerRoll>, StoreFault>;
+
+    /// Those of these objects that are gone and not yet forgotten.
+    fn gone(&self, ordinals: &[Ordinal]) -> Result<Vec<GoneRow>, StoreFault>;
+
+    /// The last change of each value of an object that is not yet forgotten.
+    fn attribute_changes(&self, ordinal: Ordinal) -> Result<Vec<AttributeChange>, StoreFault>;
+
+    /// What was decided, newest first; about one subject, or all.
+    fn audit(&self, subject: Option<&str>, count_max: usize) -> Result<Vec<AuditEntry>, StoreFault>;
+
+    /// Removes what is older than the retention. Differences that a stored roll needs stay.
+    fn prune(&self, before: Timestamp) -> Result<Pruned, StoreFault>;
 }
 
 /// A directory store shared by connectors and rolls.
@@ -161,93 +186,5 @@ impl Known {
 }
 
 #[cfg(test)]
-pub(crate) mod contract {
-    //! What every directory store must do.
-
-    use super::*;
-
-    /// An object as tests store it.
-    pub(crate) fn object(ordinal: u32) -> ObjectRow {
-        ObjectRow {
-            ordinal,
-            id: format!("id-{ordinal}"),
-            source: "files".to_owned(),
-            json: format!("{{\"kind\":\"mailbox\",\"mail\":\"person{ordinal}@contoso.example\"}}"),
-        }
-    }
-
-    /// A roll as tests store it.
-    pub(crate) fn roll(group: u32, version: u64) -> RollRow {
-        RollRow {
-            group,
-            version,
-            entries: vec![1, 2, 3, version as u8],
-            unresolved: vec!["nobody@contoso.example".to_owned()],
-            provenance: "{\"cause\":\"test\"}".to_owned(),
-        }
-    }
-
-    /// Two generations, then contradictions; returns what must be there.
-    pub(crate) fn check(store: &dyn DirectoryStore) -> DirectoryState {
-        let empty = store.load().expect("loads");
-        assert_eq!((empty.generation, empty.ordinal_next, empty.objects.len()), (0, 0, 0));
-        assert!(!empty.space.is_empty());
-        let first = ChangeBatch {
-            generation: 1,
-            ordinal_next: 4,
-            objects: (0..4).map(object).collect(),
-            rolls: vec![roll(0, 1), roll(3, 1)],
-            ..ChangeBatch::default()
-        };
-        store.store(first.clone()).expect("stores");
-        let mut renamed = object(1);
-        renamed.json = "{}".to_owned();
-        let second = ChangeBatch {
-            generation: 2,
-            ordinal_next: 5,
-            objects: vec![renamed.clone(), object(4)],
-            objects_removed: vec![2],
-            rolls: vec![roll(0, 2)],
-            rolls_removed: vec![3],
-        };
-        store.store(second.clone()).expect("stores");
-        let expected = DirectoryState {
-            space: empty.space,
-            generation: 2,
-            ordinal_next: 5,
-            objects: vec![object(0), renamed, object(3), object(4)],
-            rolls: vec![roll(0, 2)],
-            damaged: Vec::new(),
-        };
-        assert_eq!(store.load().as_ref(), Ok(&expected));
-        let mut stranger = object(3);
-        stranger.id = "another".to_owned();
-        let mut moved = object(5);
-        moved.id = "id-3".to_owned();
-        for (what, objects, generation, ordinal_next) in [
-            ("an old generation", vec![], 2, 5),
-            ("a counter that goes down", vec![], 3, 4),
-            ("an ordinal with another object", vec![stranger], 3, 5),
-            ("an object with another ordinal", vec![moved], 3, 6),
-            ("an ordinal of a removed object", vec![object(2)], 3, 5),
-            ("an ordinal above the counter", vec![object(7)], 3, 7),
-        ] {
-            let batch = ChangeBatch {
-                generation,
-                ordinal_next,
-                objects,
-                ..ChangeBatch::default()
-            };
-            assert!(
-                matches!(store.store(batch), Err(StoreFault::Contradiction(_))),
-                "{what}"
-            );
-        }
-        assert_eq!(
-            store.load().as_ref(),
-            Ok(&expected),
-            "nothing of a contradiction was kept"
-        );
-        expected
-    }
-}
+#[path = "contract.rs"]
+pub(crate) mod contract;

@@ -1,97 +1,19 @@
 //! Stores in memory, for tests and simulation.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use super::StoreFault;
-use super::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known, ObjectRow, RollRow};
 use super::trace::{TraceStore, TraceWindow, folded, names, queued, recipients};
 use crate::mail::{Mailbox, MessageId, SetId};
 use crate::spool::roster::Roster;
 use crate::track::Event;
 
-/// A directory in memory, with a fault on request.
-#[derive(Debug)]
-pub struct MemoryDirectoryStore {
-    state: Mutex<Directory>,
-}
-
-#[derive(Debug, Default)]
-struct Directory {
-    space: String,
-    generation: u64,
-    ordinal_next: u32,
-    objects: BTreeMap<u32, ObjectRow>,
-    rolls: BTreeMap<u32, RollRow>,
-    fault: Option<StoreFault>,
-}
-
-impl MemoryDirectoryStore {
-    /// An empty directory of a space (UUID text).
-    #[must_use]
-    pub fn new(space: impl Into<String>) -> Self {
-        let state = Directory {
-            space: space.into(),
-            ..Directory::default()
-        };
-        Self {
-            state: Mutex::new(state),
-        }
-    }
-
-    /// The next batch comes to nothing with this answer.
-    pub fn fail_next_store(&self, fault: StoreFault) {
-        self.state().fault = Some(fault);
-    }
-
-    fn state(&self) -> MutexGuard<'_, Directory> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Directory {
-    fn all(&self) -> DirectoryState {
-        DirectoryState {
-            space: self.space.clone(),
-            generation: self.generation,
-            ordinal_next: self.ordinal_next,
-            objects: self.objects.values().cloned().collect(),
-            rolls: self.rolls.values().cloned().collect(),
-            damaged: Vec::new(),
-        }
-    }
-}
-
-impl DirectoryStore for MemoryDirectoryStore {
-    fn load(&self) -> Result<DirectoryState, StoreFault> {
-        Ok(self.state().all())
-    }
-
-    fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault> {
-        let mut state = self.state();
-        if let Some(fault) = state.fault.take() {
-            return Err(fault);
-        }
-        Known::new(&state.all()).check(&batch)?;
-        state.generation = batch.generation;
-        state.ordinal_next = batch.ordinal_next;
-        for ordinal in batch.objects_removed {
-            state.objects.remove(&ordinal);
-        }
-        for group in batch.rolls_removed {
-            state.rolls.remove(&group);
-        }
-        state
-            .objects
-            .extend(batch.objects.into_iter().map(|object| (object.ordinal, object)));
-        state
-            .rolls
-            .extend(batch.rolls.into_iter().map(|roll| (roll.group, roll)));
-        Ok(())
-    }
-}
+pub use directory::MemoryDirectoryStore;
 
 /// A trace in memory.
 #[derive(Debug, Default)]
@@ -208,16 +130,7 @@ impl TraceStore for MemoryTraceStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{directory, trace};
-
-    #[test]
-    fn the_directory_keeps_its_contract() {
-        let store = MemoryDirectoryStore::new("space");
-        directory::contract::check(&store);
-        let fault = StoreFault::Suspect("a test".to_owned());
-        store.fail_next_store(fault.clone());
-        assert_eq!(store.store(ChangeBatch::default()), Err(fault));
-    }
+    use crate::store::trace;
 
     #[test]
     fn the_trace_keeps_its_contract() {

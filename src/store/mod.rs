@@ -1,13 +1,15 @@
 //! What the directory path and the trace need kept. Traits and memory versions.
 //!
-//! Terms are plain here (ids and JSON as text, bitmaps as octets): the directory and the rolls decide what
-//! they mean, the store keeps them together.
+//! Objects are plain here (ids and rows as texts or octets): the directory decides what they mean. Rolls and what
+//! belongs to them are what the rolls say they are. The store keeps them together.
 
 pub mod directory;
+pub mod life;
 pub mod memory;
 pub mod trace;
 
-pub use directory::{ChangeBatch, DirectoryState, DirectoryStore, ObjectRow, RollRow};
+pub use directory::{ChangeBatch, DirectoryState, DirectoryStore, ObjectRow};
+pub use life::{HistoryQuery, LifeBatch, LifeState, RollChange};
 pub use trace::{TraceStore, TraceWindow};
 
 /// Why a store cannot do what it was asked.

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::encoding;
 use super::fault::{FileFault, bounded};
 use super::object;
+use super::publish;
 use super::table::{self, Contents, Format};
 use crate::connectors::document::read::Faults;
 use crate::connectors::document::{DOCUMENT_OCTETS_MAX, Fault};
@@ -104,7 +105,8 @@ pub(super) fn stamps(folder: &Path) -> io::Result<(Vec<Stamp>, Vec<String>)> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        // The mark of an exchange counts as a file: when it goes, the folder has changed.
+        if name.starts_with('.') && name != publish::SWITCHING {
             continue;
         }
         // Follows links: a folder may be a set of links that are exchanged.
@@ -116,7 +118,7 @@ pub(super) fn stamps(folder: &Path) -> io::Result<(Vec<Stamp>, Vec<String>)> {
         if !facts.is_file() {
             continue;
         }
-        if Format::of_name(&name).is_none() {
+        if Format::of_name(&name).is_none() && name != publish::SWITCHING {
             let is_text = [".md", ".txt"].iter().any(|end| name.ends_with(end)) || name.ends_with('~');
             if !is_text {
                 ignored.push(name);
@@ -145,6 +147,13 @@ type Texts = Vec<(String, Vec<u8>)>;
 fn read_unchanged(folder: &Path) -> io::Result<(Texts, Vec<String>)> {
     for _ in 0..ATTEMPTS_MAX {
         let (before, ignored) = stamps(folder)?;
+        // Neither the old nor the new set of files: what is missing in it is not gone.
+        if before.iter().any(|stamp| stamp.name == publish::SWITCHING) {
+            return Err(io::Error::other(
+                "an import is exchanging the files here, or was killed while it did; \
+                 carry on with `muster import … --resume`",
+            ));
+        }
         let total: u64 = before.iter().map(|stamp| stamp.octets).sum();
         if total > DOCUMENT_OCTETS_MAX {
             return Err(io::Error::other(format!(

@@ -208,7 +208,7 @@ pub fn has_stable_id(record: &Record) -> bool {
 }
 
 /// Where objects of a kind are unless the file says otherwise.
-pub(super) fn location_of(kind: RecipientKind) -> Location {
+pub fn location_of(kind: RecipientKind) -> Location {
     use RecipientKind as K;
     match kind {
         K::RemoteUserMailbox

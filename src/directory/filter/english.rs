@@ -56,7 +56,16 @@ fn simplified(predicate: &Predicate) -> Predicate {
         Predicate::Compare(comparison) if comparison.operator.is_negative() => {
             let mut positive = comparison.clone();
             positive.operator = comparison.operator.positive();
-            Predicate::Not(Box::new(Predicate::Compare(positive)))
+            match simplified(&Predicate::Compare(positive)) {
+                Predicate::None => Predicate::All,
+                other => Predicate::Not(Box::new(other)),
+            }
+        }
+        // Every candidate has an alias.
+        Predicate::Compare(comparison)
+            if comparison.property == Property::Held(Attribute::Alias) && is_null(predicate) =>
+        {
+            Predicate::None
         }
         Predicate::Compare(_) | Predicate::Quantified(_) | Predicate::All | Predicate::None => predicate.clone(),
     }
@@ -87,14 +96,20 @@ fn whole(predicate: &Predicate) -> String {
         .partition(|part| !matches!(part, Predicate::Not(inner) if !is_null(inner)));
     // A type among the conditions says what is found; without one it is everyone.
     let typed = positive.iter().position(|part| kinds(part).is_some());
+    if typed.is_some() {
+        // Users are persons, as far as categories go.
+        positive.retain(|part| !is_category_of_persons(part) || parts.len() == 1);
+    }
+    let typed = typed.and_then(|_| positive.iter().position(|part| kinds(part).is_some()));
     let subject = match typed.map(|at| positive.remove(at)).and_then(kinds) {
         Some(kinds) => format!("every {}", listed(&kinds, "or")),
         None => "everyone".into(),
     };
     let mut text = subject;
-    if !positive.is_empty() {
-        text.push(' ');
-        text.push_str(&conjunction(&positive));
+    match positive.as_slice() {
+        [] => {}
+        [only] => text.push_str(&format!(" {}", clause(only, Level::Whole))),
+        several => text.push_str(&format!(" {}", conjunction(several))),
     }
     let excepted: Vec<Predicate> = negative
         .iter()
@@ -167,13 +182,13 @@ fn merged(parts: &[Predicate]) -> Vec<String> {
     let mut rest: Vec<&Predicate> = parts.iter().collect();
     while !rest.is_empty() {
         let first = rest.remove(0);
-        let Some(property) = phrase::property_of_equality(first) else {
+        let Some(property) = phrase::property_told(first) else {
             texts.push(clause(first, Level::InOr));
             continue;
         };
         let (same, others): (Vec<&Predicate>, Vec<&Predicate>) = rest
             .iter()
-            .partition(|part| phrase::property_of_equality(part) == Some(property));
+            .partition(|part| phrase::property_told(part) == Some(property));
         let group: Vec<Predicate> = std::iter::once(first).chain(same).cloned().collect();
         texts.push(phrase::alternatives(&group).unwrap_or_else(|| clause(first, Level::InOr)));
         rest = others;
@@ -194,6 +209,15 @@ fn listed(texts: &[String], word: &str) -> String {
     }
 }
 
+fn is_category_of_persons(predicate: &Predicate) -> bool {
+    matches!(
+        predicate,
+        Predicate::Compare(comparison)
+            if comparison.property == Property::Held(Attribute::ObjectCategory)
+                && comparison.literal.text().is_some_and(|text| text.eq_ignore_ascii_case("person"))
+    )
+}
+
 fn is_null(predicate: &Predicate) -> bool {
     matches!(predicate, Predicate::Compare(comparison) if comparison.literal == Literal::Null)
 }
@@ -210,6 +234,7 @@ fn kinds(predicate: &Predicate) -> Option<Vec<String>> {
             match comparison.property {
                 Property::Held(Attribute::RecipientType) => Some(vec![label::recipient_type(text)]),
                 Property::Held(Attribute::RecipientTypeDetails) => Some(vec![label::kind(text)]),
+                Property::Held(Attribute::ObjectClass) => Some(vec![label::class(text)]),
                 _ => None,
             }
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
+use super::load;
 use super::rows::Row;
 use super::{Directory, outside_mailbox};
 use crate::directory::change::{
@@ -17,7 +18,7 @@ use crate::directory::change::{
 use crate::directory::columns::{Class, Coding, ColumnId};
 use crate::directory::dictionary::RowEdit;
 use crate::directory::facts::Facts;
-use crate::directory::index::{Edit, EditAction, KeyHash, Lookup, Ordinal, Space, each_gone_key, each_key};
+use crate::directory::index::{Edit, EditAction, KeyHash, KeyPlace, Lookup, Ordinal, Space, each_gone_key, each_key};
 use crate::directory::posting::edit_set;
 use crate::directory::recipient::{ObjectId, RecipientObject};
 use crate::directory::record::write;
@@ -52,6 +53,39 @@ impl<'b> Draft<'b> {
             finals: Vec::new(),
             findings: Vec::new(),
         }
+    }
+
+    /// Many objects for an empty generation, by the way of a first load.
+    pub(super) fn load(&mut self, upserts: Vec<RecipientObject>, ordinals: &mut dyn OrdinalSource) {
+        let mut seen: HashSet<ObjectId> = HashSet::with_capacity(upserts.len());
+        let mut placed: Vec<(Ordinal, RecipientObject)> = Vec::with_capacity(upserts.len());
+        for object in upserts {
+            if seen.insert(object.id.clone()) {
+                placed.push((ordinals.ordinal(&object.id), object));
+            } else {
+                self.findings.push(Finding::DuplicateId { id: object.id });
+            }
+        }
+        drop(seen);
+        placed.sort_by_key(|(ordinal, _)| *ordinal);
+        self.touched = placed.iter().map(|(ordinal, _)| *ordinal).collect();
+        let fed = load::run(|feed| {
+            for (ordinal, object) in placed {
+                feed.object(ordinal, object);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+        let Ok((builder, findings, _)) = fed;
+        self.findings.extend(findings);
+        self.next = builder.finish(self.next.number, self.next.loaded_at);
+        let shared = self.next.keys.shared_tags();
+        self.report_ambiguity(&shared);
+        self.report_references();
+    }
+
+    /// What was made by [`Draft::load`].
+    pub(super) fn loaded(self) -> (Directory, Vec<Finding>) {
+        (self.next, self.findings)
     }
 
     pub(super) fn take(&mut self, changes: ChangeSet, ordinals: &mut dyn OrdinalSource) {
@@ -208,11 +242,11 @@ impl<'b> Draft<'b> {
     }
 
     pub(super) fn finish(mut self) -> (Directory, Vec<Finding>) {
-        let added: Vec<(KeyHash, Ordinal)> = self
+        let added: Vec<(KeyPlace, Ordinal)> = self
             .edits
             .iter()
             .filter(|edit| edit.action == EditAction::Add)
-            .map(|edit| (edit.hash, edit.ordinal))
+            .map(|edit| (edit.hash.place(), edit.ordinal))
             .collect();
         self.rows.sort_by_key(|(ordinal, _)| *ordinal);
         self.next.rows.write(std::mem::take(&mut self.rows));
@@ -230,10 +264,10 @@ impl<'b> Draft<'b> {
         (self.next, self.findings)
     }
 
-    fn report_ambiguity(&mut self, added: &[(KeyHash, Ordinal)]) {
+    fn report_ambiguity(&mut self, added: &[(KeyPlace, Ordinal)]) {
         let mut reported: HashSet<(Space, String)> = HashSet::new();
-        for (hash, ordinal) in added {
-            if self.next.keys.candidates(*hash).nth(1).is_none() {
+        for (place, ordinal) in added {
+            if self.next.keys.at(*place).nth(1).is_none() {
                 continue;
             }
             let Some(row) = self.next.row(*ordinal) else {
@@ -246,7 +280,7 @@ impl<'b> Draft<'b> {
                     // Several objects may share a target or a name; that is no fault by itself.
                     Space::Final | Space::Name | Space::Gone => false,
                 };
-                if matters && KeyHash::of(space, key) == *hash {
+                if matters && KeyHash::of(space, key).place() == *place {
                     doubtful.push((space, key.to_owned()));
                 }
             });

@@ -44,6 +44,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The record itself.
+    pub(in crate::directory) fn octets(self) -> &'a [u8] {
+        self.octets
+    }
+
     pub(in crate::directory) fn kind(self) -> Option<RecipientKind> {
         kind_of(*self.octets.first()?)
     }

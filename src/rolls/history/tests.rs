@@ -99,6 +99,10 @@ proptest! {
             prop_assert_eq!(&stored, difference);
             let next = stored.apply(replayed.as_ref()).expect("fits");
             prop_assert_eq!(&next, roll);
+            if let Some(mut in_place) = replayed.take() {
+                prop_assert_eq!(stored.apply_to(&mut in_place), Ok(()));
+                prop_assert_eq!(&in_place, roll);
+            }
             replayed = Some(next);
         }
         let current = rolls.last().expect("at least one");

@@ -1,20 +1,26 @@
 //! `directory.db`: objects, ordinals and rolls, each generation one commit.
 
+mod life;
 mod objects;
 mod rolls;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::open::{OpenFault, open_database};
-use super::schema::{keep_meta, meta};
+use super::schema::{Role, connect, keep_meta, meta};
+use crate::directory::Ordinal;
 use crate::env::Env;
+use crate::rolls::history::Difference;
 use crate::store::StoreFault;
 use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
+use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
-const VERSION: i64 = 1;
+/// Version of the tables. 1: objects, and rolls stored whole.
+const VERSION: i64 = 2;
 /// Frames of the log after which it is moved into the database; this store is not on the mail path.
 const CHECKPOINT_PAGES: u32 = 2_000;
 
@@ -38,6 +44,7 @@ impl SqliteDirectoryStore {
     pub fn open(path: &Path, env: &Env) -> Result<Self, OpenFault> {
         let path: PathBuf = path.join("directory.db");
         let fault = || OpenFault::database(&path);
+        migrate(&path).map_err(fault())?;
         let connection = open_database(&path, &tables(), VERSION)?;
         connection
             .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
@@ -66,7 +73,7 @@ impl SqliteDirectoryStore {
 
 impl DirectoryStore for SqliteDirectoryStore {
     fn load(&self) -> Result<DirectoryState, StoreFault> {
-        load(&self.inner().connection).map_err(|fault| StoreFault::Unreadable(fault.to_string()))
+        load(&self.inner().connection).map_err(unreadable)
     }
 
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault> {
@@ -75,20 +82,106 @@ impl DirectoryStore for SqliteDirectoryStore {
             return Err(fault.clone());
         }
         inner.known.check(&batch)?;
+        rolls::check(&inner.connection, &batch).map_err(unreadable)??;
         if let Err(fault) = write(&mut inner.connection, &batch) {
-            let fault = StoreFault::Suspect(format!("a commit of generation {}: {fault}", batch.generation));
-            tracing::error!(%fault, "directory.db takes no changes until a restart");
-            inner.suspect = Some(fault.clone());
-            return Err(fault);
+            return Err(inner.suspect(&format!("generation {}", batch.generation), &fault));
         }
         inner.known.apply(&batch);
         Ok(())
     }
+
+    fn keep(&self, batch: LifeBatch) -> Result<(), StoreFault> {
+        self.inner()
+            .change("decisions", |transaction| life::write(transaction, &batch))
+    }
+
+    fn history(&self, group: Ordinal, query: HistoryQuery) -> Result<Vec<Difference>, StoreFault> {
+        rolls::history(&self.inner().connection, group, query).map_err(unreadable)
+    }
+
+    fn history_since(&self, time: Timestamp) -> Result<Vec<Difference>, StoreFault> {
+        rolls::history_since(&self.inner().connection, time).map_err(unreadable)
+    }
+
+    fn former_roll(&self, group: Ordinal) -> Result<Option<FormerRoll>, StoreFault> {
+        rolls::former(&self.inner().connection, group).map_err(unreadable)
+    }
+
+    fn gone(&self, ordinals: &[Ordinal]) -> Result<Vec<GoneRow>, StoreFault> {
+        life::gone(&self.inner().connection, ordinals).map_err(unreadable)
+    }
+
+    fn attribute_changes(&self, ordinal: Ordinal) -> Result<Vec<AttributeChange>, StoreFault> {
+        life::changes(&self.inner().connection, ordinal).map_err(unreadable)
+    }
+
+    fn audit(&self, subject: Option<&str>, count_max: usize) -> Result<Vec<AuditEntry>, StoreFault> {
+        life::audit(&self.inner().connection, subject, count_max).map_err(unreadable)
+    }
+
+    fn prune(&self, before: Timestamp) -> Result<Pruned, StoreFault> {
+        self.inner().change("a pruning", |transaction| {
+            Ok(Pruned {
+                versions: rolls::prune(transaction, before)?,
+                others: life::prune(transaction, before)?,
+            })
+        })
+    }
+}
+
+impl Inner {
+    /// One commit. After one that failed nothing more is taken.
+    fn change<T>(
+        &mut self,
+        what: &str,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreFault> {
+        if let Some(fault) = &self.suspect {
+            return Err(fault.clone());
+        }
+        let commit = || {
+            let transaction = self.connection.transaction()?;
+            let done = change(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        commit().map_err(|fault| self.suspect(what, &fault))
+    }
+
+    fn suspect(&mut self, what: &str, fault: &rusqlite::Error) -> StoreFault {
+        let fault = StoreFault::Suspect(format!("a commit of {what}: {fault}"));
+        tracing::error!(%fault, "directory.db takes no changes until a restart");
+        self.suspect = Some(fault.clone());
+        fault
+    }
+}
+
+fn unreadable(fault: rusqlite::Error) -> StoreFault {
+    StoreFault::Unreadable(fault.to_string())
+}
+
+/// Brings a database of an earlier release to today's tables, in one commit.
+fn migrate(path: &Path) -> rusqlite::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut connection = connect(path, Role::Writer)?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found != 1 {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    rolls::migrate_from_1(&transaction)?;
+    transaction.execute_batch(life::TABLES)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
+    Ok(())
 }
 
 /// The tables of a new database.
 fn tables() -> String {
-    [META, objects::TABLES, rolls::TABLES].concat()
+    [META, objects::TABLES, rolls::TABLES, life::TABLES].concat()
 }
 
 fn space(connection: &Connection) -> rusqlite::Result<Option<String>> {
@@ -100,6 +193,7 @@ fn write(connection: &mut Connection, batch: &ChangeBatch) -> rusqlite::Result<(
     let transaction = connection.transaction()?;
     objects::write(&transaction, batch)?;
     rolls::write(&transaction, batch)?;
+    life::write(&transaction, &batch.life)?;
     keep_meta(&transaction, "generation", batch.generation as i64)?;
     keep_meta(&transaction, "ordinal_next", i64::from(batch.ordinal_next))?;
     transaction.commit()
@@ -114,6 +208,7 @@ fn load(connection: &Connection) -> rusqlite::Result<DirectoryState> {
     };
     objects::load(connection, &mut state)?;
     rolls::load(connection, &mut state)?;
+    life::load(connection, &mut state)?;
     for damaged in &state.damaged {
         tracing::error!(damaged, "directory.db has a damaged row; it is left out");
     }

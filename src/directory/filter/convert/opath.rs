@@ -57,13 +57,6 @@ fn comparison_in_opath(comparison: &Comparison) -> Result<Predicate, String> {
         Property::Extension(name) => return Err(no_property(name)),
         Property::Device(_) => return Err("no mail recipient is a device".into()),
     };
-    let negate = |predicate: Predicate| {
-        if comparison.operator.is_negative() {
-            Predicate::Not(Box::new(predicate))
-        } else {
-            predicate
-        }
-    };
     let is_hierarchy = attribute == Attribute::ProvisioningFlags
         && comparison.operator == Operator::BitAnd
         && comparison.literal.text() == Some(HIERARCHY_NOT_READY);
@@ -72,12 +65,11 @@ fn comparison_in_opath(comparison: &Comparison) -> Result<Predicate, String> {
     }
     if attribute == Attribute::ObjectId && comparison.literal == Literal::Null {
         // Every object has an id, as every candidate has an alias.
-        let null = Predicate::Compare(Comparison {
+        return Ok(Predicate::Compare(Comparison {
             property: Property::Held(Attribute::Alias),
-            operator: Operator::Eq,
+            operator: comparison.operator,
             literal: Literal::Null,
-        });
-        return Ok(negate(null));
+        }));
     }
     let is_ours = attribute == Attribute::MemberOfGroupRecursive;
     if documented(attribute.name()).is_none() && !is_ours {

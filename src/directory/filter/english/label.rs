@@ -1,7 +1,9 @@
 //! Names of properties and types as people say them.
 
 use crate::directory::attribute::{Attribute, Property};
+use crate::directory::dn::DistinguishedName;
 use crate::directory::names;
+use crate::directory::value::ValueType;
 
 /// The name of a property in a sentence: `Office`, `Custom attribute 7`.
 pub(super) fn property(property: &Property) -> String {
@@ -33,6 +35,9 @@ pub(super) fn attribute_name(attribute: Attribute) -> String {
         Attribute::AssignedPlans => "assigned plan".into(),
         Attribute::UserPrincipalName => "user principal name".into(),
         Attribute::RecipientTypeDetails => "recipient type".into(),
+        Attribute::WhenCreated | Attribute::WhenCreatedUTC => "creation date".into(),
+        Attribute::WhenChanged | Attribute::WhenChangedUTC => "date of the last change".into(),
+        Attribute::WhenMailboxCreated => "mailbox creation date".into(),
         other => spaced(other.name()),
     }
 }
@@ -89,6 +94,32 @@ fn kind_of(table: &'static [names::Named], text: &str) -> String {
     match name {
         Some(name) => spaced(name).to_lowercase(),
         None => format!("recipient of type {text}"),
+    }
+}
+
+/// The name of a schema class or category, given as such or by its DN.
+pub(super) fn class(text: &str) -> String {
+    let name = match DistinguishedName::parse(text) {
+        Some(_) => DistinguishedName::leaf_of(text).unwrap_or(text),
+        None => text,
+    };
+    match name.to_ascii_lowercase().as_str() {
+        "msexchdynamicdistributionlist" | "ms-exch-dynamic-distribution-list" => "dynamic distribution group".into(),
+        "publicfolder" | "ms-exch-public-folder" => "public folder".into(),
+        "person" => "person (user or contact)".into(),
+        other => other.to_owned(),
+    }
+}
+
+/// Several values of a property: `e-mail addresses`, `Extension custom attribute 1 values`.
+pub(super) fn several(asked: &Property) -> String {
+    let label = property(asked);
+    match asked {
+        Property::Held(attribute) if attribute.value_type() == ValueType::Addresses => plural(&label),
+        Property::Held(Attribute::OtherMails | Attribute::AssignedPlans) => plural(&label),
+        Property::Held(_) | Property::NotHeld(_) | Property::Extension(_) | Property::Device(_) => {
+            format!("{label} values")
+        }
     }
 }
 

@@ -18,35 +18,47 @@ pub(super) enum Sense {
     DoesNot,
 }
 
-/// The property of a comparison for equality with a text.
-pub(super) fn property_of_equality(predicate: &Predicate) -> Option<&Property> {
+/// The property of a comparison that has no sentence of its own: `whose X is …`.
+pub(super) fn property_told(predicate: &Predicate) -> Option<&Property> {
     match predicate {
-        Predicate::Compare(comparison) if is_plain_equality(comparison) => Some(&comparison.property),
-        _ => None,
+        Predicate::Compare(comparison)
+            if comparison.literal != Literal::Null && fixed(comparison, Sense::Holds).is_none() =>
+        {
+            Some(&comparison.property)
+        }
+        Predicate::Compare(_)
+        | Predicate::And(_)
+        | Predicate::Or(_)
+        | Predicate::Not(_)
+        | Predicate::Quantified(_)
+        | Predicate::All
+        | Predicate::None => None,
     }
 }
 
-fn is_plain_equality(comparison: &Comparison) -> bool {
-    let is_equality = matches!(comparison.operator, Operator::Eq | Operator::Approx)
-        || comparison.operator == Operator::Like && !comparison.literal.text().is_some_and(|text| text.contains('*'));
-    is_equality
-        && comparison.literal.text().is_some_and(|text| !text.is_empty())
-        && fixed(comparison, Sense::Holds).is_none()
-}
-
-/// Several values of one property: `whose Office is Berlin, Vienna or Zurich`. `None` if they are of several.
+/// Alternatives about one property: `whose Office is Berlin, Vienna or Zurich`, `whose Title is Head or begins with
+/// Lead`. `None` if they are about several.
 pub(super) fn alternatives(parts: &[Predicate]) -> Option<String> {
-    let first = parts.first().and_then(property_of_equality)?;
-    let mut values = Vec::with_capacity(parts.len());
+    let property = parts.first().and_then(property_told)?;
+    let mut verbs: Vec<(String, Vec<String>)> = Vec::new();
     for part in parts {
-        match part {
-            Predicate::Compare(comparison) if is_plain_equality(comparison) && comparison.property == *first => {
-                values.push(value(comparison));
-            }
-            _ => return None,
+        let Predicate::Compare(comparison) = part else {
+            return None;
+        };
+        if property_told(part) != Some(property) {
+            return None;
+        }
+        let (word, value) = verb(comparison, Sense::Holds);
+        match verbs.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, values)) => values.push(value),
+            None => verbs.push((word, vec![value])),
         }
     }
-    Some(format!("{} is {}", whose(first), listed(&values, "or")))
+    let told: Vec<String> = verbs
+        .iter()
+        .map(|(word, values)| format!("{word} {}", listed(values, "or")).trim_end().to_owned())
+        .collect();
+    Some(format!("{} {}", whose(property), listed(&told, "or")))
 }
 
 /// A negated clause where it can be said shortly.
@@ -68,7 +80,7 @@ fn whose(property: &Property) -> String {
         Property::NotHeld(_) | Property::Extension(_) | Property::Device(_) => false,
     };
     if has_several {
-        format!("one of whose {}", label::plural(&label))
+        format!("one of whose {}", label::several(property))
     } else {
         format!("whose {label}")
     }
@@ -81,6 +93,13 @@ pub(super) fn comparison(found: &Comparison, sense: Sense) -> String {
     }
     let label = label::property(&found.property);
     if found.literal == Literal::Null {
+        if matches!(
+            found.property,
+            Property::Held(Attribute::ServerLegacyDN | Attribute::Database)
+        ) {
+            let verb = if sense == Sense::Holds { "has no" } else { "has a" };
+            return format!("who {verb} mailbox on premises");
+        }
         return match sense {
             Sense::Holds => format!("who has no {label}"),
             Sense::DoesNot => format!("who has {} {label}", label::article(&label)),
@@ -89,9 +108,13 @@ pub(super) fn comparison(found: &Comparison, sense: Sense) -> String {
     let has_several = matches!(&found.property, Property::Held(each) if each.value_type().is_multi_valued());
     if sense == Sense::DoesNot && has_several {
         // Not one of them, which "one of them is not" would not say.
-        return format!("none of whose {} {}", label::plural(&label), verb(found, Sense::Holds));
+        return format!(
+            "none of whose {} {}",
+            label::several(&found.property),
+            said(found, Sense::Holds)
+        );
     }
-    format!("{} {}", whose(&found.property), verb(found, sense))
+    format!("{} {}", whose(&found.property), said(found, sense))
 }
 
 /// Comparisons that have a sentence of their own.
@@ -135,25 +158,10 @@ fn fixed(found: &Comparison, sense: Sense) -> Option<String> {
             Some(truth(attribute, wanted == holds))
         }
         (Attribute::ObjectClass | Attribute::ObjectCategory, Operator::Eq | Operator::Like) => {
-            let class = label::plural(&class_of(text.filter(|text| !text.contains('*'))?));
-            let article = if holds { "is" } else { "is not" };
-            Some(format!("who {article} among the {class}"))
+            let class = label::class(text.filter(|text| !text.contains('*'))?);
+            Some(format!("who {is_not} {} {class}", label::article(&class)))
         }
         _ => None,
-    }
-}
-
-/// The name of a schema class or category, given as such or by its DN.
-fn class_of(text: &str) -> String {
-    let name = match DistinguishedName::parse(text) {
-        Some(_) => DistinguishedName::leaf_of(text).unwrap_or(text),
-        None => text,
-    };
-    match name.to_ascii_lowercase().as_str() {
-        "msexchdynamicdistributionlist" | "ms-exch-dynamic-distribution-list" => "dynamic distribution group".into(),
-        "publicfolder" | "ms-exch-public-folder" => "public folder".into(),
-        "person" => "person (user or contact)".into(),
-        other => other.to_owned(),
     }
 }
 
@@ -177,55 +185,87 @@ fn truth(attribute: Attribute, value: bool) -> String {
     if value { yes.into() } else { no.into() }
 }
 
-/// The predicate of the clause: `is Berlin`, `begins with Sales`, `is at least 20`.
-fn verb(found: &Comparison, sense: Sense) -> String {
-    let value = value(found);
-    let say = |positive: &str, negative: &str| {
-        let verb = if sense == Sense::Holds { positive } else { negative };
+/// Verb and value of a clause: `is Berlin`, `begins with Sales`, `is at least 20`.
+fn said(found: &Comparison, sense: Sense) -> String {
+    let (verb, value) = verb(found, sense);
+    if value.is_empty() {
+        verb
+    } else {
         format!("{verb} {value}")
-    };
-    let is_time = matches!(&found.property, Property::Held(each) if each.value_type() == ValueType::Time);
-    match found.operator.positive() {
-        Operator::Like => pattern(found, sense),
-        Operator::StartsWith => say("begins with", "does not begin with"),
-        Operator::EndsWith => say("ends with", "does not end with"),
-        Operator::Contains => say("contains", "does not contain"),
-        Operator::Match => say("matches the expression", "does not match the expression"),
-        Operator::Lt if is_time => say("is before", "is not before"),
-        Operator::Le if is_time => say("is not after", "is after"),
-        Operator::Gt if is_time => say("is after", "is not after"),
-        Operator::Ge if is_time => say("is not before", "is before"),
-        Operator::Lt => say("is less than", "is not less than"),
-        Operator::Le => say("is at most", "is not at most"),
-        Operator::Gt => say("is more than", "is not more than"),
-        Operator::Ge => say("is at least", "is not at least"),
-        Operator::BitAnd => say("has all the bits of", "has not all the bits of"),
-        Operator::BitOr => say("has any of the bits of", "has none of the bits of"),
-        _ if found.literal.text() == Some("") => say("is", "is not"),
-        _ => say("is", "is not"),
     }
 }
 
-/// A pattern with stars in words.
-fn pattern(found: &Comparison, sense: Sense) -> String {
+fn verb(found: &Comparison, sense: Sense) -> (String, String) {
     let holds = sense == Sense::Holds;
-    let written;
+    if let (Literal::Now(days), true) = (&found.literal, holds)
+        && let Some(told) = moment(found.operator, *days)
+    {
+        return (told, String::new());
+    }
+    if found.operator.positive() == Operator::Like {
+        return pattern(found, sense);
+    }
+    let is_time = matches!(&found.property, Property::Held(each) if each.value_type() == ValueType::Time);
+    let (positive, negative) = match found.operator.positive() {
+        Operator::StartsWith => ("begins with", "does not begin with"),
+        Operator::EndsWith => ("ends with", "does not end with"),
+        Operator::Contains => ("contains", "does not contain"),
+        Operator::Match => ("matches the expression", "does not match the expression"),
+        Operator::Lt if is_time => ("is before", "is not before"),
+        Operator::Le if is_time => ("is not after", "is after"),
+        Operator::Gt if is_time => ("is after", "is not after"),
+        Operator::Ge if is_time => ("is not before", "is before"),
+        Operator::Lt => ("is less than", "is not less than"),
+        Operator::Le => ("is at most", "is not at most"),
+        Operator::Gt => ("is more than", "is not more than"),
+        Operator::Ge => ("is at least", "is not at least"),
+        Operator::BitAnd => ("has all the bits of", "has not all the bits of"),
+        Operator::BitOr => ("has any of the bits of", "has none of the bits of"),
+        _ => ("is", "is not"),
+    };
+    (if holds { positive } else { negative }.to_owned(), value(found))
+}
+
+/// A time counted from now.
+fn moment(operator: Operator, DaysFromNow(days): DaysFromNow) -> Option<String> {
+    let count = match days.unsigned_abs() {
+        1 => "a day".to_owned(),
+        several => format!("{several} days"),
+    };
+    Some(match (operator, days.signum()) {
+        (Operator::Ge, 0) => "is now or later".into(),
+        (Operator::Le, 0) => "is now or past".into(),
+        (Operator::Ge, 1) => format!("is {count} or more ahead"),
+        (Operator::Le, 1) => format!("is past or at most {count} ahead"),
+        (Operator::Ge, _) => format!("is at most {count} ago, or ahead"),
+        (Operator::Le, _) => format!("is {count} or more ago"),
+        _ => return None,
+    })
+}
+
+/// A pattern with stars in words.
+fn pattern(found: &Comparison, sense: Sense) -> (String, String) {
     let pieces: Vec<&str> = match &found.literal {
-        Literal::Pieces(pieces) => {
-            written = pieces.clone();
-            std::iter::once(&*written.initial)
-                .chain(written.middle.iter().map(|piece| &**piece))
-                .chain([&*written.last])
-                .collect()
-        }
+        Literal::Pieces(pieces) => std::iter::once(&*pieces.initial)
+            .chain(pieces.middle.iter().map(|piece| &**piece))
+            .chain([&*pieces.last])
+            .collect(),
         literal => literal.text().unwrap_or("").split('*').collect(),
     };
     let say = |positive: &str, negative: &str, text: &str| {
-        format!("{} {}", if holds { positive } else { negative }, quoted(text))
+        let verb = if sense == Sense::Holds { positive } else { negative };
+        (verb.to_owned(), quoted(text))
     };
     match pieces.as_slice() {
         [whole] => say("is", "is not", whole),
-        all if all.iter().all(|piece| piece.is_empty()) => if holds { "is there" } else { "is missing" }.into(),
+        all if all.iter().all(|piece| piece.is_empty()) => {
+            let verb = if sense == Sense::Holds {
+                "is there"
+            } else {
+                "is missing"
+            };
+            (verb.to_owned(), String::new())
+        }
         [initial, ""] => say("begins with", "does not begin with", initial),
         ["", last] => say("ends with", "does not end with", last),
         ["", middle, ""] => say("contains", "does not contain", middle),
@@ -331,7 +371,12 @@ pub(super) fn quantified(found: &Quantified) -> String {
             element(&found.inner, Level::Whole)
         );
     }
+    let asks_for_none = matches!(
+        &found.inner,
+        ElementTest::Compare(inner) if inner.operator == Operator::Eq && inner.literal == Literal::Null
+    );
     match found.quantifier {
+        Quantifier::All if asks_for_none => format!("who has no {noun}"),
         Quantifier::Any => {
             format!(
                 "who has {} {noun} {}",
@@ -339,10 +384,7 @@ pub(super) fn quantified(found: &Quantified) -> String {
                 element(&found.inner, Level::Whole)
             )
         }
-        Quantifier::All => format!(
-            "who has no {noun} but such {} (or none at all)",
-            element(&found.inner, Level::Whole)
-        ),
+        Quantifier::All => format!("who has no {noun} except ones {}", element(&found.inner, Level::Whole)),
     }
 }
 
@@ -382,7 +424,7 @@ fn element(test: &ElementTest, level: Level) -> String {
                 operator: found.operator.positive(),
                 literal: found.literal.clone(),
             };
-            format!("{subject} {}", verb(&asked, sense))
+            format!("{subject} {}", said(&asked, sense))
         }
     }
 }

@@ -125,21 +125,17 @@ fn any_smtp_address(operator: Operator, literal: &Literal) -> Said {
     }
 }
 
-/// A country is kept as its code in `c`; a text that names none is looked for in `co` as well.
+/// A country is kept as its code in `c`.
 fn country_or_region(operator: Operator, literal: &Literal) -> Said {
     if *literal == Literal::Null {
-        return Ok("(&(!(co=*))(!(c=*)))".into());
+        return Err("Active Directory keeps a country as c and co; ask one of these".into());
     }
     let texts = equal_texts(operator, literal)?;
-    any(texts.into_iter().map(|text| {
-        Ok(match country::by_text(text) {
-            Some(found) => item("c", "=", found.code),
-            None => format!(
-                "(|{}{})",
-                item("co", "=", &escaped(text)),
-                item("c", "=", &escaped(text))
-            ),
-        })
+    any(texts.into_iter().map(|text| match country::by_text(text) {
+        Some(found) => Ok(item("c", "=", found.code)),
+        None => Err(format!(
+            "{text} is no country with a code, by which Active Directory keeps them"
+        )),
     }))
     .unwrap_or_else(|| Err("the list is empty".into()))
 }

@@ -6,8 +6,7 @@
 use crate::directory::attribute::{Attribute, Property, nearest};
 use crate::directory::documented::{Availability, DOCUMENTED, Documented, DocumentedType as T};
 
-/// Names whose property is not the one the published table finds by them, or that it does not have. The first
-/// row of a property is the name it is printed with.
+/// Names whose property is not the one the published table finds by them, or that it does not have.
 ///
 /// Sources: the schema of Active Directory and of Exchange; the comparison table of properties and attributes.
 #[rustfmt::skip]
@@ -29,21 +28,10 @@ static NAMES: &[(&str, &str)] = &[
     ("objectGUID", "Guid"),
     ("msExchMailboxGuid", "ExchangeGuid"),
     ("msExchExternalDirectoryObjectId", "ExternalDirectoryObjectId"),
-    ("msDS-ExternalDirectoryObjectId", "ExternalDirectoryObjectId"),
     ("msExchUserAccountControl", "ExchangeUserAccountControl"),
     ("msExchResourceDisplay", "ResourceSearchProperties"),
-    ("msExchResourceSearchProperties", "ResourceSearchProperties"),
     ("msExchResourceMetaData", "ResourceMetaData"),
     ("wWWHomePage", "WebPage"),
-    // Long names of RFC 4519.
-    ("commonName", "CommonName"),
-    ("surname", "LastName"),
-    ("localityName", "City"),
-    ("stateOrProvinceName", "StateOrProvince"),
-    ("countryName", "C"),
-    ("streetAddress", "StreetAddress"),
-    ("street", "StreetAddress"),
-    ("rfc822Mailbox", "WindowsEmailAddress"),
     // Not filterable in Exchange's documentation, and in stored filters all the same.
     ("homeMDB", "Database"),
     ("msExchHomeServerName", "ServerLegacyDN"),
@@ -55,6 +43,21 @@ static NAMES: &[(&str, &str)] = &[
     ("employeeID", "EmployeeId"),
     ("employeeType", "EmployeeType"),
     ("preferredLanguage", "PreferredLanguage"),
+];
+
+/// Other names of the same attributes, read and never printed: the long names of RFC 4519, and what two schemas
+/// call differently.
+static SYNONYMS: &[(&str, &str)] = &[
+    ("commonName", "CommonName"),
+    ("surname", "LastName"),
+    ("localityName", "City"),
+    ("stateOrProvinceName", "StateOrProvince"),
+    ("countryName", "C"),
+    ("streetAddress", "StreetAddress"),
+    ("street", "StreetAddress"),
+    ("rfc822Mailbox", "WindowsEmailAddress"),
+    ("msDS-ExternalDirectoryObjectId", "ExternalDirectoryObjectId"),
+    ("msExchResourceSearchProperties", "ResourceSearchProperties"),
 ];
 
 /// Attributes that directories have and our object model does not: a filter with one is a named finding.
@@ -117,6 +120,7 @@ pub(super) fn property(name: &str) -> Option<Property> {
     let is = |other: &str| other.eq_ignore_ascii_case(name);
     NAMES
         .iter()
+        .chain(SYNONYMS)
         .filter(|(ldap, _)| is(ldap))
         .find_map(|(_, exchange)| Property::from_name(exchange))
         .or_else(|| {
@@ -151,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_row_leads_to_a_property_of_ours() {
-        for (ldap, exchange) in NAMES {
+        for (ldap, exchange) in NAMES.iter().chain(SYNONYMS) {
             assert!(property(ldap).is_some(), "{ldap} {exchange}");
             assert!(Property::from_name(exchange).is_some(), "{ldap} {exchange}");
         }

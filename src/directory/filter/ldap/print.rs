@@ -115,6 +115,9 @@ impl Printer<'_> {
 
     /// A comparison with one text, by the type of the attribute.
     fn one(&self, attribute: Attribute, name: &str, operator: Operator, text: &str) -> Said {
+        if operator == Operator::Like && !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+            return Ok(present(name));
+        }
         match attribute.value_type() {
             ValueType::Text | ValueType::Address | ValueType::Country => textual(attribute, name, operator, text),
             ValueType::Texts | ValueType::Addresses => textual(attribute, name, operator, text),
@@ -123,14 +126,15 @@ impl Printer<'_> {
             ValueType::Integer => number(name, operator, text.trim().parse().ok()),
             ValueType::Enumeration(table) | ValueType::Flags(table) => {
                 if let Some(pattern) = pattern_of(operator, text) {
-                    return names_that_fit(name, table, &pattern);
+                    return names_that_fit(attribute, name, table, &pattern);
                 }
                 let value = match attribute.value_type() {
                     _ if matches!(operator, Operator::BitAnd | Operator::BitOr) => text.trim().parse().ok(),
                     ValueType::Flags(_) => numbers::flags_of(table, text),
                     _ => numbers::number_of(table, text),
                 };
-                if value == Some(numbers::SHARED_WITH_MAIL_USER) && attribute == Attribute::RecipientTypeDetails {
+                let is_name = text.trim().parse::<i64>().is_err();
+                if is_name && value == Some(numbers::SHARED_WITH_MAIL_USER) && is_type(attribute) {
                     return Err("no number is published for this type".into());
                 }
                 number(name, operator, value)
@@ -159,14 +163,7 @@ impl Printer<'_> {
 fn textual(attribute: Attribute, name: &str, operator: Operator, text: &str) -> Said {
     let has_several_forms = attribute.value_type() != ValueType::Text;
     match operator {
-        Operator::Like if text.contains('*') => {
-            let pieces: Vec<&str> = text.split('*').collect();
-            Ok(if pieces.iter().all(|piece| piece.is_empty()) {
-                present(name)
-            } else {
-                substrings(name, &pieces)
-            })
-        }
+        Operator::Like if text.contains('*') => Ok(substrings(name, &text.split('*').collect::<Vec<_>>())),
         // Every stored text begins with, ends with and contains the empty one.
         Operator::StartsWith | Operator::EndsWith | Operator::Contains if text.is_empty() => Ok(present(name)),
         Operator::StartsWith => Ok(substrings(name, &[text, ""])),
@@ -237,8 +234,15 @@ fn pattern_of(operator: Operator, text: &str) -> Option<Pattern> {
     }
 }
 
+fn is_type(attribute: Attribute) -> bool {
+    matches!(
+        attribute,
+        Attribute::RecipientTypeDetails | Attribute::PreviousRecipientTypeDetails
+    )
+}
+
 /// LDAP stores numbers: a pattern over names becomes the numbers of the names that fit.
-fn names_that_fit(name: &str, table: &'static [numbers::Named], pattern: &Pattern) -> Said {
+fn names_that_fit(attribute: Attribute, name: &str, table: &'static [numbers::Named], pattern: &Pattern) -> Said {
     let fits = |each: &str| pattern.fits(&fold(each, ComparisonProfile::Cloud));
     let mut fitting: Vec<i64> = table
         .iter()
@@ -247,6 +251,9 @@ fn names_that_fit(name: &str, table: &'static [numbers::Named], pattern: &Patter
         .collect();
     fitting.sort_unstable();
     fitting.dedup();
+    if is_type(attribute) && fitting.contains(&numbers::SHARED_WITH_MAIL_USER) {
+        return Err("no number is published for one of these types".into());
+    }
     any(fitting.iter().map(|number| Ok(item(name, "=", &number.to_string())))).unwrap_or_else(|| Ok(never(name)))
 }
 
@@ -265,14 +272,7 @@ fn size(name: &str, operator: Operator, text: &str) -> Said {
 fn reference(name: &str, operator: Operator, text: &str) -> Said {
     match operator {
         Operator::InChain => Ok(by_rule(name, RULE_IN_CHAIN, &escaped(text))),
-        Operator::Like if text.contains('*') => {
-            let pieces: Vec<&str> = text.split('*').collect();
-            Ok(if pieces.iter().all(|piece| piece.is_empty()) {
-                present(name)
-            } else {
-                substrings(name, &pieces)
-            })
-        }
+        Operator::Like if text.contains('*') => Ok(substrings(name, &text.split('*').collect::<Vec<_>>())),
         Operator::Eq | Operator::Like => Ok(item(name, "=", &escaped(text))),
         Operator::Approx => Ok(item(name, "~=", &escaped(text))),
         Operator::ReportsTo => Err("LDAP names a manager by distinguished name, not by object id".into()),

@@ -70,7 +70,7 @@ impl Anatomy {
     }
 
     /// The narrowest kind decides how good an anchor is; the widest of its asks is what counts.
-    fn width(&self, anchor: &Anchor) -> u8 {
+    pub fn width(&self, anchor: &Anchor) -> u8 {
         let widths = anchor.iter().filter_map(|place| self.asks.get(*place)?.width());
         widths.max().unwrap_or(0)
     }
