@@ -60,7 +60,11 @@ fn a_group_that_is_not_cut_over_is_one_copy_to_its_own_address() {
     assert_eq!(recipient.ordinal, None, "a later attempt asks no route of today");
     assert!(found.explanations[0].facts.contains(&Fact::ExpandedBefore));
     let marked = found.judged[0].expanded.as_ref().map(|id| id.as_str());
-    assert_eq!(marked, Some("id:all@contoso.example"), "a copy that comes back is a loop");
+    assert_eq!(
+        marked,
+        Some("id:all@contoso.example"),
+        "a copy that comes back is a loop"
+    );
 }
 
 #[test]
