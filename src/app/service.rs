@@ -24,6 +24,7 @@ use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
 use crate::resolver::Sources;
 use crate::rolls::View;
+use crate::rolls::suspect::LearnNothing;
 use crate::routing::Routes;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
@@ -150,6 +151,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
         }),
+        learner: Arc::new(LearnNothing),
         env: env.clone(),
         settings: DeliverySettings {
             report_gather: settings.queue.report_gather,

@@ -23,6 +23,7 @@ pub const HOST_PREFERENCE: u16 = 10;
 
 pub const ROLL_INTERVAL: Duration = Duration::from_secs(DAY);
 pub const VERIFY_EVERY: Duration = Duration::from_secs(DAY);
+pub const HISTORY_RETENTION: Duration = Duration::from_secs(400 * DAY);
 
 pub const RETRY_FIRST: Duration = Duration::from_secs(MINUTE);
 pub const RETRY_MAX: Duration = Duration::from_secs(30 * MINUTE);

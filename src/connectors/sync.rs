@@ -285,6 +285,7 @@ impl DirectoryKeeper {
             directory: Arc::clone(&before.directory),
             rolls: Arc::new(update.rolls),
             switched: Arc::clone(&before.switched),
+            suppressed: Arc::clone(&before.suppressed),
         }));
         Ok(count)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::roll::Roll;
+use super::suspect::Suppressed;
 use super::table::RollTable;
 use crate::directory::{Directory, Found, Ordinal, RecipientObject, RowRef};
 
@@ -19,6 +20,8 @@ pub struct View {
     pub rolls: Arc<RollTable>,
     /// Groups that are cut over from the service before: they are expanded here although others are not yet.
     pub switched: Arc<RoaringBitmap>,
+    /// Whom expansion leaves out because the next hop refuses them again and again.
+    pub suppressed: Arc<Suppressed>,
 }
 
 impl View {
@@ -29,6 +32,7 @@ impl View {
             directory: Arc::new(directory),
             rolls: Arc::new(rolls),
             switched: Arc::default(),
+            suppressed: Arc::default(),
         }
     }
 

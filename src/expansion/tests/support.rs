@@ -47,6 +47,7 @@ pub(super) fn with_rolls(directory: Directory) -> View {
         directory: empty.directory,
         rolls: update.rolls.into(),
         switched: empty.switched,
+        suppressed: empty.suppressed,
     }
 }
 
@@ -65,6 +66,7 @@ pub(super) fn later(view: &View, change: crate::directory::ChangeSet) -> View {
         directory: next.into(),
         rolls: view.rolls.clone(),
         switched: view.switched.clone(),
+        suppressed: view.suppressed.clone(),
     }
 }
 
