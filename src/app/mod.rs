@@ -5,6 +5,7 @@ pub mod demo;
 pub mod directory;
 pub mod hops;
 pub mod import;
+pub mod lessons;
 pub mod local;
 pub mod memory;
 pub mod reports;
