@@ -17,7 +17,7 @@ use crate::directory::filter::plan::PlanOptions;
 use crate::directory::{ChangeSet, Directory, Finding, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::resolver::Sources;
 use crate::rolls::affected::touched;
-use crate::rolls::{Cause, Roll, RollDefaults, RollTable, Update, View, Watch, update};
+use crate::rolls::{Cause, RollDefaults, RollTable, Update, View, Watch, update};
 use crate::store::directory::SharedDirectoryStore;
 use crate::store::{ChangeBatch, DirectoryState, ObjectRow, RollChange, StoreFault};
 
