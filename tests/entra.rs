@@ -298,6 +298,22 @@ fn a_long_rule_is_doubted_and_a_deep_or_wide_one_refused() {
     );
 }
 
+#[test]
+fn the_deepest_rules_print_into_something_that_can_be_read() {
+    let clause = "user.city -eq 'a'";
+    let nots = format!("{}{clause}", "-not ".repeat(128));
+    let mixed = (0..64).fold(clause.to_owned(), |inner, _| format!("-not({clause} -or {inner})"));
+    let elements = (0..63).fold("_ -eq 'a'".to_owned(), |inner, _| {
+        format!("not (_ -eq 'b' and {inner})")
+    });
+    for text in [nots, mixed, format!("user.otherMails -any ({elements})")] {
+        let parsed = entra::parse(&text).unwrap_or_else(|error| panic!("{}", error.render()));
+        let printed = entra::print(&parsed.predicate).expect("has words");
+        let again = entra::parse(&printed).unwrap_or_else(|error| panic!("{}", error.render()));
+        assert_eq!(again.predicate, parsed.predicate);
+    }
+}
+
 fn text() -> impl Strategy<Value = Box<str>> {
     "[a-zA-Z0-9 äß'\"`*$@.,;\\[\\](){}\\\\-]{0,12}".prop_map(Into::into)
 }

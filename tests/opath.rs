@@ -313,6 +313,25 @@ fn a_property_we_do_not_hold_is_named_and_never_false() {
 }
 
 #[test]
+fn the_deepest_texts_print_into_something_that_can_be_read() {
+    let nots = format!("{}Alias -eq 'a'", "!".repeat(128));
+    let opens = |depth: usize| format!("{}Alias -eq 'a'{}", "(".repeat(depth), ")".repeat(depth));
+    // Each level says something: a negation over parentheses, and every second list within another kind of list.
+    let mixed = (0..64).fold("Alias -eq 'a'".to_owned(), |inner, _| {
+        format!("-not(Alias -eq 'b' -or {inner})")
+    });
+    let lists = (0..128).fold("Alias -eq 'a'".to_owned(), |inner, _| {
+        format!("Alias -eq 'b' -and ({inner})")
+    });
+    for text in [nots, opens(128), mixed, lists] {
+        let parsed = parse(&text).unwrap_or_else(|error| panic!("{}", error.render()));
+        let printed = parsed.predicate.to_string();
+        let again = parse(&printed).unwrap_or_else(|error| panic!("{}", error.render()));
+        assert_eq!(again.predicate, parsed.predicate);
+    }
+}
+
+#[test]
 fn every_documented_property_is_evaluated_or_named() {
     use muster::directory::documented::DOCUMENTED;
     let mut held = 0;

@@ -32,7 +32,7 @@
 //! | `moderation_enabled`, `moderated_by`, `bypass_moderation_from_senders_or_members`, `bypass_nested_moderation_enabled`, `send_moderation_notifications` | Approval. |
 //! | `members`, `managed_by` | Groups: direct members, owners. Persons and groups are named by address, alias, id or DN. |
 //! | `recipient_filter`, `recipient_container`, `included_recipients`, `conditional_department`, … | Dynamic groups: a filter, or Exchange's precanned conditions. |
-//! | `language` | Dynamic groups, ours: the language of `recipient_filter`, `opath` (default) or `entra`. |
+//! | `language` | Dynamic groups, ours: the language of `recipient_filter`, `opath` (default), `ldap` or `entra`. |
 //! | `keep_unreadable_filter` | Dynamic groups, ours: a filter that cannot be read is no fault; mail for the group waits (451) until it is mended. |
 //! | `comparison_profile`, `refresh`, `max_age`, `on_stale` | Dynamic groups, ours: `active_directory` or `cloud`; `on_change` or a duration; a duration; `serve`, `defer` or `refuse`. |
 //! | `guard_shrink_share_percent`, `guard_shrink_count`, `guard_growth_share_percent`, `guard_growth_count`, `guard_window` | Groups, ours: what the list may lose or gain within the window before it waits for an operator; see `[rolls]`. |

@@ -95,6 +95,21 @@ impl Predicate {
         }
     }
 
+    /// Levels of parentheses and `-not` that a text needs at least to say this.
+    pub fn depth(&self) -> usize {
+        let enclosed = |part: &Self| part.depth() + usize::from(matches!(part, Self::And(_) | Self::Or(_)));
+        match self {
+            Self::And(parts) => parts.iter().map(enclosed).max().unwrap_or(0),
+            Self::Or(parts) => {
+                let depth = |part: &Self| part.depth() + usize::from(matches!(part, Self::Or(_)));
+                parts.iter().map(depth).max().unwrap_or(0)
+            }
+            Self::Not(inner) => enclosed(inner) + 1,
+            Self::Quantified(quantified) => quantified.inner.depth() + 1,
+            Self::Compare(_) | Self::All | Self::None => 0,
+        }
+    }
+
     /// Documented properties the filter names and our object model does not hold, each once.
     pub fn not_held(&self) -> Vec<&'static str> {
         let mut names = Vec::new();

@@ -75,8 +75,8 @@ impl fmt::Display for ElementTest {
 impl fmt::Display for Written {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Comparison(comparison) => comparison.fmt(out),
-            Self::Quantified(quantified) => quantified.fmt(out),
+            Self::Comparison(comparison) => write!(out, "{comparison}"),
+            Self::Quantified(quantified) => write!(out, "{quantified}"),
             Self::UsersOnly => out.write_str("ObjectClass -eq 'user'"),
         }
     }
@@ -88,31 +88,107 @@ impl fmt::Display for Comparison {
     }
 }
 
-impl fmt::Display for Predicate {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::And(parts) => joined(out, parts, " -and ", &Self::All),
-            Self::Or(parts) => joined(out, parts, " -or ", &Self::None),
-            Self::Not(inner) => write!(out, "(-not{inner})"),
-            Self::Compare(comparison) => write!(out, "({comparison})"),
-            Self::Quantified(quantified) => write!(out, "({quantified})"),
-            // OPATH has no constants; these mean the same for every candidate.
-            Self::All => out.write_str("(Alias -ne $null)"),
-            Self::None => out.write_str("(Alias -eq $null)"),
+/// Deepest tree that is printed with every parenthesis; that takes up to three levels more than twice its depth.
+const FULL_DEPTH_MAX: usize = super::DEPTH_MAX / 2 - 4;
+
+/// How many parentheses are written. What was read must print into something that can be read again, however deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Around every comparison and every list of them, as Exchange stores filters.
+    Full,
+    /// Only where they say something.
+    Sparse,
+}
+
+impl Style {
+    pub(super) fn of(predicate: &Predicate) -> Self {
+        if predicate.depth() > FULL_DEPTH_MAX {
+            Self::Sparse
+        } else {
+            Self::Full
         }
     }
 }
 
-fn joined(out: &mut fmt::Formatter<'_>, parts: &[Predicate], word: &str, empty: &Predicate) -> fmt::Result {
-    match parts {
-        [] => write!(out, "{empty}"),
-        [only] => write!(out, "{only}"),
-        [first, rest @ ..] => {
-            write!(out, "({first}")?;
-            for part in rest {
-                write!(out, "{word}{part}")?;
-            }
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    Nothing,
+    Or,
+    And,
+    Not,
+}
+
+impl Within {
+    /// True if `-or` needs parentheses here to be read as the same tree.
+    pub(super) fn encloses_or(self) -> bool {
+        self != Self::Nothing
+    }
+
+    /// True if `-and` needs parentheses here to be read as the same tree.
+    pub(super) fn encloses_and(self) -> bool {
+        matches!(self, Self::And | Self::Not)
+    }
+}
+
+impl fmt::Display for Predicate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_predicate(out, self, Style::of(self), Within::Nothing)
+    }
+}
+
+fn write_predicate(out: &mut fmt::Formatter<'_>, predicate: &Predicate, style: Style, within: Within) -> fmt::Result {
+    let full = style == Style::Full;
+    match predicate {
+        // OPATH has no constants; these mean the same for every candidate.
+        Predicate::All => out.write_str("(Alias -ne $null)"),
+        Predicate::None => out.write_str("(Alias -eq $null)"),
+        Predicate::And(parts) => match parts.as_slice() {
+            [] => write_predicate(out, &Predicate::All, style, within),
+            [only] => write_predicate(out, only, style, within),
+            parts => write_list(
+                out,
+                parts,
+                style,
+                full || within.encloses_and(),
+                (" -and ", Within::And),
+            ),
+        },
+        Predicate::Or(parts) => match parts.as_slice() {
+            [] => write_predicate(out, &Predicate::None, style, within),
+            [only] => write_predicate(out, only, style, within),
+            parts => write_list(out, parts, style, full || within.encloses_or(), (" -or ", Within::Or)),
+        },
+        Predicate::Not(inner) if full => {
+            out.write_str("(-not")?;
+            write_predicate(out, inner, style, Within::Not)?;
             out.write_str(")")
         }
+        Predicate::Not(inner) => {
+            out.write_str("-not ")?;
+            write_predicate(out, inner, style, Within::Not)
+        }
+        Predicate::Compare(comparison) if full => write!(out, "({comparison})"),
+        Predicate::Compare(comparison) => write!(out, "{comparison}"),
+        Predicate::Quantified(quantified) if full => write!(out, "({quantified})"),
+        Predicate::Quantified(quantified) => write!(out, "{quantified}"),
     }
+}
+
+fn write_list(
+    out: &mut fmt::Formatter<'_>,
+    parts: &[Predicate],
+    style: Style,
+    enclosed: bool,
+    (word, within): (&str, Within),
+) -> fmt::Result {
+    let (open, close) = if enclosed { ("(", ")") } else { ("", "") };
+    out.write_str(open)?;
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            out.write_str(word)?;
+        }
+        write_predicate(out, part, style, within)?;
+    }
+    out.write_str(close)
 }

@@ -109,6 +109,20 @@ impl Field {
 }
 
 impl ElementTest {
+    /// Levels of parentheses and `-not` that a text needs at least to say this.
+    pub fn depth(&self) -> usize {
+        let enclosed = |part: &Self| part.depth() + usize::from(matches!(part, Self::And(_) | Self::Or(_)));
+        match self {
+            Self::And(parts) => parts.iter().map(enclosed).max().unwrap_or(0),
+            Self::Or(parts) => {
+                let depth = |part: &Self| part.depth() + usize::from(matches!(part, Self::Or(_)));
+                parts.iter().map(depth).max().unwrap_or(0)
+            }
+            Self::Not(inner) => enclosed(inner) + 1,
+            Self::Compare(_) => 0,
+        }
+    }
+
     /// Calls `visit` with every comparison, in the order of the text.
     pub fn each_comparison<'a>(&'a self, visit: &mut dyn FnMut(&'a ElementComparison)) {
         match self {

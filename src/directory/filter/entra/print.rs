@@ -4,6 +4,7 @@ use super::names;
 use crate::directory::attribute::{Attribute, Property};
 use crate::directory::filter::operator::Operator;
 use crate::directory::filter::predicate::{Comparison, DaysFromNow, Literal, Predicate};
+use crate::directory::filter::print::{Style, Within};
 use crate::directory::filter::quantified::{ElementTest, Quantified};
 
 /// The predicate as a rule; `None` if it holds something Entra has no words for.
@@ -16,27 +17,45 @@ pub fn print(predicate: &Predicate) -> Option<String> {
     {
         return Some(format!("Direct Reports for {}", quoted(id)));
     }
-    condition(predicate)
+    condition(predicate, Style::of(predicate), Within::Nothing)
 }
 
-fn condition(predicate: &Predicate) -> Option<String> {
+fn condition(predicate: &Predicate, style: Style, within: Within) -> Option<String> {
     match predicate {
-        Predicate::And(parts) => joined(parts.iter().map(condition), " -and "),
-        Predicate::Or(parts) => joined(parts.iter().map(condition), " -or "),
-        Predicate::Not(inner) => Some(format!("(-not {})", condition(inner)?)),
-        Predicate::Compare(comparison) => comparison_text(comparison),
-        Predicate::Quantified(quantified) => quantified_text(quantified),
+        Predicate::And(parts) => {
+            let parts = parts.iter().map(|part| condition(part, style, Within::And));
+            joined(parts, " -and ", style == Style::Full || within.encloses_and())
+        }
+        Predicate::Or(parts) => {
+            let parts = parts.iter().map(|part| condition(part, style, Within::Or));
+            joined(parts, " -or ", style == Style::Full || within.encloses_or())
+        }
+        Predicate::Not(inner) => Some(negated(condition(inner, style, Within::Not)?, style)),
+        Predicate::Compare(comparison) => Some(clause(comparison_text(comparison)?, style)),
+        Predicate::Quantified(quantified) => Some(clause(quantified_text(quantified, style)?, style)),
         Predicate::All | Predicate::None => None,
     }
 }
 
-/// Two or more parts in parentheses; Entra has no words for none.
-fn joined(parts: impl Iterator<Item = Option<String>>, word: &str) -> Option<String> {
+fn clause(text: String, style: Style) -> String {
+    match style {
+        Style::Full => format!("({text})"),
+        Style::Sparse => text,
+    }
+}
+
+fn negated(inner: String, style: Style) -> String {
+    clause(format!("-not {inner}"), style)
+}
+
+/// Two or more parts; Entra has no words for none.
+fn joined(parts: impl Iterator<Item = Option<String>>, word: &str, enclosed: bool) -> Option<String> {
     let parts: Vec<String> = parts.collect::<Option<_>>()?;
     match parts.as_slice() {
         [] => None,
         [only] => Some(only.clone()),
-        several => Some(format!("({})", several.join(word))),
+        several if enclosed => Some(format!("({})", several.join(word))),
+        several => Some(several.join(word)),
     }
 }
 
@@ -51,27 +70,36 @@ fn comparison_text(comparison: &Comparison) -> Option<String> {
         Property::NotHeld(_) => return None,
     };
     let value = literal(&comparison.literal)?;
-    Some(format!("({property} -{} {value})", comparison.operator.word()))
+    Some(format!("{property} -{} {value}", comparison.operator.word()))
 }
 
-fn quantified_text(quantified: &Quantified) -> Option<String> {
+fn quantified_text(quantified: &Quantified, style: Style) -> Option<String> {
     let name = names::by_attribute(quantified.collection)?.name;
-    let inner = element(&quantified.inner)?;
-    // A single comparison has parentheses of its own.
-    Some(format!("({name} -{} {inner})", quantified.quantifier.word()))
+    let inner = element(&quantified.inner, style, Within::Nothing)?;
+    // In full style the condition has parentheses of its own.
+    let inner = match style {
+        Style::Full => inner,
+        Style::Sparse => format!("({inner})"),
+    };
+    Some(format!("{name} -{} {inner}", quantified.quantifier.word()))
 }
 
-fn element(test: &ElementTest) -> Option<String> {
+fn element(test: &ElementTest, style: Style, within: Within) -> Option<String> {
     match test {
-        ElementTest::And(parts) => joined(parts.iter().map(element), " -and "),
-        ElementTest::Or(parts) => joined(parts.iter().map(element), " -or "),
-        ElementTest::Not(inner) => Some(format!("(-not {})", element(inner)?)),
-        ElementTest::Compare(comparison) if Operator::ENTRA.contains(&comparison.operator) => Some(format!(
-            "({} -{} {})",
-            comparison.field.name(),
-            comparison.operator.word(),
-            literal(&comparison.literal)?
-        )),
+        ElementTest::And(parts) => {
+            let parts = parts.iter().map(|part| element(part, style, Within::And));
+            joined(parts, " -and ", style == Style::Full || within.encloses_and())
+        }
+        ElementTest::Or(parts) => {
+            let parts = parts.iter().map(|part| element(part, style, Within::Or));
+            joined(parts, " -or ", style == Style::Full || within.encloses_or())
+        }
+        ElementTest::Not(inner) => Some(negated(element(inner, style, Within::Not)?, style)),
+        ElementTest::Compare(comparison) if Operator::ENTRA.contains(&comparison.operator) => {
+            let value = literal(&comparison.literal)?;
+            let (field, operator) = (comparison.field.name(), comparison.operator.word());
+            Some(clause(format!("{field} -{operator} {value}"), style))
+        }
         ElementTest::Compare(_) => None,
     }
 }

@@ -1,0 +1,72 @@
+//! The seeds of the fuzz targets, and what becomes of them when they are cut and mixed.
+
+use std::path::Path;
+
+use muster::directory::group::FilterLanguage;
+use proptest::prelude::*;
+
+#[path = "../fuzz/targets/judge.rs"]
+mod judge;
+
+use judge::judge;
+
+fn seeds(language: FilterLanguage) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(language.word());
+    let mut texts: Vec<String> = std::fs::read_dir(folder)
+        .expect("seeds")
+        .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("a text"))
+        .collect();
+    texts.sort();
+    assert!(texts.len() >= 17, "{language:?}");
+    texts
+}
+
+#[test]
+fn every_seed_holds_in_every_language() {
+    for (_, own) in FilterLanguage::WORDS {
+        for text in seeds(own) {
+            for (_, language) in FilterLanguage::WORDS {
+                judge(language, &text);
+            }
+        }
+    }
+}
+
+/// A piece of one seed before, in or after a piece of another; a few characters on top.
+fn mutation(language: FilterLanguage) -> impl Strategy<Value = String> {
+    let texts = seeds(language);
+    let piece = (
+        prop::sample::select(texts),
+        any::<(prop::sample::Index, prop::sample::Index)>(),
+    )
+        .prop_map(|(text, (one, other))| {
+            let characters: Vec<char> = text.chars().collect();
+            let (one, other) = (one.index(characters.len() + 1), other.index(characters.len() + 1));
+            characters[one.min(other)..one.max(other)].iter().collect::<String>()
+        });
+    let odd = prop::sample::select(vec![
+        "", " ", "(", ")", "'", "\"", "`", "\\", "\\2a", "*", "-not ", "!", "&", "|", "=", ":", "[", "]", ",", "{",
+        "}", "\n", "//", "\u{2013}", "ä", "$null", "null", "\0",
+    ]);
+    prop::collection::vec((piece, odd), 1..4)
+        .prop_map(|pieces| pieces.into_iter().map(|(piece, odd)| piece + odd).collect())
+}
+
+proptest! {
+    #[test]
+    fn mutations_of_opath(text in mutation(FilterLanguage::Opath)) {
+        judge(FilterLanguage::Opath, &text);
+    }
+
+    #[test]
+    fn mutations_of_ldap(text in mutation(FilterLanguage::Ldap)) {
+        judge(FilterLanguage::Ldap, &text);
+    }
+
+    #[test]
+    fn mutations_of_entra(text in mutation(FilterLanguage::Entra)) {
+        judge(FilterLanguage::Entra, &text);
+    }
+}
