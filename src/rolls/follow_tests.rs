@@ -368,6 +368,18 @@ proptest! {
     }
 }
 
+#[test]
+fn the_rules_of_the_random_organisations_are_rules() {
+    let languages = FILTERS.map(|text| (FilterLanguage::Opath, text));
+    for (language, text) in languages.into_iter().chain(OTHERS) {
+        let group = dynamic_group("d@contoso.example", text).language(language).build();
+        let rule = group.group.and_then(|settings| settings.rule).expect("a rule");
+        let compiled = CompiledRule::compile(&rule, &options());
+        // One is broken on purpose: its group has no roll, or keeps the one it had.
+        assert_eq!(compiled.is_ok(), text != "Office -eq", "{text}: {compiled:?}");
+    }
+}
+
 /// Departments with a group each, all of one company; a thousand of them.
 fn departments(count: usize) -> World {
     let mut world = World::new(1);
