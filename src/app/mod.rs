@@ -4,6 +4,8 @@ pub mod commands;
 pub mod demo;
 pub mod directory;
 pub mod hops;
+pub mod import;
+pub mod lessons;
 pub mod local;
 pub mod memory;
 pub mod reports;

@@ -30,6 +30,7 @@ use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, Spool as _};
 use crate::store::trace::SharedTraceStore;
 
+use super::lessons::Lessons;
 use super::reports::{DeliveryReports, Today};
 use super::{directory, wiring};
 
@@ -150,6 +151,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
         }),
+        learner: Arc::new(Lessons(Arc::clone(&parts.keeper))),
         env: env.clone(),
         settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
@@ -290,8 +292,7 @@ impl Parts {
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
-            wiring::roll_defaults(settings),
-            wiring::sources(settings),
+            wiring::keeper(settings),
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;

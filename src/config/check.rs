@@ -26,6 +26,8 @@ use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::limits;
 use crate::mail::address::Domain;
+use crate::rolls::guard::GuardLimits;
+use crate::rolls::suspect::{Suppression, SuspectSettings};
 
 /// What the text alone does not say.
 #[derive(Debug, Clone, Copy)]
@@ -200,6 +202,7 @@ fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
         guard: GuardSettings {
             share_percent: or(&source.shrink_guard_share, defaults::SHRINK_GUARD_SHARE),
             count: or(&source.shrink_guard_count, defaults::SHRINK_GUARD_COUNT),
+            window: or(&source.shrink_guard_window, defaults::SHRINK_GUARD_WINDOW),
         },
         remote_mailboxes_match_user_mailbox: or(&source.remote_mailboxes_match_user_mailbox, false),
     })
@@ -275,6 +278,23 @@ fn rolls(rolls: &Rolls) -> RollSettings {
         max_age: stated(&rolls.max_age),
         on_stale: or(&rolls.on_stale, StaleAction::Serve),
         verify_every: or(&rolls.verify_every, defaults::VERIFY_EVERY),
+        guard: guard_limits(rolls),
+        history_retention: or(&rolls.history_retention, defaults::HISTORY_RETENTION),
+        suspects: SuspectSettings {
+            after: or(&rolls.suspect_after, SuspectSettings::default().after),
+            suppress: stated(&rolls.suppress_suspects_after).map_or(Suppression::Never, Suppression::After),
+        },
+    }
+}
+
+fn guard_limits(rolls: &Rolls) -> GuardLimits {
+    let default = GuardLimits::default();
+    GuardLimits {
+        shrink_share_percent: or(&rolls.guard_shrink_share_percent, default.shrink_share_percent),
+        shrink_count: or(&rolls.guard_shrink_count, default.shrink_count),
+        growth_share_percent: or(&rolls.guard_growth_share_percent, default.growth_share_percent),
+        growth_count: or(&rolls.guard_growth_count, default.growth_count),
+        window: or(&rolls.guard_window, default.window),
     }
 }
 

@@ -16,6 +16,7 @@ pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
 pub const POLL_INTERVAL: Duration = Duration::from_secs(MINUTE);
 pub const SHRINK_GUARD_SHARE: u32 = 20;
 pub const SHRINK_GUARD_COUNT: u32 = 10;
+pub const SHRINK_GUARD_WINDOW: Duration = Duration::from_secs(60 * MINUTE);
 
 pub const PORT: u16 = 25;
 pub const CONNECTIONS_MAX: u32 = 20;
@@ -23,6 +24,7 @@ pub const HOST_PREFERENCE: u16 = 10;
 
 pub const ROLL_INTERVAL: Duration = Duration::from_secs(DAY);
 pub const VERIFY_EVERY: Duration = Duration::from_secs(DAY);
+pub const HISTORY_RETENTION: Duration = Duration::from_secs(400 * DAY);
 
 pub const RETRY_FIRST: Duration = Duration::from_secs(MINUTE);
 pub const RETRY_MAX: Duration = Duration::from_secs(30 * MINUTE);

@@ -150,6 +150,8 @@ keys! {
         /// See `shrink_guard_share`. Unit: objects. Default: 10.
         /// Trap: a large number with a small organisation switches the guard off.
         optional shrink_guard_count: u32,
+        /// How long losses are added up: leavers arrive one by one. Default: 1h. With 0s each load is judged alone.
+        optional shrink_guard_window: Duration,
         /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'` in the rules of
         /// this source's groups. Default: false, as Exchange does. Set it where the rules are from the time before
         /// the move; `muster group lint` shows both counts.
@@ -257,6 +259,29 @@ keys! {
         optional on_stale: StaleAction,
         /// How often every list is computed anew and compared, whatever the mode. Default: 24h.
         optional verify_every: Duration,
+        /// A list that would lose more than this share of its largest version within `guard_window`, and more than
+        /// `guard_shrink_count` entries, waits for `muster guard accept`; mail reaches the list from before. Groups
+        /// may say otherwise. Unit: percent. Default: 20.
+        optional guard_shrink_share_percent: u32,
+        /// See `guard_shrink_share_percent`. Unit: entries. Default: 10.
+        /// Trap: a large number switches the guard off for every group that is smaller.
+        optional guard_shrink_count: u32,
+        /// A list that would gain more than this share of its smallest version within `guard_window`, and more than
+        /// `guard_growth_count` entries, waits too. Unit: percent. Default: 100.
+        optional guard_growth_share_percent: u32,
+        /// See `guard_growth_share_percent`. Unit: entries. Default: 100.
+        optional guard_growth_count: u32,
+        /// How long changes are counted together: leavers arrive one by one. Default: 1h.
+        optional guard_window: Duration,
+        /// How long versions of lists, changes of values and decisions are kept. Default: 400d.
+        /// Trap: they name people; the law may want less. `trace` then cannot tell who was in a list.
+        optional history_retention: Duration,
+        /// Refused messages after which an address is listed as suspect for the owners. Default: 3.
+        optional suspect_after: u32,
+        /// Refused messages after which a suspect is left out of groups, until a message reaches it or
+        /// `muster suspects clear`. Default: never. Trap: somebody who is left out gets nothing that could reach it,
+        /// so only an operator brings it back.
+        optional suppress_suspects_after: u32,
     }
 
     /// `[queue]`

@@ -63,6 +63,10 @@ impl Checks<'_> {
         self.positive(&rolls.interval, "rolls.interval".into());
         self.positive(&rolls.verify_every, "rolls.verify_every".into());
         self.positive(&rolls.max_age, "rolls.max_age".into());
+        self.positive(&rolls.guard_window, "rolls.guard_window".into());
+        self.positive(&rolls.history_retention, "rolls.history_retention".into());
+        self.at_least_one(&rolls.suspect_after, "rolls.suspect_after".into());
+        self.at_least_one(&rolls.suppress_suspects_after, "rolls.suppress_suspects_after".into());
         let refreshed = match value(&rolls.mode) {
             Some(RollMode::Interval) => value(&rolls.interval).copied().unwrap_or(defaults::ROLL_INTERVAL),
             Some(RollMode::OnChange) | None => value(&rolls.verify_every).copied().unwrap_or(defaults::VERIFY_EVERY),

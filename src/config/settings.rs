@@ -13,6 +13,8 @@ use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::mail::address::{Domain, Mailbox};
+use crate::rolls::guard::GuardLimits;
+use crate::rolls::suspect::SuspectSettings;
 
 /// Everything the settings file decides. Units, bounds and traps are explained on the keys in `file.rs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -240,6 +242,12 @@ pub struct RollSettings {
     pub on_stale: StaleAction,
     /// Time between full verifications.
     pub verify_every: Duration,
+    /// What a list may lose or gain before it waits.
+    pub guard: GuardLimits,
+    /// How long history is kept.
+    pub history_retention: Duration,
+    /// When an address is suspected, and what follows.
+    pub suspects: SuspectSettings,
 }
 
 /// `[queue]`

@@ -151,6 +151,7 @@ fn the_documented_defaults_are_the_defaults() {
         let mut settings = settings_of(path);
         settings.hostname = "muster.example".to_owned().try_into().expect("a domain");
         settings.rolls.max_age = None;
+        settings.rolls.suspects.suppress = crate::rolls::suspect::Suppression::Never;
         settings.sources[0].max_age = None;
         settings.sources[0].path = PathBuf::new();
         settings

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::dispatcher::Shared;
+use super::learning::lessons;
 use super::plan::{Readdressed, forward_path};
 use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
@@ -39,7 +40,7 @@ impl Done {
             .map_or(Notify::DEFAULT, |loaded| loaded.notify(rank))
     }
 
-    fn address(&self, rank: u32) -> String {
+    pub(super) fn address(&self, rank: u32) -> String {
         let loaded = self.loaded.as_ref();
         loaded.map_or_else(String::new, |loaded| {
             forward_path(loaded, &self.readdressed, rank).to_owned()
@@ -53,6 +54,7 @@ impl Shared {
     pub fn settle(self: &Arc<Self>, mut done: Done) -> Commit<()> {
         let now = self.now();
         let chance = self.chance();
+        let lessons = lessons(&done, &self.learner.suspects(), now);
         let mut state = self.state();
         if let Some(entry) = state.queue.set(done.batch.set) {
             finalise(&mut done.verdicts, entry, now);
@@ -79,6 +81,9 @@ impl Shared {
         let is_empty = state.queue.is_empty();
         drop(state);
         self.follow(settled);
+        if !lessons.is_empty() {
+            self.learner.learn(lessons);
+        }
         if deferred || told {
             self.timer.notify_one();
         }

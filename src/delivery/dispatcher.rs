@@ -23,6 +23,7 @@ use super::work;
 use crate::env::Env;
 use crate::mail::SetId;
 use crate::queue::{Batch, Bounds, DestinationId, NewSet, Queue, retry};
+use crate::rolls::suspect::Learner;
 use crate::routing::{NextHop, Routes};
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
@@ -129,6 +130,8 @@ pub struct Shared {
     pub reporter: Arc<dyn Reporter>,
     /// Tells where recipients are today.
     pub current: Arc<dyn CurrentRoutes>,
+    /// Learns which addresses their next hops refuse.
+    pub learner: Arc<dyn Learner>,
     /// Time and chance.
     pub env: Env,
     /// Settings.
@@ -156,6 +159,7 @@ impl Shared {
         routes: Arc<Routes>,
         reporter: Arc<dyn Reporter>,
         current: Arc<dyn CurrentRoutes>,
+        learner: Arc<dyn Learner>,
         env: Env,
         settings: DeliverySettings,
         runtime: Handle,
@@ -165,6 +169,7 @@ impl Shared {
             routes: ArcSwap::new(routes),
             reporter,
             current,
+            learner,
             env,
             dns: Dns::new(&settings.name_servers, settings.dns_timeout),
             runtime,

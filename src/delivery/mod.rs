@@ -10,6 +10,7 @@ pub mod connect;
 pub mod dispatcher;
 pub mod dns;
 pub mod drop_directory;
+pub mod learning;
 pub mod plan;
 mod recover;
 pub mod report;
@@ -31,6 +32,7 @@ use tokio::runtime::Handle;
 use crate::env::Env;
 use crate::mail::{MessageId, SetId};
 use crate::queue::snapshot::QueueView;
+use crate::rolls::suspect::Learner;
 use crate::routing::Routes;
 use crate::spool::SharedSpool;
 use crate::spool::content::Content;
@@ -51,6 +53,8 @@ pub struct Delivery {
     pub reporter: Arc<dyn Reporter>,
     /// Tells where recipients are today.
     pub current: Arc<dyn CurrentRoutes>,
+    /// Learns which addresses their next hops refuse.
+    pub learner: Arc<dyn Learner>,
     /// Time and chance.
     pub env: Env,
     /// Settings.
@@ -69,6 +73,7 @@ impl Delivery {
             self.routes,
             self.reporter,
             self.current,
+            self.learner,
             self.env,
             self.settings,
             Handle::current(),

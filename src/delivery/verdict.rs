@@ -37,20 +37,27 @@ impl Judged {
 
 /// Verdicts of one batch, in runs of equal ones by rank.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Verdicts(Vec<Judged>);
+pub struct Verdicts {
+    runs: Vec<Judged>,
+    /// Refused for good in answer to their own RCPT: said about the recipient, not about the message.
+    refused: Vec<u32>,
+}
 
 impl Verdicts {
     /// One verdict for all.
     #[must_use]
     pub fn all(ranks: Ranges, verdict: Verdict) -> Self {
-        Self(vec![Judged { ranks, verdict }])
+        Self {
+            runs: vec![Judged { ranks, verdict }],
+            refused: Vec::new(),
+        }
     }
 
     /// Adds a rank. Equal verdicts in a row share a run.
     pub fn push(&mut self, rank: u32, verdict: Verdict) {
-        match self.0.last_mut() {
+        match self.runs.last_mut() {
             Some(last) if last.verdict == verdict && last.is_below(rank) => ranks::push(&mut last.ranks, rank),
-            _ => self.0.push(Judged {
+            _ => self.runs.push(Judged {
                 ranks: vec![(rank, rank)],
                 verdict,
             }),
@@ -60,20 +67,31 @@ impl Verdicts {
     /// The runs.
     #[must_use]
     pub fn runs(&self) -> &[Judged] {
-        &self.0
+        &self.runs
+    }
+
+    /// Who was refused for good in answer to its own RCPT.
+    #[must_use]
+    pub fn refused(&self) -> &[u32] {
+        &self.refused
     }
 
     /// The runs, to be changed.
     pub fn runs_mut(&mut self) -> &mut [Judged] {
-        &mut self.0
+        &mut self.runs
     }
 
     /// Adds the verdicts of those who took part in a transaction, `members` in the plan's order.
     pub fn add_result(&mut self, members: &[u32], result: &TransactionResult) {
         for (index, &rank) in members.iter().enumerate() {
             let outcome = result.outcome(index);
+            if let Outcome::Refused(Stage::Rcpt, reply) = outcome
+                && reply.is_permanent()
+            {
+                self.refused.push(rank);
+            }
             let same = self
-                .0
+                .runs
                 .last_mut()
                 .filter(|last| last.is_below(rank) && is_same(&last.verdict, outcome));
             match same {
@@ -156,6 +174,7 @@ mod tests {
                 run(&[(10, 10), (12, 12)], Verdict::Untried),
             ]
         );
+        assert_eq!(verdicts.refused(), [5]);
     }
 
     #[test]

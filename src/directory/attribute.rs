@@ -339,7 +339,7 @@ pub fn nearest<'a>(unknown: &str, candidates: impl Iterator<Item = &'a str>) -> 
 }
 
 /// Levenshtein distance over characters; inputs are cut at 64 so that the work is bounded.
-fn edit_distance(left: &str, right: &str) -> usize {
+pub(crate) fn edit_distance(left: &str, right: &str) -> usize {
     const CHARACTERS_MAX: usize = 64;
     let right: Vec<char> = right.chars().take(CHARACTERS_MAX).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -193,7 +193,15 @@ impl Walk<'_> {
     /// Members without rules of their own and with an address that nobody shares: as a set.
     fn plain(&mut self, objects: &RoaringBitmap, state: &State) -> Step<Came> {
         let view = self.view;
-        let all = objects & view.directory.plain();
+        let mut all = objects & view.directory.plain();
+        if !view.suppressed.is_empty() {
+            for ordinal in (&all & &view.suppressed.objects).iter().map(Ordinal) {
+                if let Some(object) = view.object(ordinal) {
+                    self.leave_out(ordinal, &object.primary);
+                }
+            }
+            all -= &view.suppressed.objects;
+        }
         let fresh = &all - &self.seen.objects;
         self.duplicates(all.len() - fresh.len());
         if fresh.is_empty() {
@@ -246,6 +254,11 @@ impl Walk<'_> {
             }
             Lookup::None => match self.rules.accepted.kind_of(mailbox) {
                 Some(DomainKind::Authoritative) => self.gone(mailbox.as_str()),
+                Some(DomainKind::InternalRelay) | None if self.view.suppressed.has_address(mailbox) => {
+                    let reason = Reason::MemberSuspect;
+                    self.explain(mailbox, vec![Fact::Dropped { reason }]);
+                    self.drop(mailbox.as_str(), reason);
+                }
                 Some(DomainKind::InternalRelay) | None => self.outside(mailbox, state)?,
             },
         }

@@ -39,6 +39,10 @@ impl Walk<'_> {
             }
             return Ok(Came::Something);
         }
+        if met == Met::Entry && self.view.suppressed.has(ordinal) {
+            self.leave_out(ordinal, &object.primary);
+            return Ok(Came::Something);
+        }
         if !self.passes(ordinal, object, state, met)? {
             self.closed(ordinal, met);
             return Ok(Came::Something);
@@ -50,6 +54,15 @@ impl Walk<'_> {
         match self.forward(object) {
             Some(forward) => self.follow(ordinal, object, forward, state),
             None => self.deliver(ordinal, object, state),
+        }
+    }
+
+    /// A member whose address its next hop refuses again and again, if that is to be left out.
+    pub(super) fn leave_out(&mut self, ordinal: Ordinal, address: &Mailbox) {
+        if self.seen.dropped.insert(ordinal.0) {
+            let reason = Reason::MemberSuspect;
+            self.explain(address, vec![Fact::Dropped { reason }]);
+            self.drop(address.as_str(), reason);
         }
     }
 

@@ -76,6 +76,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::Duplicate
         | Reason::MemberDeleted
         | Reason::MemberDisabled
+        | Reason::MemberSuspect
         | Reason::MemberUnresolved
         | Reason::ReportToGroup
         | Reason::OwnerMissing

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::roll::Roll;
-use super::table::RollEntry;
+use super::table::{Attempt, RollEntry};
 use crate::directory::GroupSettings;
 use crate::directory::group::{RefreshMode, StaleAction};
 use crate::track::Reason;
@@ -25,6 +25,60 @@ pub enum Freshness {
     Due,
     /// Older than `max_age`; `on_stale` decides.
     Stale,
+    /// The guard holds back what is computed; the list from before serves, whatever its age.
+    Guarded,
+}
+
+/// How a group's list stands, as operators see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollState {
+    /// Not computed yet.
+    Pending,
+    /// Known to be right recently enough.
+    Fresh,
+    /// A rebuild or verification is due; it serves.
+    Due,
+    /// Older than `max_age`.
+    Stale,
+    /// The rule cannot be evaluated; the last good version serves, if there is one.
+    Failed,
+    /// The guard holds back what is computed.
+    Guarded,
+}
+
+impl RollState {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Fresh => "fresh",
+            Self::Due => "due",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Guarded => "guarded",
+        }
+    }
+}
+
+/// How a group's list stands.
+#[must_use]
+pub fn state(entry: Option<&RollEntry>, policy: &RollPolicy, now: Timestamp) -> RollState {
+    let Some(entry) = entry else {
+        return RollState::Pending;
+    };
+    match (&entry.attempt, &entry.roll) {
+        (Some(Attempt::Failed { .. }), _) => RollState::Failed,
+        (Some(Attempt::Held { .. }), _) => RollState::Guarded,
+        (Some(Attempt::Pending) | None, None) => RollState::Pending,
+        (Some(Attempt::Pending) | None, Some(roll)) => match policy.freshness(roll, now) {
+            Freshness::Fresh => RollState::Fresh,
+            Freshness::Due => RollState::Due,
+            Freshness::Stale => RollState::Stale,
+            Freshness::Guarded => RollState::Guarded,
+        },
+    }
 }
 
 /// What holds for groups that say nothing themselves.
@@ -137,9 +191,15 @@ impl Unserved {
 /// The roll that serves mail for a group now.
 pub fn serve<'a>(entry: Option<&'a RollEntry>, policy: &RollPolicy, now: Timestamp) -> Result<Service<'a>, Unserved> {
     let roll = entry.and_then(|entry| entry.roll.as_ref()).ok_or(Unserved::Missing)?;
-    let freshness = policy.freshness(roll, now);
+    // What the guard holds is old because it is held: mail reaches it meanwhile (DESIGN §5).
+    let held = entry.is_some_and(|entry| matches!(entry.attempt, Some(Attempt::Held { .. })));
+    let freshness = if held {
+        Freshness::Guarded
+    } else {
+        policy.freshness(roll, now)
+    };
     match (freshness, policy.on_stale) {
-        (Freshness::Fresh | Freshness::Due, _) | (Freshness::Stale, StaleAction::Serve) => {
+        (Freshness::Fresh | Freshness::Due | Freshness::Guarded, _) | (Freshness::Stale, StaleAction::Serve) => {
             Ok(Service { roll, freshness })
         }
         (Freshness::Stale, StaleAction::Defer) => Err(Unserved::Defer),
@@ -152,7 +212,6 @@ mod tests {
     use super::*;
     use crate::directory::Ordinal;
     use crate::rolls::roll::{Cause, Entries, Provenance};
-    use crate::rolls::table::Attempt;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(hours * 3_600).expect("a test time")
@@ -216,6 +275,42 @@ mod tests {
         entry.roll = None;
         assert_eq!(serve(Some(&entry), &policy, at(1)).err(), Some(Unserved::Missing));
         assert_eq!(serve(None, &policy, at(1)).err(), Some(Unserved::Missing));
+    }
+
+    #[test]
+    fn what_the_guard_holds_serves_whatever_its_age() {
+        let settings = GroupSettings {
+            on_stale: Some(StaleAction::Refuse),
+            ..GroupSettings::default()
+        };
+        let policy = RollPolicy::of(Some(&settings), &RollDefaults::default());
+        let mut entry = entry(at(0));
+        assert_eq!(serve(Some(&entry), &policy, at(100)).err(), Some(Unserved::Refuse));
+        assert_eq!(state(Some(&entry), &policy, at(100)), RollState::Stale);
+        entry.attempt = Some(Attempt::Held { since: at(1) });
+        let served = serve(Some(&entry), &policy, at(100)).map(|service| service.freshness);
+        assert_eq!(served, Ok(Freshness::Guarded));
+        assert_eq!(state(Some(&entry), &policy, at(100)), RollState::Guarded);
+    }
+
+    #[test]
+    fn every_state_has_its_word() {
+        let policy = RollPolicy::of(None, &RollDefaults::default());
+        let failed = Attempt::Failed {
+            at: at(1),
+            fault: "column 9".into(),
+        };
+        let with = |attempt| RollEntry {
+            attempt,
+            ..entry(at(0))
+        };
+        let word = |entry: Option<&RollEntry>, hours| state(entry, &policy, at(hours)).word();
+        assert_eq!(word(None, 0), "pending");
+        assert_eq!(word(Some(&RollEntry::default()), 0), "pending");
+        assert_eq!(word(Some(&with(None)), 1), "fresh");
+        assert_eq!(word(Some(&with(Some(Attempt::Pending))), 30), "due");
+        assert_eq!(word(Some(&with(None)), 100), "stale");
+        assert_eq!(word(Some(&with(Some(failed))), 1), "failed");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod local;
 mod members;
 pub mod pin;
 pub mod roll;
+pub mod stale;
 pub mod standing;
 pub mod suspect;
 pub mod table;
@@ -27,7 +28,7 @@ pub mod view;
 pub mod watch;
 
 pub use build::{BuildFault, Built, Rules, build};
-pub use freshness::{Freshness, RollDefaults, RollPolicy, Service, Unserved};
+pub use freshness::{Freshness, RollDefaults, RollPolicy, RollState, Service, Unserved};
 pub use history::{Detail, Details, Difference, EntryCause, HistoryFault};
 pub use roll::{Cause, Entries, Provenance, Roll};
 pub use table::{Attempt, RollEntry, RollTable};

@@ -17,6 +17,11 @@ const PARTS: usize = 4_096;
 pub enum Attempt {
     /// Not made yet, or under way.
     Pending,
+    /// The guard holds back what was computed; the list from before serves.
+    Held {
+        /// Since when.
+        since: Timestamp,
+    },
     /// The rule could not be evaluated; the last good version serves.
     Failed {
         /// When.
@@ -118,6 +123,18 @@ impl RollTable {
             };
             (entry.roll.as_ref().map_or(Ordinal(0), |roll| roll.group), Some(entry))
         }))
+    }
+
+    /// The table with a group's list held by the guard since a time, or no longer.
+    #[must_use]
+    pub fn with_hold(&self, group: Ordinal, since: Option<Timestamp>) -> Self {
+        let mut entry = self.entry(group).cloned().unwrap_or_default();
+        entry.attempt = match (since, entry.attempt) {
+            (Some(since), _) => Some(Attempt::Held { since }),
+            (None, Some(Attempt::Held { .. })) => None,
+            (None, other) => other,
+        };
+        self.with([(group, Some(entry))])
     }
 
     /// The table after a failed attempt: the last good version stays.

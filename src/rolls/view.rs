@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::roll::Roll;
+use super::suspect::Suppressed;
 use super::table::RollTable;
 use crate::directory::{Directory, Found, Ordinal, RecipientObject, RowRef};
 
@@ -15,6 +16,8 @@ pub struct View {
     pub directory: Arc<Directory>,
     /// Its rolls.
     pub rolls: Arc<RollTable>,
+    /// Whom expansion leaves out because the next hop refuses them again and again.
+    pub suppressed: Arc<Suppressed>,
 }
 
 impl View {
@@ -24,6 +27,7 @@ impl View {
         Self {
             directory: Arc::new(directory),
             rolls: Arc::new(rolls),
+            suppressed: Arc::default(),
         }
     }
 

@@ -84,6 +84,8 @@ reasons! {
     MemberDeleted = "member-deleted", "the member no longer exists";
     /// disabled_accounts = drop.
     MemberDisabled = "member-disabled", "the member's account is disabled";
+    /// suppress_suspects_after, or an operator: the next hop refuses the address again and again.
+    MemberSuspect = "member-suspect", "the next hop refuses the member's address again and again";
     /// A member entry that names nobody.
     MemberUnresolved = "member-unresolved", "the member entry names no recipient object";
     /// A nested group that is gone.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod hop;
+mod learning;
 mod mx;
 mod relay;
 mod reports;
@@ -73,6 +74,7 @@ impl Letter {
 struct World {
     spool: Arc<MemorySpool>,
     notes: Arc<Notes>,
+    school: Arc<learning::School>,
     delivery: DeliveryHandle,
     routes: Arc<Routes>,
     settings: DeliverySettings,
@@ -135,11 +137,13 @@ impl World {
         current: Arc<dyn CurrentRoutes>,
     ) -> Self {
         let notes = Arc::new(Notes::default());
+        let school = Arc::new(learning::School::default());
         let delivery = Delivery {
             spool: Arc::clone(&spool) as SharedSpool,
             routes: Arc::clone(&routes),
             reporter: Arc::clone(&notes) as Arc<dyn Reporter>,
             current: Arc::clone(&current),
+            learner: Arc::clone(&school) as Arc<dyn crate::rolls::suspect::Learner>,
             env: Env::system(),
             settings: settings.clone(),
         }
@@ -147,6 +151,7 @@ impl World {
         Self {
             spool,
             notes,
+            school,
             delivery,
             routes,
             settings,

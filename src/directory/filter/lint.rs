@@ -1,9 +1,21 @@
 //! Filters that parse and probably do not mean what was meant.
 //!
-//! In: a comparison and its place. Out: warnings; the filter works all the same.
+//! In: a comparison and its place; or a whole rule and the directory. Out: warnings, and findings with what to write
+//! instead; the filter works all the same.
+
+mod abbreviation;
+mod contradiction;
+mod finding;
+mod inspect;
+mod leaf;
+mod readings;
+mod spelling;
 
 use std::fmt;
 use std::ops::Range;
+
+pub use finding::{Finding, FindingCode};
+pub use inspect::{Inspection, inspect};
 
 use super::error::{Place, excerpt};
 use super::predicate::{Comparison, Literal};

@@ -233,3 +233,48 @@ fn an_object_that_appears_with_an_outside_members_address_is_asked() {
     assert_eq!(expansion.recipients(), 0);
     assert_eq!(expansion.refused[0].refusal.reason, Reason::SenderNotAccepted);
 }
+
+#[test]
+fn suppressed_members_are_left_out_wherever_they_come_from() {
+    use crate::rolls::hold::Decision;
+    use crate::rolls::suspect::{SuspectSettings, Suspects};
+
+    let ruled = person("ruled@contoso.example").accept_from(&["boss@contoso.example"]);
+    let view = view([
+        group("g@contoso.example").members(&[
+            "lena@contoso.example",
+            "jonas@contoso.example",
+            "ruled@contoso.example",
+            "out@outside.example",
+            "team@contoso.example",
+        ]),
+        person("lena@contoso.example"),
+        person("jonas@contoso.example"),
+        ruled,
+        person("boss@contoso.example"),
+        group("team@contoso.example").members(&["lena@contoso.example"]),
+    ]);
+    let mut suspects = Suspects::default();
+    for address in ["lena@contoso.example", "ruled@contoso.example", "out@outside.example"] {
+        let decision = Decision {
+            by: "eva".into(),
+            reason: "bounces".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let change = suspects.suppress(&address.parse().expect("valid"), decision);
+        suspects.take(&change);
+    }
+    let mut suppressing = view.clone();
+    suppressing.suppressed = suspects.suppressed(&SuspectSettings::default(), &view.directory).into();
+    assert_eq!(reached(&send(&view, "g@contoso.example")).len(), 4);
+    let expansion = send(&suppressing, "g@contoso.example");
+    assert_eq!(reached(&expansion), ["jonas@contoso.example"]);
+    let dropped = ["lena@contoso.example", "ruled@contoso.example", "out@outside.example"]
+        .map(|address| (address.to_owned(), Reason::MemberSuspect));
+    assert_eq!(drops(&expansion), dropped, "each once");
+    // Whoever writes to the person itself is not stopped: the next hop answers.
+    assert_eq!(
+        reached(&send(&suppressing, "lena@contoso.example")),
+        ["lena@contoso.example"]
+    );
+}

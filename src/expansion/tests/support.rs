@@ -46,6 +46,7 @@ pub(super) fn with_rolls(directory: Directory) -> View {
     View {
         directory: empty.directory,
         rolls: update.rolls.into(),
+        suppressed: empty.suppressed,
     }
 }
 
@@ -63,6 +64,7 @@ pub(super) fn later(view: &View, change: crate::directory::ChangeSet) -> View {
     View {
         directory: next.into(),
         rolls: view.rolls.clone(),
+        suppressed: view.suppressed.clone(),
     }
 }
 

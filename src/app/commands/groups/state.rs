@@ -5,7 +5,7 @@ use crate::admin::answer::{GroupSummary, RollState};
 use crate::directory::{Ordinal, RecipientObject};
 use crate::policy::authentication;
 use crate::rolls::table::Attempt;
-use crate::rolls::{Freshness, Roll, RollPolicy};
+use crate::rolls::{Roll, RollPolicy, freshness};
 
 impl Groups<'_> {
     pub(super) fn summary(&self, ordinal: Ordinal, group: &RecipientObject) -> GroupSummary {
@@ -29,7 +29,7 @@ impl Groups<'_> {
         let policy = RollPolicy::of(group.group.as_deref(), &self.rules.rolls);
         let fault = match entry.and_then(|entry| entry.attempt.as_ref()) {
             Some(Attempt::Failed { fault, .. }) => Some(fault.to_string()),
-            Some(Attempt::Pending) | None => None,
+            Some(Attempt::Pending | Attempt::Held { .. }) | None => None,
         };
         let Some(roll) = roll else {
             return RollState {
@@ -43,12 +43,7 @@ impl Groups<'_> {
             entries: roll.entries.len(),
             confirmed_at: Some(roll.provenance.confirmed_at),
             age_seconds: Some(roll.age_seconds(self.now)),
-            freshness: match policy.freshness(roll, self.now) {
-                Freshness::Fresh => "fresh",
-                Freshness::Due => "due",
-                Freshness::Stale => "stale",
-            }
-            .to_owned(),
+            freshness: freshness::state(entry, &policy, self.now).word().to_owned(),
             cause: Some(cause(roll)),
             generation: Some(roll.provenance.generation),
             fault,
