@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::rows::switched;
 use super::{KeeperSettings, State, Verified};
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::filter::plan::{self, PlanOptions};
@@ -66,9 +67,11 @@ pub(super) fn restore(
         verified: Verified::default(),
     };
     let suppressed = suspects.suppressed(&settings.suspects, &directory);
+    let switched = switched(&state.locals, &directory);
     Ok(Restored {
         view: View {
             suppressed: Arc::new(suppressed),
+            switched: Arc::new(switched),
             ..View::new(directory, serving)
         },
         space: stored.space,

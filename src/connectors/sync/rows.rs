@@ -13,7 +13,7 @@ use crate::directory::attribute::Attribute;
 use crate::directory::value::ValueRef;
 use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId, stored};
 use crate::rolls::history::cut;
-use crate::rolls::local::{LocalDecisions, overlay};
+use crate::rolls::local::{CutoverState, LocalDecisions, overlay};
 use crate::store::life::{AttributeChange, GoneRow};
 use crate::store::{ChangeBatch, ObjectRow};
 
@@ -84,6 +84,14 @@ impl Originals {
         }
         locals
     }
+}
+
+/// Groups that are cut over from the service before.
+pub(super) fn switched(locals: &Locals, directory: &Directory) -> RoaringBitmap {
+    let here = locals.iter().filter(|(_, local)| local.cutover() == CutoverState::Here);
+    here.filter_map(|(id, _)| directory.ordinal_of(id))
+        .map(|group| group.0)
+        .collect()
 }
 
 /// Decisions that differ, as the store keeps them: empty ones are forgotten there.
