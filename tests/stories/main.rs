@@ -18,6 +18,7 @@ mod expired_message_is_reported;
 mod explain_and_delivery_agree;
 mod forty_megabyte_message;
 mod full_disk_is_answered_before_it_is_full;
+mod groups_move_over_one_by_one;
 mod half_cloud_half_on_premises;
 mod held_message_survives_restart;
 mod lettre_is_an_independent_client;
