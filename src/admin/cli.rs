@@ -9,6 +9,7 @@
 //! | 4 | a guard or a permission refused |
 
 mod arguments;
+mod exchange;
 mod values;
 
 use std::ffi::OsString;
@@ -27,6 +28,7 @@ use super::render::{Reader, clean, render, render_check};
 use super::{Command, RefusalKind};
 use crate::env::Env;
 use arguments::{Arguments, Asked};
+pub use exchange::ImportRequest;
 
 /// How a command ended (DESIGN §9).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +92,9 @@ pub trait Local {
     /// Checks settings and directory files; finds everything at once.
     fn check(&self, settings: &Path) -> CheckReport;
 
+    /// Imports a directory from files.
+    fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
+
     /// Where the service with these settings has its socket; the text says what is wrong with them.
     fn socket(&self, settings: &Path) -> Result<PathBuf, String>;
 }
@@ -143,6 +148,7 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
         Err(message) => usage(around, output, &message),
         Ok(Asked::Serve) => around.local.serve(&settings),
         Ok(Asked::Demo) => around.local.demo(output),
+        Ok(Asked::Import(request)) => around.local.import(&request, around.now, around.out, around.err),
         Ok(Asked::Check) => check(around, output, &settings),
         Ok(Asked::Service(command)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
             Ok(socket) => ask(around, output, &socket, &command),

@@ -1,9 +1,12 @@
 //! What the command line does without a running service.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::admin::answer::{CheckReport, Severity};
-use crate::admin::cli::{Exit, Local, Output};
+use crate::admin::cli::{Exit, ImportRequest, Local, Output};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
@@ -29,6 +32,10 @@ impl Local for Program {
 
     fn check(&self, settings: &Path) -> CheckReport {
         check(settings)
+    }
+
+    fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        super::import::run(request, now, out, err)
     }
 
     fn socket(&self, settings: &Path) -> Result<PathBuf, String> {

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod demo;
 pub mod directory;
 pub mod hops;
+pub mod import;
 pub mod local;
 pub mod memory;
 pub mod reports;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Output;
+use super::exchange::{ImportRequest, ImportVerb};
 use super::values::{point_in_time, size_in_octets};
 use crate::admin::Command;
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, TraceQuery};
@@ -60,6 +61,9 @@ enum Verb {
     Demo,
     /// Check settings and directory files; prints everything found, changes nothing.
     Check,
+    /// Make a directory source from files; nothing is sent, no service is asked.
+    #[command(subcommand)]
+    Import(ImportVerb),
     /// Look at groups, their lists and their rules.
     #[command(subcommand)]
     Group(GroupVerb),
@@ -238,6 +242,8 @@ pub(super) enum Asked {
     Demo,
     /// Check settings here.
     Check,
+    /// Import a directory here.
+    Import(ImportRequest),
     /// Ask the service.
     Service(Command),
 }
@@ -253,7 +259,9 @@ impl Arguments {
 
     /// What is asked; the text says which argument makes no sense.
     pub(super) fn asked(self, now: Timestamp, zone: &TimeZone) -> Result<Asked, String> {
+        let output = self.output();
         Ok(Asked::Service(match self.verb {
+            Verb::Import(verb) => return Ok(Asked::Import(verb.request(output))),
             Verb::Serve => return Ok(Asked::Serve),
             Verb::Demo => return Ok(Asked::Demo),
             Verb::Check => return Ok(Asked::Check),

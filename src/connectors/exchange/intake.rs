@@ -122,7 +122,10 @@ impl Intake {
         for record in &parsed.records {
             let passed_over = &mut self.passed_over;
             let draft = draft(record, parsed.kind, is_ldap, index, &mut |name| {
-                *passed_over.entry(name.to_owned()).or_insert(0) += 1;
+                // The mark of a range is no column.
+                if !name.contains(';') {
+                    *passed_over.entry(name.to_owned()).or_insert(0) += 1;
+                }
             });
             members.push((spelled(&draft), draft.at));
             self.drafts.push(draft);

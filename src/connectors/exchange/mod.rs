@@ -6,6 +6,7 @@ mod cells;
 mod clixml;
 mod convert;
 pub mod detect;
+pub mod html;
 pub mod import;
 mod intake;
 mod join;
