@@ -1,10 +1,12 @@
 //! Composition: the service, the demo.
 
 pub mod commands;
+mod comparison;
 pub mod demo;
 pub mod directory;
 pub mod hops;
 pub mod import;
+pub mod lessons;
 pub mod local;
 pub mod memory;
 pub mod reports;

@@ -150,6 +150,8 @@ keys! {
         /// See `shrink_guard_share`. Unit: objects. Default: 10.
         /// Trap: a large number with a small organisation switches the guard off.
         optional shrink_guard_count: u32,
+        /// How long losses are added up: leavers arrive one by one. Default: 1h. With 0s each load is judged alone.
+        optional shrink_guard_window: Duration,
         /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'` in the rules of
         /// this source's groups. Default: false, as Exchange does. Set it where the rules are from the time before
         /// the move; `muster group lint` shows both counts.
@@ -199,6 +201,10 @@ keys! {
         optional external: Name,
         /// Next hop where nothing else is said. Default: none; then the three above are required.
         optional default: Name,
+        /// Next hop that still expands groups while you move from it: a group goes there whole, to its own address,
+        /// until `muster group cutover` switches it. Default: none; every group is expanded here.
+        /// Trap: rules about who may write, and moderators, are asked on both sides until then.
+        optional side_by_side: Name,
         /// Next hops of single domains; they are asked first, the most specific one decides.
         optional domains: Vec<Spanned<RoutedDomain>>,
     }

@@ -19,8 +19,8 @@ use crate::store::StoreFault;
 use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
-/// Version of the tables. 1: objects, and rolls stored whole.
-const VERSION: i64 = 2;
+/// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history.
+const VERSION: i64 = 3;
 /// Frames of the log after which it is moved into the database; this store is not on the mail path.
 const CHECKPOINT_PAGES: u32 = 2_000;
 
@@ -76,14 +76,24 @@ impl DirectoryStore for SqliteDirectoryStore {
         load(&self.inner().connection).map_err(unreadable)
     }
 
+    fn objects(&self, visit: &mut dyn FnMut(Ordinal, &[u8])) -> Result<Vec<String>, StoreFault> {
+        objects::read(&self.inner().connection, visit).map_err(unreadable)
+    }
+
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault> {
         let mut inner = self.inner();
         if let Some(fault) = &inner.suspect {
             return Err(fault.clone());
         }
-        inner.known.check(&batch)?;
+        inner
+            .known
+            .check(&batch, |ordinal| objects::id_of(&inner.connection, ordinal))?;
         rolls::check(&inner.connection, &batch).map_err(unreadable)??;
         if let Err(fault) = write(&mut inner.connection, &batch) {
+            // The table refuses a second ordinal for an id; the transaction is rolled back and the store is sound.
+            if fault.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) {
+                return Err(StoreFault::Contradiction(fault.to_string()));
+            }
             return Err(inner.suspect(&format!("generation {}", batch.generation), &fault));
         }
         inner.known.apply(&batch);
@@ -167,12 +177,15 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
     }
     let mut connection = connect(path, Role::Writer)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found != 1 {
+    if !(1..VERSION).contains(&found) {
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    rolls::migrate_from_1(&transaction)?;
-    transaction.execute_batch(life::TABLES)?;
+    if found == 1 {
+        rolls::migrate_from_1(&transaction)?;
+        transaction.execute_batch(life::TABLES)?;
+    }
+    objects::migrate_from_2(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
@@ -182,6 +195,30 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
 /// The tables of a new database.
 fn tables() -> String {
     [META, objects::TABLES, rolls::TABLES, life::TABLES].concat()
+}
+
+/// Names of the rows of `meta` that hold the digest of a source's latest snapshot.
+const DIGEST: &str = "digest:";
+
+fn keep_digest(connection: &Connection, source: &str, digest: Option<&str>) -> rusqlite::Result<()> {
+    let name = format!("{DIGEST}{source}");
+    match digest {
+        Some(digest) => {
+            let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+            connection.prepare_cached(sql)?.execute((name, digest))?
+        }
+        None => connection
+            .prepare_cached("DELETE FROM meta WHERE name = ?1")?
+            .execute([name])?,
+    };
+    Ok(())
+}
+
+fn digests(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = "SELECT substr(name, ?1), value FROM meta WHERE substr(name, 1, ?1 - 1) = ?2 ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map((DIGEST.len() as i64 + 1, DIGEST), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
 }
 
 fn space(connection: &Connection) -> rusqlite::Result<Option<String>> {
@@ -194,6 +231,9 @@ fn write(connection: &mut Connection, batch: &ChangeBatch) -> rusqlite::Result<(
     objects::write(&transaction, batch)?;
     rolls::write(&transaction, batch)?;
     life::write(&transaction, &batch.life)?;
+    for (source, digest) in &batch.digests {
+        keep_digest(&transaction, source, digest.as_deref())?;
+    }
     keep_meta(&transaction, "generation", batch.generation as i64)?;
     keep_meta(&transaction, "ordinal_next", i64::from(batch.ordinal_next))?;
     transaction.commit()
@@ -203,10 +243,10 @@ fn load(connection: &Connection) -> rusqlite::Result<DirectoryState> {
     let mut state = DirectoryState {
         space: space(connection)?.unwrap_or_default(),
         generation: meta(connection, "generation")?.unwrap_or(0) as u64,
+        digests: digests(connection)?,
         ordinal_next: meta(connection, "ordinal_next")?.unwrap_or(0) as u32,
         ..DirectoryState::default()
     };
-    objects::load(connection, &mut state)?;
     rolls::load(connection, &mut state)?;
     life::load(connection, &mut state)?;
     for damaged in &state.damaged {
