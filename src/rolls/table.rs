@@ -40,6 +40,20 @@ pub struct RollEntry {
     pub attempt: Option<Attempt>,
 }
 
+impl RollEntry {
+    /// Says that the guard holds the list since a time, or holds it no longer. True if that was not said before.
+    pub fn mark_held(&mut self, since: Option<Timestamp>) -> bool {
+        let attempt = match (since, &self.attempt) {
+            (Some(since), _) => Some(Attempt::Held { since }),
+            (None, Some(Attempt::Held { .. })) => None,
+            (None, other) => other.clone(),
+        };
+        let changed = attempt != self.attempt;
+        self.attempt = attempt;
+        changed
+    }
+}
+
 /// Rolls by group. Cloning is cheap; a clone that changes copies only the parts it touches.
 #[derive(Clone, Debug)]
 pub struct RollTable {
@@ -123,18 +137,6 @@ impl RollTable {
             };
             (entry.roll.as_ref().map_or(Ordinal(0), |roll| roll.group), Some(entry))
         }))
-    }
-
-    /// The table with a group's list held by the guard since a time, or no longer.
-    #[must_use]
-    pub fn with_hold(&self, group: Ordinal, since: Option<Timestamp>) -> Self {
-        let mut entry = self.entry(group).cloned().unwrap_or_default();
-        entry.attempt = match (since, entry.attempt) {
-            (Some(since), _) => Some(Attempt::Held { since }),
-            (None, Some(Attempt::Held { .. })) => None,
-            (None, other) => other,
-        };
-        self.with([(group, Some(entry))])
     }
 
     /// The table after a failed attempt: the last good version stays.

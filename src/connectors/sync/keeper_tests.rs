@@ -11,7 +11,7 @@ use crate::directory::testing::{ObjectBuilder, dynamic_group, group, person};
 use crate::directory::{ChangeSet, ObjectId, Ordinal, RecipientObject};
 use crate::rolls::history::{Past, PinAction};
 use crate::rolls::local::Chosen;
-use crate::rolls::{Cause, EntryCause};
+use crate::rolls::{Cause, EntryCause, RollDefaults, RollPolicy, RollState, freshness};
 use crate::store::HistoryQuery;
 use crate::store::memory::MemoryDirectoryStore;
 
@@ -98,6 +98,12 @@ impl Rig {
         names
     }
 
+    fn state(&self, group: Ordinal, now: Timestamp) -> RollState {
+        let view = self.keeper.view();
+        let policy = RollPolicy::of(None, &RollDefaults::default());
+        freshness::state(view.rolls.entry(group), &policy, now)
+    }
+
     fn version(&self, group: &str) -> u64 {
         self.keeper.view().roll(self.ordinal(group)).expect("a roll").version
     }
@@ -163,6 +169,7 @@ fn a_mass_removal_is_held_and_the_old_list_serves_until_accepted() {
     assert_eq!(changed.held.len(), 1, "{:?}", changed.held);
     assert_eq!(rig.members("berlin@contoso.example"), all);
     let group = rig.ordinal("berlin@contoso.example");
+    assert_eq!(rig.state(group, at(121)), RollState::Guarded);
     let hold = rig.keeper.hold(group).expect("held");
     assert_eq!(hold.proposed.entries.removed.len(), 30);
     assert_eq!(hold.blames.list().len(), 1, "one cause: {:?}", hold.blames);
@@ -171,11 +178,27 @@ fn a_mass_removal_is_held_and_the_old_list_serves_until_accepted() {
     let rig = rig.restarted(at(125));
     assert_eq!(rig.members("berlin@contoso.example"), all);
     assert_eq!(rig.keeper.holds().len(), 1);
+    // It serves whatever its age, until somebody decides.
+    assert_eq!(rig.state(group, at(60 * 24 * 365)), RollState::Guarded);
+    let pinned = rig.ordinal("p39@contoso.example");
+    rig.keeper
+        .pin(group, pinned, PinAction::Exclude, None, &author("away"), at(126))
+        .expect("pinned");
+    assert_eq!(rig.members("berlin@contoso.example").len(), 39);
+    assert_eq!(
+        rig.state(group, at(127)),
+        RollState::Guarded,
+        "a new version does not hide the hold"
+    );
+    rig.keeper
+        .unpin(group, pinned, &author("back"), at(128))
+        .expect("unpinned");
     rig.keeper
         .accept(group, &author("office codes"), at(130))
         .expect("accepted");
     assert_eq!(rig.members("berlin@contoso.example").len(), 10);
     assert!(rig.keeper.holds().is_empty());
+    assert_eq!(rig.state(group, at(131)), RollState::Fresh);
     let audit = rig.keeper.audit(None, 10).expect("reads");
     assert_eq!(
         (audit[0].what.as_str(), audit[0].reason.as_str()),

@@ -16,7 +16,7 @@ use crate::directory::{Directory, Ordinal, SourceId};
 use crate::rolls::clock::{Alarm, Clock};
 use crate::rolls::standing::Standing;
 use crate::rolls::suspect::Suspects;
-use crate::rolls::{Roll, RollTable, View, Watch};
+use crate::rolls::{Roll, RollEntry, RollTable, View, Watch};
 use crate::store::StoreFault;
 use crate::store::directory::{DirectoryStore, load_directory};
 use crate::store::life::LifeState;
@@ -45,6 +45,7 @@ pub(super) fn restore(
     let mut standings = standings(&stored.life);
     windows(store, &serving, &mut standings, settings, now)?;
     let computed = computed(&serving, &mut standings);
+    let serving = serving.with(held(&serving, &standings));
     let suspects: Suspects = stored.life.suspects.into_iter().collect();
     let watch = Watch::of(&directory, options.clone());
     let clock = clock(&directory, &watch, &standings, now);
@@ -140,6 +141,16 @@ fn computed(serving: &RollTable, standings: &mut HashMap<Ordinal, Standing>) -> 
         true
     });
     serving.with_rolls(different)
+}
+
+/// Entries of the lists that the guard holds: they serve whatever their age.
+fn held(serving: &RollTable, standings: &HashMap<Ordinal, Standing>) -> Vec<(Ordinal, Option<RollEntry>)> {
+    let mark = |(group, standing): (&Ordinal, &Standing)| {
+        let mut entry = serving.entry(*group)?.clone();
+        let since = standing.hold.as_ref().map(|hold| hold.since);
+        entry.mark_held(since).then_some((*group, Some(entry)))
+    };
+    standings.iter().filter_map(mark).collect()
 }
 
 fn clock(directory: &Directory, watch: &Watch, standings: &HashMap<Ordinal, Standing>, now: Timestamp) -> Clock {

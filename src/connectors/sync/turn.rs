@@ -4,7 +4,7 @@
 //! writer's state that belongs to it. Never: a view that is not stored; a state ahead of the store. A turn that is
 //! dropped leaves everything as it was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::rolls::guard::{GuardLimits, Guarding, Limit};
 use crate::rolls::pin::Pins;
 use crate::rolls::standing::{Arrival, HoldStep, Settled, Standing};
 use crate::rolls::watch::WatchChange;
-use crate::rolls::{Cause, Details, EntryCause, Roll, RollEntry, RollTable, Update, View};
+use crate::rolls::{Attempt, Cause, Details, EntryCause, Roll, RollEntry, RollTable, Update, View};
 use crate::store::life::RollChange;
 use crate::store::{ChangeBatch, StoreFault};
 
@@ -237,8 +237,30 @@ impl<'a> Turn<'a> {
         self.standings.insert(group, settled.standing);
     }
 
+    /// Says in the table of what serves whose list the guard holds: such a list serves whatever its age.
+    fn mark_holds(&mut self) {
+        let concerned: HashSet<Ordinal> = self.serving.keys().chain(self.standings.keys()).copied().collect();
+        for group in concerned {
+            // A rule that cannot be evaluated is said first.
+            let attempt = self.computed.entry(group).and_then(|entry| entry.attempt.as_ref());
+            if matches!(attempt, Some(Attempt::Failed { .. })) {
+                continue;
+            }
+            let known = match self.serving.get(&group) {
+                Some(entry) => entry.as_ref(),
+                None => self.before.rolls.entry(group),
+            };
+            let Some(mut entry) = known.cloned() else { continue };
+            let since = self.standing(group).hold.map(|hold| hold.since);
+            if entry.mark_held(since) {
+                self.serving.insert(group, Some(entry));
+            }
+        }
+    }
+
     /// Stores everything, then lets it serve.
-    pub(super) fn finish(self) -> Result<Turned, StoreFault> {
+    pub(super) fn finish(mut self) -> Result<Turned, StoreFault> {
+        self.mark_holds();
         let Self {
             keeper,
             state,
