@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::delivery::learning::LearningThread;
 use crate::rolls::suspect::{Learner, Lesson, SuspectSettings, Suspects, Taught};
 
 /// Learns at once, and remembers the lessons.
@@ -98,23 +97,4 @@ async fn a_hop_that_refuses_nearly_everybody_makes_nobody_suspect() {
     world.idle().await;
     assert_eq!(world.count("FAIL"), 20);
     assert_eq!(world.school.taught(), []);
-}
-
-#[test]
-fn the_thread_hands_on_what_it_is_told() {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let keep = move |lessons: Vec<Lesson>| {
-        // The test has ended if nobody listens.
-        let _ = sender.send(lessons);
-    };
-    let thread = LearningThread::start(Arc::default, keep).expect("a thread");
-    assert!(thread.suspects().is_empty());
-    let lesson = Lesson {
-        address: "lena@contoso.example".parse().expect("valid"),
-        message: MessageId(Uuid::from_u128(7)),
-        at: Timestamp::UNIX_EPOCH,
-        verdict: Taught::Taken,
-    };
-    thread.learn(vec![lesson.clone()]);
-    assert_eq!(receiver.recv_timeout(PATIENCE), Ok(vec![lesson]));
 }
