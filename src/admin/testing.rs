@@ -1,5 +1,9 @@
 //! Answers as a small service gives them, for the tests of this room.
 
+#[path = "testing/lists.rs"]
+mod lists;
+#[path = "testing/moves.rs"]
+mod moves;
 #[path = "testing/samples.rs"]
 mod samples;
 
@@ -9,13 +13,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{
-    BranchLeft, ClauseVerdict, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
-    HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient, QueueChanged, QueueItem,
-    QueueShown, RecipientFate, RecipientLeft, Reloaded, RollState, RuleAnswer, SeenAs, StatusReport, TracedMessage,
-    Verdict, VerdictKind,
+    BranchLeft, ClauseVerdict, CompareAnswer, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary,
+    GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient,
+    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState, RuleAnswer,
+    SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
 };
 use super::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RollCommand, RuleCommand,
+    TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -218,6 +223,8 @@ pub(super) fn why() -> GroupWhy {
         ],
         roll: roll(),
         gates: Vec::new(),
+        at: None,
+        pins: Vec::new(),
         nearest: Some(NearestMiss {
             text: text("would be a member without the blank at the end of Office"),
             others: 3,
@@ -275,10 +282,16 @@ impl Service for Sample {
         })
     }
 
-    async fn group_members(&self, wanted: &str, _depth: MemberDepth) -> Result<GroupMembers, Refusal> {
+    async fn group_members(
+        &self,
+        wanted: &str,
+        _depth: MemberDepth,
+        at: Option<Timestamp>,
+    ) -> Result<GroupMembers, Refusal> {
         Ok(GroupMembers {
             group: text(wanted),
             roll: roll(),
+            at,
             members: vec![
                 Member {
                     address: text("lena@contoso.example"),
@@ -316,6 +329,10 @@ impl Service for Sample {
     async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {
         let nobody = query.to.as_deref() == Some("nobody@contoso.example");
         Ok(if nobody { Vec::new() } else { vec![traced()] })
+    }
+
+    async fn trace_was(&self, message: MessageId, recipient: &str) -> Result<WasMember, Refusal> {
+        Ok(lists::was(message, recipient))
     }
 
     async fn queue_list(&self, _selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
@@ -432,7 +449,15 @@ impl Service for Sample {
         })
     }
 
-    async fn rule(&self, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
+    async fn rule(&self, _caller: &Caller, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
         Ok(samples::rule(command))
+    }
+
+    async fn roll(&self, _caller: &Caller, command: &RollCommand) -> Result<RollAnswer, Refusal> {
+        Ok(lists::roll(command))
+    }
+
+    async fn compare(&self, _caller: &Caller, command: &CompareCommand) -> Result<CompareAnswer, Refusal> {
+        Ok(moves::compare(command))
     }
 }

@@ -257,6 +257,10 @@ impl Ask {
     /// None for those that nearly everybody passes, or that an absent value passes.
     pub(super) fn width(&self) -> Option<u8> {
         match self.kind() {
+            AskKind::Text {
+                attribute: Attribute::ObjectClass | Attribute::ObjectCategory,
+                ..
+            } => Some(4),
             AskKind::Text { .. } | AskKind::Reference { .. } => Some(1),
             AskKind::Member(_) => Some(2),
             AskKind::Within(_) => Some(3),
