@@ -6,11 +6,13 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{
-    Answer, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
-    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport, TracedMessage,
+    Answer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
+    HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport,
+    TracedMessage,
 };
 use super::command::{
-    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
+    WhyQuestion,
 };
 use crate::mail::{HoldId, SetId};
 
@@ -70,6 +72,9 @@ impl Refusal {
 pub trait Service: Send + Sync + 'static {
     /// Is the service well?
     fn status(&self) -> impl Future<Output = Result<StatusReport, Refusal>> + Send;
+
+    /// A page of the directory.
+    fn directory_page(&self, question: PageQuestion) -> impl Future<Output = Result<DirectoryPage, Refusal>> + Send;
 
     /// Every group, by address.
     fn group_list(&self) -> impl Future<Output = Result<Vec<GroupSummary>, Refusal>> + Send;
@@ -152,6 +157,7 @@ pub trait Service: Send + Sync + 'static {
 pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Command) -> Result<Answer, Refusal> {
     Ok(match command {
         Command::Status => Answer::Status(service.status().await?),
+        Command::DirectoryPage(question) => Answer::DirectoryPage(service.directory_page(*question).await?),
         Command::GroupList => Answer::GroupList(service.group_list().await?),
         Command::GroupShow { group } => Answer::GroupShow(Box::new(service.group_show(group).await?)),
         Command::GroupMembers { group, depth } => Answer::GroupMembers(service.group_members(group, *depth).await?),

@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{
-    BranchLeft, ClauseVerdict, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
-    HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient, QueueChanged, QueueItem,
-    QueueShown, RecipientFate, RecipientLeft, Reloaded, RollState, RuleAnswer, SeenAs, StatusReport, TracedMessage,
-    Verdict, VerdictKind,
+    BranchLeft, ClauseVerdict, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary,
+    GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient,
+    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollState, RuleAnswer, SeenAs,
+    StatusReport, TracedMessage, Verdict, VerdictKind,
 };
 use super::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
+    WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -249,6 +250,14 @@ impl Service for Sample {
             queued_recipients: 3,
             holds: 1,
             notes: texts(&["1 group has no owner"]),
+        })
+    }
+
+    async fn directory_page(&self, question: PageQuestion) -> Result<DirectoryPage, Refusal> {
+        Ok(DirectoryPage {
+            generation: 7,
+            objects: Vec::new(),
+            next: question.after.is_none().then_some(1),
         })
     }
 

@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod demo;
 pub mod directory;
+pub mod export;
 pub mod hops;
 pub mod import;
 pub mod local;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::admin::answer::{
-    Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState,
-    NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport, TracedMessage,
+    DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
+    ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport,
+    TracedMessage,
 };
 use crate::admin::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RuleCommand, TraceQuery, WhyQuestion,
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
+    WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
@@ -18,7 +20,7 @@ use crate::spool::{Readiness, Spool};
 use crate::track::Decision;
 
 use super::groups::Groups;
-use super::{explain, holds, queue, trace};
+use super::{explain, export, holds, queue, trace};
 use crate::app::directory;
 use crate::app::service::Service;
 
@@ -142,6 +144,11 @@ impl Answers for Commands {
             holds: holds.len() as u64,
             notes,
         })
+    }
+
+    async fn directory_page(&self, question: PageQuestion) -> Result<DirectoryPage, Refusal> {
+        self.blocking(move |service| Ok(export::page(&service.keeper.view().directory, question)))
+            .await
     }
 
     async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {

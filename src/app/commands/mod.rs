@@ -2,6 +2,7 @@
 
 pub mod answering;
 pub mod explain;
+pub mod export;
 pub mod groups;
 pub mod history;
 pub mod holds;
