@@ -19,13 +19,13 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use muster::backends::sqlite::directory::SqliteDirectoryStore;
 use muster::connectors::guard::GuardSettings;
-use muster::connectors::sync::{Acceptance, Applied, DirectoryKeeper, SourceSettings};
+use muster::connectors::sync::{Acceptance, Applied, DirectoryKeeper, KeeperSettings, SourceSettings};
 use muster::directory::filter::EvaluationOptions;
 use muster::directory::value::Value;
-use muster::directory::{ChangeSet, ObjectId, Ordinal, ProxyAddress, RecipientObject};
+use muster::directory::{ChangeSet, Ordinal, ProxyAddress, RecipientObject};
 use muster::env::Env;
 use muster::rolls::roll::{Cause, Entries};
-use muster::rolls::{RollDefaults, codec, update};
+use muster::rolls::{codec, update};
 use serde_json::json;
 
 use figures::{Counting, allocated, memory, milliseconds, percentile, timed};
@@ -113,8 +113,10 @@ impl Place {
         Ok(DirectoryKeeper::open(
             Arc::new(store),
             EvaluationOptions::default(),
-            RollDefaults::default(),
-            vec![source],
+            KeeperSettings {
+                sources: vec![source],
+                ..KeeperSettings::default()
+            },
             Timestamp::now(),
         )?)
     }
@@ -205,8 +207,15 @@ fn prepare(place: &Place) -> Outcome {
     drop(text.seen);
     let keeper = place.keeper()?;
     let objects: Vec<RecipientObject> = organisation.objects().collect();
-    let (applied, took) =
-        timed(|| keeper.apply(organisation.source(), objects, Acceptance::Accepted, Timestamp::now()));
+    let (applied, took) = timed(|| {
+        keeper.apply(
+            organisation.source(),
+            objects,
+            None,
+            Acceptance::Accepted,
+            Timestamp::now(),
+        )
+    });
     let Applied::Changed(changed) = applied? else {
         return Err("the first load changed nothing".into());
     };
@@ -324,15 +333,7 @@ fn differing(keeper: &DirectoryKeeper) -> usize {
 }
 
 fn apply(keeper: &DirectoryKeeper, organisation: &Organisation, set: ChangeSet) -> Result<Applied, Box<dyn Error>> {
-    let view = keeper.view();
-    let mut objects: HashMap<ObjectId, RecipientObject> = view
-        .directory
-        .recipients()
-        .map(|(_, object)| (object.id.clone(), (*object).clone()))
-        .collect();
-    objects.extend(set.upserts.into_iter().map(|object| (object.id.clone(), object)));
-    let objects = objects.into_values().collect();
-    Ok(keeper.apply(organisation.source(), objects, Acceptance::Guarded, Timestamp::now())?)
+    Ok(keeper.apply_changes(organisation.source(), set, Acceptance::Guarded, Timestamp::now())?)
 }
 
 fn one_roll() -> Outcome {

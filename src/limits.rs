@@ -145,6 +145,9 @@ pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most people that `group preview` names on either side; the rest is counted.
 pub const PREVIEW_NAMES_MAX: u32 = 1_000;
 
+/// Most versions that `group history` shows.
+pub const HISTORY_VERSIONS_MAX: u32 = 10_000;
+
 /// Tracking events moved from the spool to the trace in one commit.
 pub const TRACE_MOVE_EVENTS_MAX: usize = 2_000;
 

@@ -15,9 +15,17 @@ use crate::directory::recipient::RecipientObject;
 pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
     BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, TracedMessage, Verdict, VerdictKind,
+    WasList, WasMember,
 };
-pub use roll::{CauseShown, EntryChange, RollDiff, RollHistory, RollVersion};
-pub use rule::{NearestChange, NearestMiss, RuleAnswer, RuleFinding, RulePreview};
+pub use roll::{
+    Alert, CauseShown, EntryChange, GroupConverted, GuardDecided, GuardHeld, PinChanged, PinShown, RollAnswer,
+    RollDiff, RollHistory, RollRefreshed, RollVersion, RollsRefreshed, RollsVerified, StaleMember, SuspectChanged,
+    SuspectShown,
+};
+pub use rule::{
+    Inexpressible, NearestChange, NearestMiss, PlanStep, RuleAnswer, RuleFinding, RuleLint, RulePlan, RulePreview,
+    RuleProposed, RuleText,
+};
 pub use state::{
     CheckReport, Finding, HoldDecided, HoldShown, HoldSummary, ListenerState, NextHopSummary, OpenRecipient,
     QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport,
@@ -43,6 +51,8 @@ pub enum Answer {
     Explain(Explained),
     /// To `trace`.
     Trace(Vec<TracedMessage>),
+    /// To `trace --was`.
+    TraceWas(WasMember),
     /// To `queue list`.
     QueueList(Vec<QueueItem>),
     /// To `queue summary`.
@@ -66,6 +76,9 @@ pub enum Answer {
     /// To questions about rules.
     #[serde(untagged)]
     Rule(RuleAnswer),
+    /// To questions and orders about lists.
+    #[serde(untagged)]
+    Roll(RollAnswer),
 }
 
 /// Objects of the directory.
@@ -103,6 +116,7 @@ impl Answer {
             Self::GroupWhy(why) => yes(why.member),
             Self::Explain(explained) => yes(explained.verdicts.iter().all(|verdict| verdict.kind.may_pass())),
             Self::Trace(messages) => yes(!messages.is_empty()),
+            Self::TraceWas(was) => yes(was.member),
             // An empty queue is good news, not a "no".
             Self::QueueList(_) | Self::QueueSummary(_) | Self::QueueShow(_) => Meaning::Yes,
             Self::QueueRetry(changed) | Self::QueueDrop(changed) => yes(changed.sets > 0),
@@ -110,6 +124,7 @@ impl Answer {
             Self::ModerateApprove(decided) | Self::ModerateReject(decided) => yes(decided.applied),
             Self::Reload(reloaded) => reloaded.meaning(),
             Self::Rule(answer) => answer.meaning(),
+            Self::Roll(answer) => answer.meaning(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Never renamed: names and fields are those of the protocol, and later of the HTTP API.
 
+pub mod roll;
 pub mod rule;
 
 use std::net::IpAddr;
@@ -13,7 +14,8 @@ use serde_json::Value;
 
 use crate::mail::{HoldId, MessageId, SetId};
 
-pub use rule::{PreviewQuestion, RuleCommand, RuleLanguage, RuleQuestion};
+pub use roll::{ConvertInto, ConvertOrder, PinEffect, PinOrder, RefreshChoice, RollCommand, Signed};
+pub use rule::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLanguage, RuleQuestion};
 
 /// One question or order.
 ///
@@ -38,6 +40,9 @@ pub enum Command {
         group: String,
         /// Direct entries, or everybody that nested groups lead to as well.
         depth: MemberDepth,
+        /// As the list was then; none: now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Why somebody is, or is not, in a group.
     GroupWhy(WhyQuestion),
@@ -45,6 +50,13 @@ pub enum Command {
     Explain(ExplainQuestion),
     /// What became of messages.
     Trace(TraceQuery),
+    /// Was somebody in the lists that a message was expanded with?
+    TraceWas {
+        /// The message.
+        message: MessageId,
+        /// Any address of the person.
+        recipient: String,
+    },
     /// What waits for delivery.
     QueueList(QueueSelection),
     /// How each next hop stands.
@@ -102,12 +114,16 @@ pub enum Command {
     /// About rules.
     #[serde(skip)]
     Rule(RuleCommand),
+    /// About lists.
+    #[serde(skip)]
+    Roll(RollCommand),
 }
 
 impl Serialize for Command {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Rule(command) => command.serialize(serializer),
+            Self::Roll(command) => command.serialize(serializer),
             other => Self::serialize(other, serializer),
         }
     }
@@ -120,6 +136,8 @@ impl<'de> Deserialize<'de> for Command {
         let name = value.get("name").and_then(Value::as_str).unwrap_or_default();
         let read = if RuleCommand::NAMES.contains(&name) {
             RuleCommand::deserialize(value).map(Self::Rule)
+        } else if RollCommand::NAMES.contains(&name) {
+            RollCommand::deserialize(value).map(Self::Roll)
         } else {
             Self::deserialize(value)
         };
@@ -135,6 +153,12 @@ pub struct WhyQuestion {
     pub group: String,
     /// Any address of the recipient.
     pub recipient: String,
+    /// As the list was then; none: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// As this person may see it: who is kept out by a pin does not see the pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_by: Option<String>,
     /// Name the others that the same repair would make members.
     #[serde(default)]
     pub list: bool,
@@ -245,6 +269,7 @@ impl Command {
             Self::GroupWhy(_) => "group_why",
             Self::Explain(_) => "explain",
             Self::Trace(_) => "trace",
+            Self::TraceWas { .. } => "trace_was",
             Self::QueueList(_) => "queue_list",
             Self::QueueSummary => "queue_summary",
             Self::QueueShow { .. } => "queue_show",
@@ -256,6 +281,7 @@ impl Command {
             Self::ModerateReject { .. } => "moderate_reject",
             Self::Reload { .. } => "reload",
             Self::Rule(command) => command.name(),
+            Self::Roll(command) => command.name(),
         }
     }
 }

@@ -3,18 +3,19 @@
 use std::fmt;
 use std::future::Future;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{
     Answer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
-    HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport,
-    TracedMessage,
+    HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
+    TracedMessage, WasMember,
 };
 use super::command::{
-    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
-    WhyQuestion,
+    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
+    TraceQuery, WhyQuestion,
 };
-use crate::mail::{HoldId, SetId};
+use crate::mail::{HoldId, MessageId, SetId};
 
 /// Who asks, as the operating system says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,11 +83,12 @@ pub trait Service: Send + Sync + 'static {
     /// One group.
     fn group_show(&self, group: &str) -> impl Future<Output = Result<GroupShown, Refusal>> + Send;
 
-    /// Who is in it.
+    /// Who is in it, or was at a time.
     fn group_members(
         &self,
         group: &str,
         depth: MemberDepth,
+        at: Option<Timestamp>,
     ) -> impl Future<Output = Result<GroupMembers, Refusal>> + Send;
 
     /// Why somebody is in it or not.
@@ -97,6 +99,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// What became of messages, newest first.
     fn trace(&self, query: &TraceQuery) -> impl Future<Output = Result<Vec<TracedMessage>, Refusal>> + Send;
+
+    /// Was somebody in the lists that a message was expanded with?
+    fn trace_was(&self, message: MessageId, recipient: &str)
+    -> impl Future<Output = Result<WasMember, Refusal>> + Send;
 
     /// Delivery sets with open recipients, oldest first.
     fn queue_list(&self, selection: &QueueSelection) -> impl Future<Output = Result<Vec<QueueItem>, Refusal>> + Send;
@@ -150,7 +156,10 @@ pub trait Service: Send + Sync + 'static {
     fn reload(&self, caller: &Caller, guard: GuardIntent) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
 
     /// A question about a rule. The answer is the one of the command's name.
-    fn rule(&self, command: &RuleCommand) -> impl Future<Output = Result<RuleAnswer, Refusal>> + Send;
+    fn rule(&self, caller: &Caller, command: &RuleCommand) -> impl Future<Output = Result<RuleAnswer, Refusal>> + Send;
+
+    /// A question or order about lists. The answer is the one of the command's name.
+    fn roll(&self, caller: &Caller, command: &RollCommand) -> impl Future<Output = Result<RollAnswer, Refusal>> + Send;
 }
 
 /// Asks the service what a command asks.
@@ -160,10 +169,13 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::DirectoryPage(question) => Answer::DirectoryPage(service.directory_page(*question).await?),
         Command::GroupList => Answer::GroupList(service.group_list().await?),
         Command::GroupShow { group } => Answer::GroupShow(Box::new(service.group_show(group).await?)),
-        Command::GroupMembers { group, depth } => Answer::GroupMembers(service.group_members(group, *depth).await?),
+        Command::GroupMembers { group, depth, at } => {
+            Answer::GroupMembers(service.group_members(group, *depth, *at).await?)
+        }
         Command::GroupWhy(question) => Answer::GroupWhy(service.group_why(question).await?),
         Command::Explain(question) => Answer::Explain(service.explain(question).await?),
         Command::Trace(query) => Answer::Trace(service.trace(query).await?),
+        Command::TraceWas { message, recipient } => Answer::TraceWas(service.trace_was(*message, recipient).await?),
         Command::QueueList(selection) => Answer::QueueList(service.queue_list(selection).await?),
         Command::QueueSummary => Answer::QueueSummary(service.queue_summary().await?),
         Command::QueueShow { set } => Answer::QueueShow(service.queue_show(*set).await?),
@@ -188,6 +200,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
                 .await?,
         ),
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
-        Command::Rule(command) => Answer::Rule(service.rule(command).await?),
+        Command::Rule(command) => Answer::Rule(service.rule(caller, command).await?),
+        Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),
     })
 }

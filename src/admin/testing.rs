@@ -1,5 +1,7 @@
 //! Answers as a small service gives them, for the tests of this room.
 
+#[path = "testing/lists.rs"]
+mod lists;
 #[path = "testing/samples.rs"]
 mod samples;
 
@@ -11,12 +13,12 @@ use uuid::Uuid;
 use super::answer::{
     BranchLeft, ClauseVerdict, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary,
     GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient,
-    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollState, RuleAnswer, SeenAs,
-    StatusReport, TracedMessage, Verdict, VerdictKind,
+    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState, RuleAnswer,
+    SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
 };
 use super::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
-    WhyQuestion,
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
+    TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -219,6 +221,8 @@ pub(super) fn why() -> GroupWhy {
         ],
         roll: roll(),
         gates: Vec::new(),
+        at: None,
+        pins: Vec::new(),
         nearest: Some(NearestMiss {
             text: text("would be a member without the blank at the end of Office"),
             others: 3,
@@ -284,10 +288,16 @@ impl Service for Sample {
         })
     }
 
-    async fn group_members(&self, wanted: &str, _depth: MemberDepth) -> Result<GroupMembers, Refusal> {
+    async fn group_members(
+        &self,
+        wanted: &str,
+        _depth: MemberDepth,
+        at: Option<Timestamp>,
+    ) -> Result<GroupMembers, Refusal> {
         Ok(GroupMembers {
             group: text(wanted),
             roll: roll(),
+            at,
             members: vec![
                 Member {
                     address: text("lena@contoso.example"),
@@ -325,6 +335,10 @@ impl Service for Sample {
     async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {
         let nobody = query.to.as_deref() == Some("nobody@contoso.example");
         Ok(if nobody { Vec::new() } else { vec![traced()] })
+    }
+
+    async fn trace_was(&self, message: MessageId, recipient: &str) -> Result<WasMember, Refusal> {
+        Ok(lists::was(message, recipient))
     }
 
     async fn queue_list(&self, _selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
@@ -441,7 +455,11 @@ impl Service for Sample {
         })
     }
 
-    async fn rule(&self, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
+    async fn rule(&self, _caller: &Caller, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
         Ok(samples::rule(command))
+    }
+
+    async fn roll(&self, _caller: &Caller, command: &RollCommand) -> Result<RollAnswer, Refusal> {
+        Ok(lists::roll(command))
     }
 }

@@ -9,7 +9,7 @@ use crate::config;
 use crate::config::settings::{Settings, SourceSettings};
 use crate::connectors::files::watch::Watch;
 use crate::connectors::files::{self, FileFault, Snapshot};
-use crate::connectors::sync::{Acceptance, Applied, Changed};
+use crate::connectors::sync::{Acceptance, Applied, Changed, KeeperSettings, Ticked};
 use crate::directory::SourceId;
 
 use super::service::Service;
@@ -17,6 +17,9 @@ use super::wiring;
 
 /// How often the clock is asked which rolls are due.
 const TICK: Duration = Duration::from_secs(60);
+
+/// Shortest wait between two turns of the clock; a pin that was set meanwhile waits no longer than this.
+const TICK_MIN: Duration = Duration::from_millis(100);
 
 /// Loads every source once, at start. Faults are logged; what is stored serves on.
 pub async fn load_all(service: &Arc<Service>) {
@@ -46,6 +49,13 @@ impl Refreshed {
                 }
                 for (group, fault) in &changed.failed {
                     tracing::warn!(group, fault, "a filter cannot be evaluated; the last good list serves");
+                }
+                for (group, limit) in &changed.held {
+                    tracing::error!(
+                        group,
+                        limit,
+                        "held by the guard; the old list serves until `muster guard accept`"
+                    );
                 }
             }
             Self::Applied(Applied::Held(loss), _) => {
@@ -94,10 +104,14 @@ async fn apply(
 ) -> Refreshed {
     let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
     let id = SourceId::new(source.name.as_str());
-    let notices = snapshot.notices;
-    let objects = snapshot.objects;
+    let Snapshot {
+        notices,
+        objects,
+        digest,
+        ..
+    } = snapshot;
     let applied = tokio::task::spawn_blocking(move || {
-        let applied = keeper.apply(&id, objects, acceptance, now);
+        let applied = keeper.apply(&id, objects, Some(&digest), acceptance, now);
         super::memory::give_back();
         applied
     });
@@ -133,18 +147,36 @@ pub async fn follow(service: Arc<Service>, watches: Vec<(SourceSettings, Watch)>
     while tasks.join_next().await.is_some() {}
 }
 
-/// Computes rolls again when the clock asks for it, until dropped.
+/// Does what the clock asks for: pins that end, rules that ask for the date, intervals, verification; until dropped.
 pub async fn tick(service: Arc<Service>) {
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::select! {
+            () = tokio::time::sleep(until_next(&service)) => {}
+            () = service.keeper.turned() => continue,
+        }
         let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
         match tokio::task::spawn_blocking(move || keeper.tick(now)).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(count)) => tracing::info!(count, "lists computed again"),
+            Ok(Ok(ticked)) if ticked == Ticked::default() => {}
+            Ok(Ok(ticked)) => tracing::info!(
+                alarms = ticked.alarms,
+                computed = ticked.computed,
+                changed = ticked.changed,
+                differences = ticked.differences,
+                "lists followed the clock"
+            ),
             Ok(Err(fault)) => tracing::error!(%fault, "lists could not be kept"),
             Err(fault) => tracing::error!(%fault, "computing lists again broke"),
         }
     }
+}
+
+/// Until the next instant at which a list changes by time alone, at most a tick.
+fn until_next(service: &Service) -> Duration {
+    let now = service.env.clock.now();
+    let next = service.keeper.next_instant().map(|next| next.duration_since(now));
+    next.map_or(TICK, |wait| {
+        Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(TICK_MIN, TICK)
+    })
 }
 
 /// `muster reload`: settings and directory, all or nothing.
@@ -189,9 +221,10 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         note(refreshed, &source, &mut reloaded);
     }
     if reloaded.applied {
-        service
-            .keeper
-            .reconfigure(wiring::roll_defaults(&settings), wiring::sources(&before));
+        service.keeper.reconfigure(KeeperSettings {
+            sources: wiring::sources(&before),
+            ..wiring::keeper(&settings)
+        });
         service
             .categorizer
             .reconfigure(wiring::organisation(&settings, &routes));
@@ -253,6 +286,10 @@ fn note(refreshed: Refreshed, source: &SourceSettings, reloaded: &mut Reloaded) 
                 reloaded
                     .findings
                     .push(plain(Severity::Warning, format!("{group}: {fault}")));
+            }
+            for (group, limit) in &changed.held {
+                let text = format!("{group}: held by the guard: {limit}; see `muster guard show {group}`");
+                reloaded.findings.push(plain(Severity::Warning, text));
             }
         }
         Refreshed::Applied(Applied::Held(loss), _) => {

@@ -6,6 +6,7 @@ pub mod directory;
 pub mod export;
 pub mod hops;
 pub mod import;
+pub mod lessons;
 pub mod local;
 pub mod memory;
 pub mod reports;

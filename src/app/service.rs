@@ -24,13 +24,13 @@ use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
 use crate::resolver::Sources;
 use crate::rolls::View;
-use crate::rolls::suspect::LearnNothing;
 use crate::routing::Routes;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, Spool as _};
 use crate::store::trace::SharedTraceStore;
 
+use super::lessons::Lessons;
 use super::reports::{DeliveryReports, Today};
 use super::{directory, wiring};
 
@@ -151,7 +151,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
         }),
-        learner: Arc::new(LearnNothing),
+        learner: Arc::new(Lessons(Arc::clone(&parts.keeper))),
         env: env.clone(),
         settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
@@ -292,8 +292,7 @@ impl Parts {
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
-            wiring::roll_defaults(settings),
-            wiring::sources(settings),
+            wiring::keeper(settings),
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;

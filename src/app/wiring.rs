@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::backends::sqlite::SpoolSettings;
 use crate::categorizer::Organisation;
 use crate::config::settings::{self, NextHopTarget, Settings};
-use crate::connectors::sync::SourceSettings;
+use crate::connectors::sync::{KeeperSettings, SourceSettings};
 use crate::directory::SourceId;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
@@ -159,6 +159,18 @@ pub fn evaluation(settings: &Settings) -> EvaluationOptions {
         comparison: settings.policy.comparison_profile,
         zone: TimeZone::system(),
         recursive_membership: settings.policy.member_of_group_recursive,
+    }
+}
+
+/// What the keeper of the directory goes by.
+#[must_use]
+pub fn keeper(settings: &Settings) -> KeeperSettings {
+    KeeperSettings {
+        rolls: roll_defaults(settings),
+        guard: settings.rolls.guard,
+        suspects: settings.rolls.suspects,
+        history_retention: settings.rolls.history_retention,
+        sources: sources(settings),
     }
 }
 

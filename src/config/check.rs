@@ -202,6 +202,7 @@ fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
         guard: GuardSettings {
             share_percent: or(&source.shrink_guard_share, defaults::SHRINK_GUARD_SHARE),
             count: or(&source.shrink_guard_count, defaults::SHRINK_GUARD_COUNT),
+            window: or(&source.shrink_guard_window, defaults::SHRINK_GUARD_WINDOW),
         },
         remote_mailboxes_match_user_mailbox: or(&source.remote_mailboxes_match_user_mailbox, false),
     })

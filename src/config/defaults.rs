@@ -16,6 +16,7 @@ pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
 pub const POLL_INTERVAL: Duration = Duration::from_secs(MINUTE);
 pub const SHRINK_GUARD_SHARE: u32 = 20;
 pub const SHRINK_GUARD_COUNT: u32 = 10;
+pub const SHRINK_GUARD_WINDOW: Duration = Duration::from_secs(60 * MINUTE);
 
 pub const PORT: u16 = 25;
 pub const CONNECTIONS_MAX: u32 = 20;

@@ -150,6 +150,8 @@ keys! {
         /// See `shrink_guard_share`. Unit: objects. Default: 10.
         /// Trap: a large number with a small organisation switches the guard off.
         optional shrink_guard_count: u32,
+        /// How long losses are added up: leavers arrive one by one. Default: 1h. With 0s each load is judged alone.
+        optional shrink_guard_window: Duration,
         /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'` in the rules of
         /// this source's groups. Default: false, as Exchange does. Set it where the rules are from the time before
         /// the move; `muster group lint` shows both counts.

@@ -322,6 +322,44 @@ impl Window {
         }
     }
 
+    /// Takes the changes of the last hour into account as they are stored, oldest first, up to the roll that serves:
+    /// a restart is no way past the guard.
+    pub fn restore(&mut self, differences: &[Difference], current: &Roll) {
+        let mut after = current.clone();
+        let mut steps: Vec<(&Difference, Roll)> = Vec::new();
+        for difference in differences.iter().rev() {
+            if difference.version != after.version {
+                break;
+            }
+            let mut before = after.clone();
+            let Some(entries) = difference.entries.reversed().apply(&after.entries) else {
+                break;
+            };
+            before.entries = entries;
+            before.version = difference.before.unwrap_or(0);
+            match (&difference.subscribers, &after.subscribers) {
+                (None, _) => {}
+                (Some(SubscribersChange::Changed(change)), Some(list)) => {
+                    let Some(list) = change.reversed().apply(list) else {
+                        break;
+                    };
+                    before.subscribers = Some(list);
+                }
+                (Some(_), _) => break,
+            }
+            steps.push((difference, after));
+            after = before;
+        }
+        for (difference, after) in steps.into_iter().rev() {
+            match (Guarding::of(difference.cause), difference.cause) {
+                (Guarding::Exempt, _) => self.marks.clear(),
+                // Pins lie over what is measured.
+                (Guarding::Guarded, Cause::Pinned) => {}
+                (Guarding::Guarded, _) => self.push(difference, &after, difference.at),
+            }
+        }
+    }
+
     /// How far the list moved. Cost: the changes of the window.
     #[must_use]
     pub fn measure(&self, receivers: &Entries) -> Measure {

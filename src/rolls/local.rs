@@ -81,6 +81,9 @@ pub struct LocalDecisions {
     pub chosen: Vec<LocalDecision>,
     /// About the switch, oldest first; the last one counts.
     pub cutover: Vec<Cutover>,
+    /// The group as its source has it, while a decision lies over it: what [`LocalDecisions::undone`] brings back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Box<RecipientObject>>,
 }
 
 impl LocalDecisions {

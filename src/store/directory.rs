@@ -49,6 +49,8 @@ pub struct ChangeBatch {
     pub rolls_confirmed: Vec<Arc<Roll>>,
     /// Groups whose rolls go. Their history stays for its time.
     pub rolls_removed: Vec<u32>,
+    /// Digests of whole snapshots that serve, by source; none: not known any more.
+    pub digests: Vec<(String, Option<String>)>,
     /// What else changes with it.
     pub life: LifeBatch,
 }
@@ -66,6 +68,8 @@ pub struct DirectoryState {
     pub objects: Vec<ObjectRow>,
     /// Rolls in the order of groups.
     pub rolls: Vec<Roll>,
+    /// Digest of the latest snapshot of each source, if it is known.
+    pub digests: Vec<(String, String)>,
     /// What is kept beside them.
     pub life: LifeState,
     /// Rows that are not what was written: left out above, for an operator to know.

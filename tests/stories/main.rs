@@ -1,5 +1,9 @@
 //! Stories: one promise per file, told over real sockets against the real binary.
 
+mod a_conversion_changes_nobody_unless_accepted;
+mod a_difference_between_two_times_has_its_causes;
+mod a_pin_ends_by_itself;
+mod a_rule_is_seen_before_it_is_saved;
 mod automatic_mail_is_told_apart;
 mod broken_directory_file_changes_nothing;
 mod claimed_own_domain_is_refused;
@@ -34,6 +38,7 @@ mod smuggled_message_is_not_executed;
 mod stopping_finishes_what_is_in_progress;
 mod stranger_is_refused_by_internal_group;
 mod support;
+mod the_guard_holds_a_mass_removal;
 mod trace_tells_what_became_of_a_message;
 mod transaction_recipient_limit_is_452;
 mod two_relays_cannot_bounce_a_group;

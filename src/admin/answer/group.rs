@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::roll::PinShown;
 use super::rule::NearestMiss;
 
 /// The state of a stored list.
@@ -92,6 +93,9 @@ pub struct GroupMembers {
     pub group: String,
     /// Its list.
     pub roll: RollState,
+    /// The time asked for; none: now.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
     /// Members by address.
     pub members: Vec<Member>,
 }
@@ -129,6 +133,12 @@ pub struct GroupWhy {
     /// What a member of a dynamic group must be before its filter is asked.
     #[serde(default)]
     pub gates: Vec<GateVerdict>,
+    /// The time asked for; none: now.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// Pins of this person in the group and in groups nested in it.
+    #[serde(default)]
+    pub pins: Vec<PinShown>,
     /// What would make a member of somebody who is none, at the least.
     #[serde(default)]
     pub nearest: Option<NearestMiss>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::roll::EntryChange;
 use crate::mail::{MessageId, Reply};
 use crate::track::{Decision, Event, Reason};
 
@@ -192,4 +193,36 @@ pub struct RecipientFate {
     pub roll_age_seconds: Option<u64>,
     /// To whom a report went.
     pub report_to: Option<String>,
+}
+
+/// `trace --was`: was somebody in the lists that a message was expanded with?
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WasMember {
+    /// The message.
+    pub message: MessageId,
+    /// When it came.
+    pub at: Timestamp,
+    /// Primary address of the person.
+    pub recipient: String,
+    /// He was, or the message named him.
+    pub member: bool,
+    /// The message named him.
+    pub addressed: bool,
+    /// Lists that were used, in the order of expansion.
+    pub lists: Vec<WasList>,
+}
+
+/// One list that was used.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct WasList {
+    /// Primary address of its group.
+    pub group: String,
+    /// Groups above it, outermost first.
+    pub path: Vec<String>,
+    /// The version that was used.
+    pub version: u64,
+    /// He was in it; none: its history is no longer kept.
+    pub member: Option<bool>,
+    /// When that changed since.
+    pub change: Option<EntryChange>,
 }

@@ -1,6 +1,8 @@
 //! The arguments as `clap` reads them, and what they ask for.
 
+mod change;
 mod group;
+mod guard;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,10 +15,11 @@ use super::Output;
 use super::exchange::{ExportArguments, ExportRequest, ImportRequest, ImportVerb};
 use super::values::{point_in_time, size_in_octets};
 use crate::admin::Command;
-use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, TraceQuery};
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
 use crate::limits;
 use crate::mail::{HoldId, MessageId, SetId};
 use group::GroupVerb;
+use guard::{GuardVerb, SuspectVerb};
 
 /// Where settings are looked for.
 const SETTINGS: &str = "/etc/muster/muster.toml";
@@ -69,6 +72,14 @@ enum Verb {
     /// Look at groups, their lists and their rules.
     #[command(subcommand)]
     Group(GroupVerb),
+    /// Look at lists that the guard holds, take them or keep the old ones.
+    #[command(subcommand)]
+    Guard(GuardVerb),
+    /// Look at addresses that next hops refuse for good, again and again.
+    #[command(subcommand)]
+    Suspects(SuspectVerb),
+    /// Everything that waits for an operator; exit code 1 if there is something.
+    Alerts,
     /// Say what would happen to a message, by the code that delivers; nothing is sent.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArguments),
@@ -122,7 +133,8 @@ Times: 2026-11-16, 2026-11-16T08:00, 2026-11-16T08:00+01:00, monday, yesterday, 
 
 Examples:
   muster trace --to lena@contoso.example --since monday --subject Bonus
-  muster trace --message 0192f5c4-7a31-7c2e-9f10-2f6f0c1b8a44 --undelivered";
+  muster trace --message 0192f5c4-7a31-7c2e-9f10-2f6f0c1b8a44 --undelivered
+  muster trace --message 0192f5c4-7a31-7c2e-9f10-2f6f0c1b8a44 --was jonas@contoso.example";
 
 #[derive(Args, Debug)]
 struct TraceArguments {
@@ -147,6 +159,10 @@ struct TraceArguments {
     /// Only recipients that did not get it.
     #[arg(long)]
     undelivered: bool,
+    /// Was this person in the lists that --message was expanded with? Exit code 1 if not.
+    #[arg(long, value_name = "ADDRESS", requires = "message",
+          conflicts_with_all = ["to", "from", "subject", "since", "until", "undelivered"])]
+    was: Option<String>,
     /// Most messages to show, newest first.
     #[arg(long, value_name = "COUNT", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::TRACE_MESSAGES_MAX)))]
@@ -270,7 +286,10 @@ impl Arguments {
             Verb::Serve => return Ok(Asked::Serve),
             Verb::Demo => return Ok(Asked::Demo),
             Verb::Check => return Ok(Asked::Check),
-            Verb::Group(verb) => verb.command(),
+            Verb::Group(verb) => verb.command(now, zone)?,
+            Verb::Guard(verb) => Command::Roll(verb.command()),
+            Verb::Suspects(verb) => Command::Roll(verb.command()),
+            Verb::Alerts => Command::Roll(RollCommand::Alerts),
             Verb::Explain(arguments) => arguments.command()?,
             Verb::Trace(arguments) => arguments.command(now, zone)?,
             Verb::Queue(verb) => verb.command()?,
@@ -305,6 +324,10 @@ impl ExplainArguments {
 
 impl TraceArguments {
     fn command(self, now: Timestamp, zone: &TimeZone) -> Result<Command, String> {
+        if let (Some(message), Some(recipient)) = (self.message, &self.was) {
+            let recipient = recipient.clone();
+            return Ok(Command::TraceWas { message, recipient });
+        }
         let time = |text: Option<String>| text.map(|text| point_in_time(&text, now, zone)).transpose();
         Ok(Command::Trace(TraceQuery {
             message: self.message,

@@ -37,6 +37,33 @@ pub(super) fn point_in_time(text: &str, now: Timestamp, zone: &TimeZone) -> Resu
     local(civil, zone).ok_or_else(fault)
 }
 
+/// A time to come: as [`point_in_time`], but an age counts from now on (`14d`: in two weeks), and a day is the next one.
+pub(super) fn point_in_future(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+    let lower = text.to_ascii_lowercase();
+    let today = now.to_zoned(zone.clone()).date();
+    let at = if let Some(seconds) = age_in_seconds(&lower) {
+        now.checked_add(SignedDuration::from_secs(seconds)).ok()
+    } else if lower == "tomorrow" {
+        midnight(today.checked_add(1.day()).ok(), zone)
+    } else if let Some(weekday) = weekday(&lower) {
+        let ahead = i64::from(weekday.since(today.weekday()));
+        midnight(today.checked_add(if ahead == 0 { 7 } else { ahead }.days()).ok(), zone)
+    } else {
+        Some(point_in_time(text, now, zone)?)
+    };
+    match at {
+        Some(at) if at > now => Ok(at),
+        Some(at) => Err(format!("`{text}` is {at}, which has passed")),
+        None => Err(format!(
+            "`{text}` is not a time such as 2026-12-04, 2026-12-04T18:00, friday or 14d"
+        )),
+    }
+}
+
+fn midnight(date: Option<Date>, zone: &TimeZone) -> Option<Timestamp> {
+    local(date?.to_datetime(jiff::civil::Time::midnight()), zone)
+}
+
 fn local(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     zone.to_zoned(civil).ok().map(|zoned| zoned.timestamp())
 }
@@ -55,9 +82,17 @@ fn age_in_seconds(text: &str) -> Option<i64> {
 }
 
 fn day(text: &str, today: Date) -> Option<Date> {
-    let weekday = match text {
+    match text {
         "today" => return Some(today),
         "yesterday" => return today.checked_sub(1.day()).ok(),
+        _ => {}
+    }
+    let back = i64::from(today.weekday().since(weekday(text)?));
+    today.checked_sub(back.days()).ok()
+}
+
+fn weekday(text: &str) -> Option<Weekday> {
+    Some(match text {
         "monday" => Weekday::Monday,
         "tuesday" => Weekday::Tuesday,
         "wednesday" => Weekday::Wednesday,
@@ -66,9 +101,7 @@ fn day(text: &str, today: Date) -> Option<Date> {
         "saturday" => Weekday::Saturday,
         "sunday" => Weekday::Sunday,
         _ => return None,
-    };
-    let back = i64::from(today.weekday().since(weekday));
-    today.checked_sub(back.days()).ok()
+    })
 }
 
 #[cfg(test)]
@@ -119,6 +152,28 @@ mod tests {
         ] {
             let expected = at.map(|at| at.parse::<Timestamp>().expect("a time"));
             assert_eq!(point_in_time(text, now, &zone).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_to_come() {
+        // A Saturday, 08:21 in Berlin.
+        let now: Timestamp = "2026-11-21T07:21:30Z".parse().expect("a time");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        for (text, at) in [
+            ("2026-12-04", Some("2026-12-03T23:00:00Z")),
+            ("2026-11-24T18:00", Some("2026-11-24T17:00:00Z")),
+            ("14d", Some("2026-12-05T07:21:30Z")),
+            ("tomorrow", Some("2026-11-21T23:00:00Z")),
+            ("Sunday", Some("2026-11-21T23:00:00Z")),
+            ("saturday", Some("2026-11-27T23:00:00Z")),
+            ("2026-11-20", None),
+            ("today", None),
+            ("0s", None),
+            ("soon", None),
+        ] {
+            let expected = at.map(|at| at.parse::<Timestamp>().expect("a time"));
+            assert_eq!(point_in_future(text, now, &zone).ok(), expected, "{text}");
         }
     }
 }

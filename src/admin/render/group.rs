@@ -94,9 +94,12 @@ pub(super) fn show(group: &GroupShown, reader: &Reader) -> String {
     out
 }
 
-pub(super) fn members(members: &GroupMembers) -> String {
+pub(super) fn members(members: &GroupMembers, reader: &Reader) -> String {
+    let at = members
+        .at
+        .map_or_else(String::new, |at| format!(" at {}", time(at, reader)));
     let mut out = format!(
-        "{}: {}, list {}\n",
+        "{}: {}{at}, list {}\n",
         clean(&members.group),
         count(members.members.len() as u64, "member", "members"),
         roll(&members.roll)
@@ -128,6 +131,9 @@ pub(super) fn why(why: &GroupWhy, reader: &Reader) -> String {
         }
     } else {
         out.push_str("not a member\n");
+    }
+    for pin in &why.pins {
+        out.push_str(&format!("  {}\n", super::guard::pin_line(pin, reader)));
     }
     for gate in why.gates.iter().filter(|gate| !gate.holds) {
         out.push_str(&format!("  a member {}: no\n", clean(&gate.gate)));

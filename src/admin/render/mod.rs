@@ -6,8 +6,10 @@
 mod check;
 mod explain;
 mod group;
+mod guard;
 mod moderate;
 mod queue;
+mod roll;
 mod rule;
 mod status;
 mod text;
@@ -16,7 +18,7 @@ mod trace;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, CheckReport, RuleAnswer};
+use super::answer::{Answer, CheckReport, RollAnswer, RuleAnswer};
 
 pub use text::clean;
 
@@ -37,10 +39,11 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::DirectoryPage(page) => format!("{} objects of generation {}\n", page.objects.len(), page.generation),
         Answer::GroupList(groups) => group::list(groups),
         Answer::GroupShow(group) => group::show(group, reader),
-        Answer::GroupMembers(members) => group::members(members),
+        Answer::GroupMembers(members) => group::members(members, reader),
         Answer::GroupWhy(why) => group::why(why, reader),
         Answer::Explain(explained) => explain::explained(explained),
         Answer::Trace(messages) => trace::messages(messages, reader),
+        Answer::TraceWas(was) => trace::was(was, reader),
         Answer::QueueList(items) => queue::list(items, reader),
         Answer::QueueSummary(hops) => queue::summary(hops),
         Answer::QueueShow(shown) => queue::show(shown, reader),
@@ -50,9 +53,37 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::ModerateShow(shown) => moderate::show(shown, reader),
         Answer::ModerateApprove(decided) | Answer::ModerateReject(decided) => moderate::decided(decided, reader),
         Answer::Reload(reloaded) => check::reloaded(reloaded),
-        Answer::Rule(answer) => match answer {
-            RuleAnswer::GroupPreview(preview) => rule::preview(preview),
-        },
+        Answer::Rule(answer) => render_rule(answer),
+        Answer::Roll(answer) => render_roll(answer, reader),
+    }
+}
+
+fn render_rule(answer: &RuleAnswer) -> String {
+    match answer {
+        RuleAnswer::GroupPreview(preview) => rule::preview(preview),
+        RuleAnswer::GroupFilter(said) => rule::text(said),
+        RuleAnswer::GroupPlan(plan) => rule::plan(plan),
+        RuleAnswer::GroupLint(rules) => rule::lint(rules),
+        RuleAnswer::GroupPropose(proposed) => guard::proposed(proposed),
+    }
+}
+
+fn render_roll(answer: &RollAnswer, reader: &Reader) -> String {
+    match answer {
+        RollAnswer::GroupDiff(diff) => roll::diff(diff, reader),
+        RollAnswer::GroupHistory(history) => roll::history(history, reader),
+        RollAnswer::GroupRefresh(refreshed) => roll::refreshed(refreshed),
+        RollAnswer::GroupVerify(verified) => roll::verified(verified),
+        RollAnswer::GroupPin(changed) | RollAnswer::GroupUnpin(changed) => guard::pinned(changed, reader),
+        RollAnswer::GroupPins(pins) => guard::pins(pins, reader),
+        RollAnswer::GroupConvert(converted) => guard::converted(converted),
+        RollAnswer::GroupStale(members) => roll::stale(members),
+        RollAnswer::GuardList(holds) => guard::list(holds, reader),
+        RollAnswer::GuardShow(held) => guard::show(held, reader),
+        RollAnswer::GuardAccept(decided) | RollAnswer::GuardReject(decided) => guard::decided(decided),
+        RollAnswer::Alerts(alerts) => guard::alerts(alerts, reader),
+        RollAnswer::SuspectsList(suspects) => guard::suspects(suspects, reader),
+        RollAnswer::SuspectsSuppress(changed) | RollAnswer::SuspectsClear(changed) => guard::suspect(changed),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::admin::answer::{Explained, SeenAs};
 use crate::admin::command::{
-    ExplainQuestion, GuardIntent, MemberDepth, PreviewQuestion, RuleCommand, RuleQuestion, WhyQuestion,
+    ConvertInto, ConvertOrder, ExplainQuestion, GuardIntent, Intent, MemberDepth, PinEffect, PinOrder, PreviewQuestion,
+    PrintLanguage, RefreshChoice, RollCommand, RuleCommand, RuleQuestion, Signed, WhyQuestion,
 };
 use crate::admin::service::{Caller, dispatch};
 use crate::admin::testing::{Sample, now};
@@ -50,6 +51,12 @@ fn golden() {
             ..PreviewQuestion::default()
         }))
     };
+    let said = |language| {
+        Command::Rule(RuleCommand::GroupFilter {
+            rule: RuleQuestion::default(),
+            language,
+        })
+    };
     let mut all = String::new();
     for (line, command) in [
         ("status", Command::Status),
@@ -63,6 +70,7 @@ fn golden() {
             Command::GroupMembers {
                 group: group(),
                 depth: MemberDepth::Direct,
+                at: None,
             },
         ),
         (
@@ -74,6 +82,25 @@ fn golden() {
             preview(Some("berlin@contoso.example")),
         ),
         ("group preview --filter \"Office -eq 'Berlin'\"", preview(None)),
+        (
+            "group filter --filter \"Office -eq 'Berlin'\" --as ldap",
+            said(PrintLanguage::Ldap),
+        ),
+        (
+            "group filter --filter \"Office -eq 'Berlin'\" --as entra",
+            said(PrintLanguage::Entra),
+        ),
+        (
+            "group plan --filter \"Office -eq 'Berlin'\"",
+            Command::Rule(RuleCommand::GroupPlan {
+                rule: RuleQuestion::default(),
+            }),
+        ),
+        ("group lint", Command::Rule(RuleCommand::GroupLint { group: None })),
+        (
+            "group propose hr-all@contoso.example",
+            Command::Rule(RuleCommand::GroupPropose { group: group() }),
+        ),
         (
             "explain --from cfo@contoso.example --to all-staff@contoso.example",
             question(None),
@@ -103,6 +130,127 @@ fn golden() {
         all.push_str(&format!("$ muster {line}\n{}\n", shown(&command)));
     }
     assert_eq!(all, include_str!("golden.txt"), "\n{all}");
+}
+
+/// Orders and answers about lists have a golden text of their own.
+#[test]
+fn golden_lists() {
+    let group = || "berlin@contoso.example".to_owned();
+    let signed = Signed {
+        reason: Some("holiday cover".to_owned()),
+        ..Signed::default()
+    };
+    let pin = |effect| {
+        RollCommand::GroupPin(PinOrder {
+            group: "projectx@contoso.example".to_owned(),
+            effect,
+            recipient: "k.b@contoso.example".to_owned(),
+            until: Some("2026-12-03T23:00:00Z".parse().expect("a time")),
+            signed: signed.clone(),
+        })
+    };
+    let convert = |into, accept_difference| {
+        RollCommand::GroupConvert(ConvertOrder {
+            group: group(),
+            into,
+            exclude: vec!["m.roth".to_owned()],
+            accept_difference,
+            signed: Signed::default(),
+        })
+    };
+    let mut all = String::new();
+    for (line, command) in [
+        (
+            "group diff berlin@contoso.example --from 2026-03-01 --to 2026-04-01",
+            RollCommand::GroupDiff {
+                group: group(),
+                from: now(),
+                to: now(),
+            },
+        ),
+        (
+            "group history berlin@contoso.example",
+            RollCommand::GroupHistory {
+                group: group(),
+                count_max: 1,
+            },
+        ),
+        (
+            "group refresh --all",
+            RollCommand::GroupRefresh {
+                what: RefreshChoice::All,
+                intent: Intent::Say,
+            },
+        ),
+        (
+            "group refresh berlin@contoso.example",
+            RollCommand::GroupRefresh {
+                what: RefreshChoice::Group(group()),
+                intent: Intent::Do,
+            },
+        ),
+        ("group verify", RollCommand::GroupVerify { group: None }),
+        (
+            "group verify berlin@contoso.example",
+            RollCommand::GroupVerify { group: Some(group()) },
+        ),
+        (
+            "group pin projectx@contoso.example --include k.b@contoso.example --until 2026-12-04 --reason \"holiday cover\"",
+            pin(PinEffect::Include),
+        ),
+        (
+            "group pin projectx@contoso.example --exclude k.b@contoso.example --until 2026-12-04 --reason \"holiday cover\"",
+            pin(PinEffect::Exclude),
+        ),
+        (
+            "group unpin projectx@contoso.example k.b@contoso.example",
+            RollCommand::GroupUnpin {
+                group: group(),
+                recipient: String::new(),
+                signed: Signed::default(),
+            },
+        ),
+        (
+            "group pins projectx@contoso.example",
+            RollCommand::GroupPins {
+                group: group(),
+                seen_by: None,
+            },
+        ),
+        (
+            "group convert berlin@contoso.example --to dynamic --accept-proposal --exclude m.roth",
+            convert(ConvertInto::Proposal, false),
+        ),
+        (
+            "group convert berlin@contoso.example --to dynamic --filter \"Department -eq 'Human Resources'\"",
+            convert(ConvertInto::Rule(RuleQuestion::default()), false),
+        ),
+        ("group stale", RollCommand::GroupStale { group: None }),
+        ("guard list", RollCommand::GuardList),
+        (
+            "guard show berlin@contoso.example",
+            RollCommand::GuardShow { group: group() },
+        ),
+        (
+            "guard accept berlin@contoso.example --reason \"office codes\"",
+            RollCommand::GuardAccept {
+                group: group(),
+                signed: Signed::default(),
+            },
+        ),
+        ("alerts", RollCommand::Alerts),
+        ("suspects list", RollCommand::SuspectsList { group: None }),
+        (
+            "suspects suppress old@partner.example",
+            RollCommand::SuspectsSuppress {
+                recipient: "old@partner.example".to_owned(),
+                signed: Signed::default(),
+            },
+        ),
+    ] {
+        all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Roll(command))));
+    }
+    assert_eq!(all, include_str!("golden_lists.txt"), "\n{all}");
 }
 
 #[test]

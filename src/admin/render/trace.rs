@@ -1,8 +1,9 @@
 //! `trace`.
 
 use super::Reader;
+use super::roll::origin;
 use super::text::{clean, clock, count, number, path, sender, subject, time, version};
-use crate::admin::answer::{RecipientFate, TracedMessage};
+use crate::admin::answer::{RecipientFate, TracedMessage, WasList, WasMember};
 use crate::track::{Decision, EventKind};
 
 pub(super) fn messages(messages: &[TracedMessage], reader: &Reader) -> String {
@@ -99,4 +100,55 @@ fn fate_lines(out: &mut String, fate: &RecipientFate, reader: &Reader) {
             clean(&fate.recipient)
         ));
     }
+}
+
+/// Was somebody in the lists that a message was expanded with?
+pub(super) fn was(was: &WasMember, reader: &Reader) -> String {
+    let who = clean(&was.recipient);
+    let mut out = String::new();
+    if was.addressed {
+        out.push_str(&format!("yes: the message names {who}\n"));
+    }
+    for list in was.lists.iter().filter(|list| list.member == Some(true)) {
+        out.push_str(&format!(
+            "yes: {who} was in list v{} of {}\n",
+            list.version,
+            through(list)
+        ));
+    }
+    if was.member {
+        return out;
+    }
+    if was.lists.is_empty() {
+        return format!("no: the message was not expanded, and does not name {who}\n");
+    }
+    for list in &was.lists {
+        let group = through(list);
+        let text = match (list.member, &list.change) {
+            (None, _) => format!(
+                "unknown: the history of {group} does not reach back to v{}",
+                list.version
+            ),
+            (Some(_), None) => format!(
+                "no: {who} was not in list v{} of {group}, and is not since",
+                list.version
+            ),
+            (Some(_), Some(change)) => format!(
+                "no: {who} was not in list v{} of {group}; {} at {}: {}{}",
+                list.version,
+                clean(&change.change),
+                time(change.at, reader),
+                clean(&change.cause),
+                origin(change.source.as_deref(), change.by.as_deref())
+            ),
+        };
+        out.push_str(&format!("{text}\n"));
+    }
+    out
+}
+
+fn through(list: &WasList) -> String {
+    let mut groups = list.path.clone();
+    groups.push(list.group.clone());
+    path(&groups)
 }

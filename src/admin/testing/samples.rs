@@ -1,9 +1,12 @@
 //! Answers about rules and lists, for the tests of this room.
 
 use super::{text, texts};
-use crate::admin::answer::{RuleAnswer, RuleFinding, RulePreview, Severity};
-use crate::admin::command::RuleCommand;
+use crate::admin::answer::{
+    Inexpressible, PlanStep, RuleAnswer, RuleFinding, RuleLint, RulePlan, RulePreview, RuleProposed, RuleText, Severity,
+};
+use crate::admin::command::{PrintLanguage, RuleCommand};
 
+const BERLIN: &str = "berlin@contoso.example";
 const OFFICE: &str = "Office -eq 'Berlin'";
 
 fn finding() -> RuleFinding {
@@ -21,7 +24,60 @@ fn finding() -> RuleFinding {
 /// One answer for each question about rules.
 pub(super) fn rule(command: &RuleCommand) -> RuleAnswer {
     match command {
-        RuleCommand::GroupPreview(question) => RuleAnswer::GroupPreview(preview(question.rule.group.clone())),
+        RuleCommand::GroupPreview(question) => RuleAnswer::GroupPreview(RulePreview {
+            saved: question.save,
+            ..preview(question.rule.group.clone())
+        }),
+        RuleCommand::GroupFilter { rule, language } => RuleAnswer::GroupFilter(RuleText {
+            group: rule.group.clone(),
+            from: text("opath"),
+            exclusions: texts(&["Exchange 2016"]),
+            ..match language {
+                PrintLanguage::Ldap => RuleText {
+                    language: text("ldap"),
+                    text: Some(text("(physicalDeliveryOfficeName=Berlin)")),
+                    ..RuleText::default()
+                },
+                PrintLanguage::Opath | PrintLanguage::Entra | PrintLanguage::English => RuleText {
+                    language: text("entra"),
+                    inexpressible: vec![Inexpressible {
+                        clause: text("CustomAttribute1 -eq 'x'"),
+                        why: text("Entra has no word for it"),
+                    }],
+                    ..RuleText::default()
+                },
+            }
+        }),
+        RuleCommand::GroupPlan { rule } => RuleAnswer::GroupPlan(RulePlan {
+            group: rule.group.clone(),
+            filter: text(OFFICE),
+            container: None,
+            steps: vec![PlanStep {
+                clause: text(OFFICE),
+                served: text("look-up"),
+                rows: 16,
+                ..PlanStep::default()
+            }],
+            candidates: 1_204,
+            count: 16,
+        }),
+        RuleCommand::GroupLint { group } => RuleAnswer::GroupLint(vec![RuleLint {
+            group: group.clone().unwrap_or_else(|| text(BERLIN)),
+            filter: text(OFFICE),
+            count: Some(16),
+            findings: if group.is_none() { vec![finding()] } else { Vec::new() },
+        }]),
+        RuleCommand::GroupPropose { group } => RuleAnswer::GroupPropose(RuleProposed {
+            group: group.clone(),
+            members: 142,
+            filter: Some(text("Department -eq 'Human Resources'")),
+            english: Some(text("everyone whose Department is \"Human Resources\"")),
+            covered: 139,
+            adds: texts(&["m.roth@contoso.example", "t.ito@contoso.example"]),
+            pinned: texts(&["k.b@contoso.example"]),
+            adds_count: 2,
+            pinned_count: 3,
+        }),
     }
 }
 
@@ -34,6 +90,7 @@ fn preview(group: Option<String>) -> RulePreview {
         group,
         language: text("opath"),
         filter: text(OFFICE),
+        english: text("everyone whose Office is \"Berlin\""),
         container: None,
         count: 16,
         joining: texts(&["lena@contoso.example"]),
@@ -43,5 +100,7 @@ fn preview(group: Option<String>) -> RulePreview {
             Vec::new()
         },
         findings: vec![finding()],
+        saved: false,
+        held: false,
     }
 }

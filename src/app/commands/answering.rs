@@ -2,25 +2,29 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::admin::answer::{
     DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
-    ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RuleAnswer, StatusReport,
-    TracedMessage,
+    ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
+    TracedMessage, WasMember,
 };
 use crate::admin::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RuleCommand, TraceQuery,
-    WhyQuestion,
+    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
+    TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
-use crate::mail::{HoldId, Mailbox, SetId};
+use crate::mail::{HoldId, Mailbox, MessageId, SetId};
 use crate::resolver::Sources;
 use crate::spool::message::StoredSet;
 use crate::spool::{Readiness, Spool};
 use crate::track::Decision;
 
 use super::groups::Groups;
-use super::{explain, export, holds, queue, trace};
+use super::orders::{GuardWord, Orders};
+use super::stale::Suspected;
+use super::{explain, export, holds, queue, trace, was};
 use crate::app::directory;
 use crate::app::service::Service;
 
@@ -160,9 +164,14 @@ impl Answers for Commands {
         self.about_groups(move |groups| groups.show(&group)).await
     }
 
-    async fn group_members(&self, group: &str, depth: MemberDepth) -> Result<GroupMembers, Refusal> {
+    async fn group_members(
+        &self,
+        group: &str,
+        depth: MemberDepth,
+        at: Option<Timestamp>,
+    ) -> Result<GroupMembers, Refusal> {
         let group = group.to_owned();
-        self.about_groups(move |groups| groups.members(&group, depth)).await
+        self.about_groups(move |groups| groups.members(&group, depth, at)).await
     }
 
     async fn group_why(&self, question: &WhyQuestion) -> Result<GroupWhy, Refusal> {
@@ -170,9 +179,28 @@ impl Answers for Commands {
         self.about_groups(move |groups| groups.why(&question)).await
     }
 
-    async fn rule(&self, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
-        let command = command.clone();
-        self.about_groups(move |groups| groups.rule(&command)).await
+    async fn rule(&self, caller: &Caller, command: &RuleCommand) -> Result<RuleAnswer, Refusal> {
+        let (caller, command) = (caller.clone(), command.clone());
+        self.blocking(move |service| {
+            with_groups(service, |groups| {
+                let mut answer = groups.rule(&command)?;
+                if let (RuleCommand::GroupPreview(question), RuleAnswer::GroupPreview(preview)) =
+                    (&command, &mut answer)
+                    && question.save
+                {
+                    let (group, rule) = groups.saved(&question.rule)?;
+                    let orders = Orders {
+                        service,
+                        groups,
+                        caller: &caller,
+                    };
+                    preview.held = orders.save(group, rule, &question.signed)?;
+                    preview.saved = true;
+                }
+                Ok(answer)
+            })
+        })
+        .await
     }
 
     async fn explain(&self, question: &ExplainQuestion) -> Result<Explained, Refusal> {
@@ -198,6 +226,16 @@ impl Answers for Commands {
         let query = query.clone();
         self.blocking(move |service| trace::trace(&*service.traces, &service.keeper.view(), &query))
             .await
+    }
+
+    async fn trace_was(&self, message: MessageId, recipient: &str) -> Result<WasMember, Refusal> {
+        let recipient = recipient.to_owned();
+        self.blocking(move |service| {
+            with_groups(service, |groups| {
+                was::was(&*service.traces, groups, message, &recipient)
+            })
+        })
+        .await
     }
 
     async fn queue_list(&self, selection: &QueueSelection) -> Result<Vec<QueueItem>, Refusal> {
@@ -303,12 +341,69 @@ impl Answers for Commands {
         .await
     }
 
+    async fn roll(&self, caller: &Caller, command: &RollCommand) -> Result<RollAnswer, Refusal> {
+        let (caller, command) = (caller.clone(), command.clone());
+        self.blocking(move |service| {
+            with_groups(service, |groups| {
+                let orders = Orders {
+                    service,
+                    groups,
+                    caller: &caller,
+                };
+                roll(&orders, &command)
+            })
+        })
+        .await
+    }
+
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
         let reloaded = directory::reload(&self.0, guard).await;
         let (accept, applied) = (guard == GuardIntent::Accept, reloaded.applied);
         tracing::info!(%caller, accept, applied, findings = reloaded.findings.len(), "reload by command");
         Ok(reloaded)
     }
+}
+
+/// Answers a question about lists, or carries an order out.
+fn roll(orders: &Orders<'_>, command: &RollCommand) -> Result<RollAnswer, Refusal> {
+    let groups = orders.groups;
+    let keeper = &orders.service.keeper;
+    let (suspects, settings) = (keeper.suspects(), keeper.settings());
+    let suspected = Suspected {
+        suspects: &suspects,
+        settings: &settings.suspects,
+    };
+    Ok(match command {
+        RollCommand::GroupDiff { group, from, to } => RollAnswer::GroupDiff(groups.diff(group, *from, *to)?),
+        RollCommand::GroupHistory { group, count_max } => {
+            RollAnswer::GroupHistory(groups.history(group, *count_max as usize)?)
+        }
+        RollCommand::GroupRefresh { what, intent } => RollAnswer::GroupRefresh(orders.refresh(what, *intent)?),
+        RollCommand::GroupVerify { group } => RollAnswer::GroupVerify(orders.verify(group.as_deref())?),
+        RollCommand::GroupPin(order) => RollAnswer::GroupPin(orders.pin(order)?),
+        RollCommand::GroupUnpin {
+            group,
+            recipient,
+            signed,
+        } => RollAnswer::GroupUnpin(orders.unpin(group, recipient, signed)?),
+        RollCommand::GroupPins { group, seen_by } => RollAnswer::GroupPins(groups.pins_of(group, seen_by.as_deref())?),
+        RollCommand::GroupConvert(order) => RollAnswer::GroupConvert(orders.convert(order)?),
+        RollCommand::GroupStale { group } => RollAnswer::GroupStale(groups.stale(group.as_deref(), &suspected)?),
+        RollCommand::GuardList => RollAnswer::GuardList(groups.held()),
+        RollCommand::GuardShow { group } => RollAnswer::GuardShow(groups.held_of(group)?),
+        RollCommand::GuardAccept { group, signed } => {
+            RollAnswer::GuardAccept(orders.decide(group, GuardWord::Accept, signed)?)
+        }
+        RollCommand::GuardReject { group, signed } => {
+            RollAnswer::GuardReject(orders.decide(group, GuardWord::Reject, signed)?)
+        }
+        RollCommand::Alerts => RollAnswer::Alerts(groups.alerts(&suspected)),
+        RollCommand::SuspectsList { group } => RollAnswer::SuspectsList(groups.suspects(group.as_deref(), &suspected)?),
+        RollCommand::SuspectsSuppress { recipient, signed } => {
+            RollAnswer::SuspectsSuppress(orders.suppress(recipient, signed)?)
+        }
+        RollCommand::SuspectsClear { recipient, signed } => RollAnswer::SuspectsClear(orders.clear(recipient, signed)?),
+    })
 }
 
 /// What answers about groups are made from, at this moment.
@@ -321,6 +416,7 @@ fn with_groups<T>(service: &Service, answer: impl FnOnce(&Groups<'_>) -> T) -> T
         rules: &organisation.rules,
         hops: &*hops,
         options: service.keeper.options(),
+        kept: &*service.keeper,
         now: service.env.clock.now(),
     })
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use super::groups::Groups;
+use super::kept::Reach;
 use crate::admin::answer::{CauseShown, EntryChange, RollDiff, RollHistory, RollVersion};
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::directory::Ordinal;
@@ -94,16 +95,11 @@ fn entries(list: Option<&ListAt>) -> Vec<Entry> {
 
 impl Groups<'_> {
     /// Who joined and who left between two times.
-    pub fn diff(
-        &self,
-        name: &str,
-        differences: &[Difference],
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<RollDiff, Refusal> {
+    pub fn diff(&self, name: &str, from: Timestamp, to: Timestamp) -> Result<RollDiff, Refusal> {
         let (ordinal, group) = self.group(name)?;
         let roll = self.view.roll(ordinal).map(|roll| &**roll);
-        let (before, after) = (list_at(roll, differences, from)?, list_at(roll, differences, to)?);
+        let differences = self.kept.differences(ordinal, Reach::Time(from))?;
+        let (before, after) = (list_at(roll, &differences, from)?, list_at(roll, &differences, to)?);
         let (old, new) = (entries(before.as_ref()), entries(after.as_ref()));
         let mut net: HashMap<Entry, bool> = HashMap::new();
         for entry in new {
@@ -151,6 +147,12 @@ impl Groups<'_> {
         })
     }
 
+    /// What a version changed about one object, if anything.
+    pub(super) fn change_of(&self, difference: &Difference, object: Ordinal) -> Option<EntryChange> {
+        let own = |step: &Step<'_>| step.entry == Entry::Object(object.0);
+        steps(difference).into_iter().find(own).map(|step| self.change(&step))
+    }
+
     fn change(&self, step: &Step<'_>) -> EntryChange {
         let (address, display_name) = match &step.entry {
             Entry::Object(number) => self.named(Ordinal(*number)),
@@ -169,9 +171,12 @@ impl Groups<'_> {
         }
     }
 
-    /// Versions, newest first; `differences` may hold one more than is shown.
-    pub fn history(&self, name: &str, differences: &[Difference], count_max: usize) -> Result<RollHistory, Refusal> {
+    /// Versions, newest first.
+    pub fn history(&self, name: &str, count_max: usize) -> Result<RollHistory, Refusal> {
         let (ordinal, group) = self.group(name)?;
+        let differences = self
+            .kept
+            .differences(ordinal, Reach::Versions(count_max.saturating_add(1)))?;
         let mut entries = self.view.roll(ordinal).map_or(0, |roll| roll.entries.len());
         let mut versions = Vec::new();
         for difference in differences.iter().take(count_max) {
@@ -288,7 +293,10 @@ impl Groups<'_> {
         }
         match self.view.directory.tombstone(ordinal) {
             Some(gone) => (gone.address.to_string(), Some(gone.name.to_string())),
-            None => (format!("object {} (deleted)", ordinal.0), None),
+            None => match self.kept.gone(ordinal) {
+                Some((address, name)) => (address, Some(name)),
+                None => (format!("object {} (deleted)", ordinal.0), None),
+            },
         }
     }
 

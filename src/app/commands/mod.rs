@@ -1,11 +1,19 @@
 //! Answers of the running service to `admin`'s commands.
 
 pub mod answering;
+mod convert;
 pub mod explain;
 pub mod export;
 pub mod groups;
 pub mod history;
 pub mod holds;
+pub mod kept;
+pub mod lists;
+#[cfg(test)]
+mod lists_tests;
+mod orders;
 pub mod queue;
 pub mod rules;
+pub mod stale;
 pub mod trace;
+pub mod was;

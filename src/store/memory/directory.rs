@@ -30,6 +30,7 @@ pub struct MemoryDirectoryStore {
 struct Directory {
     space: String,
     generation: u64,
+    digests: BTreeMap<String, String>,
     ordinal_next: u32,
     objects: BTreeMap<u32, ObjectRow>,
     rolls: BTreeMap<u32, Roll>,
@@ -85,6 +86,11 @@ impl Directory {
         DirectoryState {
             space: self.space.clone(),
             generation: self.generation,
+            digests: self
+                .digests
+                .iter()
+                .map(|(source, digest)| (source.clone(), digest.clone()))
+                .collect(),
             ordinal_next: self.ordinal_next,
             objects: self.objects.values().cloned().collect(),
             rolls: self.rolls.values().cloned().collect(),
@@ -184,6 +190,12 @@ impl DirectoryStore for MemoryDirectoryStore {
         Known::new(&state.all()).check(&batch)?;
         state.check_rolls(&batch)?;
         state.generation = batch.generation;
+        for (source, digest) in &batch.digests {
+            match digest {
+                Some(digest) => state.digests.insert(source.clone(), digest.clone()),
+                None => state.digests.remove(source),
+            };
+        }
         state.ordinal_next = batch.ordinal_next;
         for ordinal in &batch.objects_removed {
             state.objects.remove(ordinal);

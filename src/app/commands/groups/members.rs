@@ -2,24 +2,57 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use jiff::Timestamp;
+
 use super::Groups;
-use crate::admin::answer::{GroupMembers, Member};
+use crate::admin::answer::{GroupMembers, Member, RollState};
 use crate::admin::command::MemberDepth;
-use crate::admin::service::Refusal;
+use crate::admin::service::{Refusal, RefusalKind};
+use crate::app::commands::history::list_at;
+use crate::app::commands::kept::Reach;
 use crate::directory::{Ordinal, RecipientObject};
 use crate::mail::Mailbox;
+use crate::rolls::pin::{Viewer, entries_seen_by};
+use crate::rolls::roll::Entries;
+
+/// How lists are looked at.
+pub(super) struct Seen {
+    /// As they were then; none: as they are.
+    pub at: Option<Timestamp>,
+    /// By whom.
+    pub viewer: Viewer,
+}
+
+/// A group on the way down.
+pub(super) struct Step {
+    /// The group.
+    pub group: Ordinal,
+    /// Its list.
+    pub list: Entries,
+    /// Groups between the asked one and it, itself included; empty for the asked one.
+    pub path: Vec<String>,
+}
 
 impl Groups<'_> {
-    /// Who is in a group.
-    pub fn members(&self, name: &str, depth: MemberDepth) -> Result<GroupMembers, Refusal> {
+    /// Who is in a group, or was at a time.
+    pub fn members(&self, name: &str, depth: MemberDepth, at: Option<Timestamp>) -> Result<GroupMembers, Refusal> {
         let (ordinal, group) = self.group(name)?;
+        let seen = Seen {
+            at,
+            viewer: Viewer::Trusted,
+        };
+        let (version, list) = self.list_of(ordinal, &seen)?;
         let mut members = Vec::new();
         match depth {
-            MemberDepth::Direct => self.direct(ordinal, &[], &mut members),
+            MemberDepth::Direct => self.direct(&list, &[], &mut members),
             MemberDepth::Everybody => {
-                for (group, path) in self.walk(ordinal) {
+                for (list, path) in self
+                    .walk_seen(ordinal, &seen)?
+                    .into_iter()
+                    .map(|step| (step.list, step.path))
+                {
                     let mut entries = Vec::new();
-                    self.direct(group, &path, &mut entries);
+                    self.direct(&list, &path, &mut entries);
                     let nested = |member: &Member| member.next_hop.is_none() && member.left_out.is_none();
                     members.extend(entries.into_iter().filter(|member| !nested(member)));
                 }
@@ -28,24 +61,58 @@ impl Groups<'_> {
             }
         }
         members.sort_by(|a, b| a.address.cmp(&b.address));
+        let now = self.roll_state(ordinal, group);
         Ok(GroupMembers {
             group: group.primary.to_string(),
-            roll: self.roll_state(ordinal, group),
+            roll: match at {
+                None => now,
+                Some(_) => RollState {
+                    version,
+                    entries: list.len(),
+                    ..RollState::default()
+                },
+            },
+            at,
             members,
         })
     }
 
-    /// Entries of one group as members, with the groups that led there.
-    fn direct(&self, group: Ordinal, path: &[String], members: &mut Vec<Member>) {
-        let Some(roll) = self.view.roll(group) else { return };
-        for number in roll.receivers().objects.iter() {
+    /// The list of a group, with its version, as it is or was seen. A refusal if it is not known so far back.
+    pub(super) fn list_of(&self, group: Ordinal, seen: &Seen) -> Result<(Option<u64>, Entries), Refusal> {
+        let Some(roll) = self.view.roll(group) else {
+            return Ok((None, Entries::default()));
+        };
+        let Some(at) = seen.at else {
+            let list = entries_seen_by(roll.receivers(), &self.pins(group), seen.viewer);
+            return Ok((Some(roll.version), list));
+        };
+        let differences = self.kept.differences(group, Reach::Time(at))?;
+        let Some(list) = list_at(Some(roll), &differences, at)? else {
+            let text = format!("{} had no list at {at}", self.named(group).0);
+            return Err(Refusal::new(RefusalKind::NotFound, text));
+        };
+        Ok((Some(list.version), list.subscribers.unwrap_or(list.entries)))
+    }
+
+    /// The list that served at a time, whatever its kind was then.
+    pub(crate) fn effective_at(&self, group: Ordinal, at: Timestamp) -> Result<Entries, Refusal> {
+        let seen = Seen {
+            at: Some(at),
+            viewer: Viewer::Trusted,
+        };
+        self.list_of(group, &seen).map(|(_, list)| list)
+    }
+
+    /// Entries of one list as members, with the groups that led there.
+    fn direct(&self, list: &Entries, path: &[String], members: &mut Vec<Member>) {
+        for number in list.objects.iter() {
             let ordinal = Ordinal(number);
             members.push(match self.view.object(ordinal) {
                 Some(object) => self.member(&object, path),
                 None => self.gone(ordinal, path),
             });
         }
-        for outside in roll.receivers().outside.iter() {
+        for outside in list.outside.iter() {
             let hop = self.hops.next_hop(None, outside).ok().map(|hop| self.hops.name(hop));
             members.push(Member {
                 address: outside.to_string(),
@@ -55,7 +122,7 @@ impl Groups<'_> {
                 ..Member::default()
             });
         }
-        for text in roll.receivers().unresolved.iter() {
+        for text in list.unresolved.iter() {
             members.push(Member {
                 address: text.to_string(),
                 kind: "unresolved".to_owned(),
@@ -80,10 +147,10 @@ impl Groups<'_> {
     }
 
     fn gone(&self, ordinal: Ordinal, path: &[String]) -> Member {
-        let tombstone = self.view.directory.tombstone(ordinal);
+        let (address, display_name) = self.named(ordinal);
         Member {
-            address: tombstone.map_or_else(|| "unknown".to_owned(), |gone| gone.address.to_string()),
-            display_name: tombstone.map(|gone| gone.name.to_string()),
+            address,
+            display_name,
             kind: "deleted".to_owned(),
             path: path.to_vec(),
             left_out: Some("member-deleted".to_owned()),
@@ -91,7 +158,36 @@ impl Groups<'_> {
         }
     }
 
-    /// The group and every group nested below it, each once, with the groups between.
+    /// The group and every group nested below it, each once, with its list and the groups between.
+    pub(super) fn walk_seen(&self, top: Ordinal, seen: &Seen) -> Result<Vec<Step>, Refusal> {
+        let mut met = HashSet::from([top]);
+        let mut queue = VecDeque::from([(top, Vec::new())]);
+        let mut order = Vec::new();
+        while let Some((group, path)) = queue.pop_front() {
+            // A nested group that had no list then led nowhere; of the top one the caller wants to know.
+            let list = match self.list_of(group, seen) {
+                Ok((_, list)) => list,
+                Err(refusal) if group == top || refusal.kind != RefusalKind::NotFound => return Err(refusal),
+                Err(_) => Entries::default(),
+            };
+            for number in &*list.objects & self.view.directory.group_set() {
+                let child = Ordinal(number);
+                let object = self
+                    .view
+                    .group(child)
+                    .filter(|group| !group.kind.is_microsoft365_group());
+                if let Some(object) = object.filter(|_| met.insert(child)) {
+                    let mut below: Vec<String> = Vec::clone(&path);
+                    below.push(object.primary.to_string());
+                    queue.push_back((child, below));
+                }
+            }
+            order.push(Step { group, list, path });
+        }
+        Ok(order)
+    }
+
+    /// The group and every group nested below it now, each once, with the groups between.
     pub(super) fn walk(&self, top: Ordinal) -> Vec<(Ordinal, Vec<String>)> {
         let mut seen = HashSet::from([top]);
         let mut queue = VecDeque::from([(top, Vec::new())]);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::kept::Kept;
 use crate::admin::answer::{GroupShown, GroupSummary};
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::categorizer::NextHops;
@@ -27,6 +28,8 @@ pub struct Groups<'a> {
     pub hops: &'a dyn NextHops,
     /// How filters compare.
     pub options: &'a EvaluationOptions,
+    /// What is kept beside the view.
+    pub kept: &'a dyn Kept,
     /// Now.
     pub now: Timestamp,
 }

@@ -1,14 +1,19 @@
 //! `group why`: the path that makes a member one, or what is missing.
 
+use jiff::Timestamp;
+
 use super::Groups;
-use crate::admin::answer::{ClauseVerdict, GateVerdict, GroupWhy, NearestChange, NearestMiss};
+use super::members::{Seen, Step};
+use crate::admin::answer::{ClauseVerdict, GateVerdict, GroupWhy, NearestChange, NearestMiss, PinShown};
 use crate::admin::command::WhyQuestion;
 use crate::admin::service::Refusal;
+use crate::directory::attribute::Attribute;
 use crate::directory::filter::evaluate::{Clause, ClauseKind};
 use crate::directory::filter::membership::DirectMembers;
 use crate::directory::filter::nearest::nearest;
 use crate::directory::filter::rule::CompiledRule;
 use crate::directory::{Ordinal, RecipientObject};
+use crate::rolls::pin::{Viewer, visible_to};
 
 /// Most others of a nearest miss that are named; the rest is counted.
 const OTHERS_MAX: usize = 1_000;
@@ -18,17 +23,28 @@ impl Groups<'_> {
     pub fn why(&self, question: &WhyQuestion) -> Result<GroupWhy, Refusal> {
         let (ordinal, group) = self.group(&question.group)?;
         let (member, recipient) = self.find(&question.recipient)?;
+        let seen = Seen {
+            at: question.at,
+            viewer: self.viewer(question.seen_by.as_deref())?,
+        };
+        let steps = self.walk_seen(ordinal, &seen)?;
         let mut why = GroupWhy {
             group: group.primary.to_string(),
             recipient: recipient.primary.to_string(),
-            paths: self.paths_to(ordinal, group, member),
+            at: question.at,
+            paths: paths(&steps, group, member),
+            pins: self.pins_on(&steps, member, seen.viewer),
             roll: self.roll_state(ordinal, group),
             ..GroupWhy::default()
         };
         why.member = !why.paths.is_empty();
+        if question.at.is_some() {
+            why.notes
+                .push("membership is that of the time asked for; clauses and pins are those of today".to_owned());
+        }
         let rule = group.group.as_deref().and_then(|settings| settings.rule.as_deref());
         match rule.map(|rule| CompiledRule::compile(rule, self.options)) {
-            Some(Ok(compiled)) => self.judged(&mut why, ordinal, &compiled, &recipient, question.list),
+            Some(Ok(compiled)) => self.judged(&mut why, ordinal, &compiled, member, question.list),
             Some(Err(fault)) => why.notes.push(format!("the filter cannot be evaluated: {fault}")),
             None if !why.member => why
                 .notes
@@ -38,21 +54,26 @@ impl Groups<'_> {
         Ok(why)
     }
 
-    /// Every path from a group down to one entry.
-    fn paths_to(&self, top: Ordinal, group: &RecipientObject, member: Ordinal) -> Vec<Vec<String>> {
-        let holds = |group: Ordinal| {
-            self.view
-                .roll(group)
-                .is_some_and(|roll| roll.receivers().objects.contains(member.0))
-        };
-        let walked = self.walk(top).into_iter().filter(|(nested, _)| holds(*nested));
-        walked
-            .map(|(_, path)| std::iter::once(group.primary.to_string()).chain(path).collect())
-            .collect()
+    /// Pins of one person in the groups on the way, as somebody may see them.
+    fn pins_on(&self, steps: &[Step], member: Ordinal, viewer: Viewer) -> Vec<PinShown> {
+        let mut shown = Vec::new();
+        for step in steps {
+            let Some(group) = self.view.group(step.group) else {
+                continue;
+            };
+            let pins = self.pins(step.group);
+            let own = visible_to(&pins, viewer).filter(|pin| pin.object == member);
+            shown.extend(own.map(|pin| self.pin(group, pin)));
+        }
+        shown
     }
 
     /// What the rule says about him, clause by clause, and what is missing.
-    fn judged(&self, why: &mut GroupWhy, group: Ordinal, rule: &CompiledRule, recipient: &RecipientObject, list: bool) {
+    fn judged(&self, why: &mut GroupWhy, group: Ordinal, rule: &CompiledRule, member: Ordinal, list: bool) {
+        let Some(recipient) = self.view.object(member) else {
+            return;
+        };
+        let recipient = &*recipient;
         let context = DirectMembers::for_rule(&self.view.directory, rule, self.now);
         let explained = rule.explain(recipient, &context);
         why.gates = explained
@@ -63,8 +84,25 @@ impl Groups<'_> {
                 holds: *holds,
             })
             .collect();
-        why.clauses = clauses(explained.clauses, recipient);
-        if why.member {
+        let mut attributes = Vec::new();
+        rule.node().each_test(&mut |test| attributes.push(test.attribute()));
+        let changes = match self.kept.changes_of(member) {
+            Ok(changes) => changes,
+            Err(refusal) => {
+                why.notes
+                    .push(format!("when values changed is not known now: {refusal}"));
+                Vec::new()
+            }
+        };
+        let changed_at = |attribute| {
+            changes
+                .iter()
+                .find(|change| change.attribute == attribute)
+                .map(|change| change.at)
+        };
+        why.clauses = clauses(explained.clauses, recipient, &attributes, &changed_at);
+        // Who passes the rule and is no member is kept out by something else: a pin, the guard, an old list.
+        if why.member || explained.verdict {
             return;
         }
         let Some(nearest) = nearest(rule, recipient, &context) else {
@@ -72,9 +110,7 @@ impl Groups<'_> {
         };
         let members = self.view.roll(group).map(|roll| (*roll.entries.objects).clone());
         let mut others = nearest.others(&self.view.directory, rule, &context, &members.unwrap_or_default());
-        if let Some(own) = self.view.directory.ordinal_of(&recipient.id) {
-            others.remove(own.0);
-        }
+        others.remove(member.0);
         why.nearest = Some(NearestMiss {
             text: nearest.to_string(),
             changes: nearest
@@ -97,8 +133,28 @@ impl Groups<'_> {
     }
 }
 
+/// Every path from a group down to one entry.
+fn paths(steps: &[Step], top: &RecipientObject, member: Ordinal) -> Vec<Vec<String>> {
+    let holding = steps.iter().filter(|step| step.list.objects.contains(member.0));
+    holding
+        .map(|step| {
+            std::iter::once(top.primary.to_string())
+                .chain(step.path.iter().cloned())
+                .collect()
+        })
+        .collect()
+}
+
 /// Clauses as lines. The outermost `and` is not named: all its parts must hold, as anybody expects.
-fn clauses(explained: Vec<Clause>, recipient: &RecipientObject) -> Vec<ClauseVerdict> {
+///
+/// `attributes` are those of the comparisons, in the order of the text.
+fn clauses(
+    explained: Vec<Clause>,
+    recipient: &RecipientObject,
+    attributes: &[Attribute],
+    changed_at: &dyn Fn(Attribute) -> Option<Timestamp>,
+) -> Vec<ClauseVerdict> {
+    let mut attributes = attributes.iter();
     let outer = explained
         .first()
         .is_some_and(|clause| matches!(clause.kind, ClauseKind::All));
@@ -107,12 +163,15 @@ fn clauses(explained: Vec<Clause>, recipient: &RecipientObject) -> Vec<ClauseVer
         .into_iter()
         .skip(above)
         .map(|clause| {
-            let (text, stored) = match clause.kind {
-                ClauseKind::Test { text, stored } => (text, Some(stored)),
-                ClauseKind::All => ("all of".to_owned(), None),
-                ClauseKind::Any => ("any of".to_owned(), None),
-                ClauseKind::Not => ("not".to_owned(), None),
-                ClauseKind::Constant => ("always the same".to_owned(), None),
+            let (text, stored, changed_at) = match clause.kind {
+                ClauseKind::Test { text, stored } => {
+                    let changed_at = attributes.next().and_then(|attribute| changed_at(*attribute));
+                    (text, Some(stored), changed_at)
+                }
+                ClauseKind::All => ("all of".to_owned(), None, None),
+                ClauseKind::Any => ("any of".to_owned(), None, None),
+                ClauseKind::Not => ("not".to_owned(), None, None),
+                ClauseKind::Constant => ("always the same".to_owned(), None, None),
             };
             ClauseVerdict {
                 clause: text,
@@ -122,7 +181,7 @@ fn clauses(explained: Vec<Clause>, recipient: &RecipientObject) -> Vec<ClauseVer
                 note: stored.as_deref().and_then(oddity).map(str::to_owned),
                 // What is absent has no value to show.
                 stored: stored.filter(|value| value != "(none)").into_iter().collect(),
-                changed_at: None,
+                changed_at,
             }
         })
         .collect()

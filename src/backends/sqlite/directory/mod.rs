@@ -184,6 +184,30 @@ fn tables() -> String {
     [META, objects::TABLES, rolls::TABLES, life::TABLES].concat()
 }
 
+/// Names of the rows of `meta` that hold the digest of a source's latest snapshot.
+const DIGEST: &str = "digest:";
+
+fn keep_digest(connection: &Connection, source: &str, digest: Option<&str>) -> rusqlite::Result<()> {
+    let name = format!("{DIGEST}{source}");
+    match digest {
+        Some(digest) => {
+            let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+            connection.prepare_cached(sql)?.execute((name, digest))?
+        }
+        None => connection
+            .prepare_cached("DELETE FROM meta WHERE name = ?1")?
+            .execute([name])?,
+    };
+    Ok(())
+}
+
+fn digests(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = "SELECT substr(name, ?1), value FROM meta WHERE substr(name, 1, ?1 - 1) = ?2 ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map((DIGEST.len() as i64 + 1, DIGEST), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 fn space(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT value FROM meta WHERE name = 'space'";
     connection.query_row(sql, [], |row| row.get(0)).optional()
@@ -194,6 +218,9 @@ fn write(connection: &mut Connection, batch: &ChangeBatch) -> rusqlite::Result<(
     objects::write(&transaction, batch)?;
     rolls::write(&transaction, batch)?;
     life::write(&transaction, &batch.life)?;
+    for (source, digest) in &batch.digests {
+        keep_digest(&transaction, source, digest.as_deref())?;
+    }
     keep_meta(&transaction, "generation", batch.generation as i64)?;
     keep_meta(&transaction, "ordinal_next", i64::from(batch.ordinal_next))?;
     transaction.commit()
@@ -203,6 +230,7 @@ fn load(connection: &Connection) -> rusqlite::Result<DirectoryState> {
     let mut state = DirectoryState {
         space: space(connection)?.unwrap_or_default(),
         generation: meta(connection, "generation")?.unwrap_or(0) as u64,
+        digests: digests(connection)?,
         ordinal_next: meta(connection, "ordinal_next")?.unwrap_or(0) as u32,
         ..DirectoryState::default()
     };

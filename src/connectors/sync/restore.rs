@@ -1,0 +1,199 @@
+//! What is stored becomes the view that serves at once after a start.
+//!
+//! In: a store. Out: the last good generation with its rolls, and the writer's state. Never: a row that cannot be
+//! read taken for an empty one: it is left out, said, and computed again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::rows::decode_object;
+use super::{KeeperSettings, State, Verified};
+use crate::directory::filter::EvaluationOptions;
+use crate::directory::filter::plan::{self, PlanOptions};
+use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, SourceId};
+use crate::rolls::clock::{Alarm, Clock};
+use crate::rolls::standing::Standing;
+use crate::rolls::suspect::Suspects;
+use crate::rolls::{Roll, RollTable, View, Watch};
+use crate::store::directory::DirectoryStore;
+use crate::store::life::LifeState;
+use crate::store::{DirectoryState, StoreFault};
+
+/// What a store holds, ready to serve.
+pub(super) struct Restored {
+    pub(super) view: View,
+    pub(super) space: String,
+    pub(super) suspects: Suspects,
+    pub(super) state: State,
+}
+
+/// Reads a store.
+pub(super) fn restore(
+    store: &dyn DirectoryStore,
+    options: &EvaluationOptions,
+    settings: &KeeperSettings,
+    now: Timestamp,
+) -> Result<Restored, StoreFault> {
+    let mut stored = store.load()?;
+    for damage in &stored.damaged {
+        tracing::error!(%damage, "a row of the directory store is damaged and left out");
+    }
+    let directory = directory(&mut stored, now);
+    let serving = RollTable::default().with_rolls(stored.rolls);
+    let mut standings = standings(&stored.life);
+    windows(store, &serving, &mut standings, settings, now)?;
+    let computed = computed(&serving, &mut standings);
+    let suspects: Suspects = stored.life.suspects.into_iter().collect();
+    let watch = Watch::of(&directory, options.clone());
+    let clock = clock(&directory, &watch, &standings, now);
+    let state = State {
+        ordinal_next: stored.ordinal_next,
+        generation: stored.generation,
+        computed,
+        watch,
+        standings,
+        clock,
+        locals: stored.life.decisions.into_iter().collect(),
+        heard: HashMap::new(),
+        digests: stored
+            .digests
+            .into_iter()
+            .map(|(source, digest)| (SourceId::new(source), digest))
+            .collect(),
+        counts: counts(&directory),
+        losses: HashMap::new(),
+        verified: Verified::default(),
+    };
+    let suppressed = suspects.suppressed(&settings.suspects, &directory);
+    Ok(Restored {
+        view: View {
+            suppressed: Arc::new(suppressed),
+            ..View::new(directory, serving)
+        },
+        space: stored.space,
+        suspects,
+        state,
+    })
+}
+
+fn directory(stored: &mut DirectoryState, now: Timestamp) -> Directory {
+    if stored.generation == 0 {
+        return Directory::empty();
+    }
+    let mut known = Stored(HashMap::with_capacity(stored.objects.len()));
+    let mut objects = Vec::with_capacity(stored.objects.len());
+    for row in stored.objects.drain(..) {
+        match decode_object(&row) {
+            Ok(object) => {
+                known.0.insert(object.id.clone(), Ordinal(row.ordinal));
+                objects.push(object);
+            }
+            Err(fault) => tracing::error!(id = row.id, %fault, "a stored object cannot be read and is left out"),
+        }
+    }
+    let changes = ChangeSet {
+        upserts: objects,
+        removals: Vec::new(),
+    };
+    Directory::empty().apply(changes, &mut known, stored.generation, now).0
+}
+
+/// Ordinals as they are stored.
+struct Stored(HashMap<ObjectId, Ordinal>);
+
+impl OrdinalSource for Stored {
+    fn ordinal(&mut self, id: &ObjectId) -> Ordinal {
+        self.0[id]
+    }
+}
+
+fn standings(life: &LifeState) -> HashMap<Ordinal, Standing> {
+    let mut standings: HashMap<Ordinal, Standing> = HashMap::new();
+    for (group, pins) in &life.pins {
+        standings.entry(*group).or_default().pins = pins.clone();
+    }
+    for hold in &life.holds {
+        standings.entry(hold.group).or_default().hold = Some(Box::new(hold.clone()));
+    }
+    standings
+}
+
+/// The guard's windows as they were before the restart: a restart is no way past the guard.
+fn windows(
+    store: &dyn DirectoryStore,
+    serving: &RollTable,
+    standings: &mut HashMap<Ordinal, Standing>,
+    settings: &KeeperSettings,
+    now: Timestamp,
+) -> Result<(), StoreFault> {
+    let Some(since) = SignedDuration::try_from(settings.guard.window)
+        .ok()
+        .and_then(|window| now.checked_sub(window).ok())
+    else {
+        return Ok(());
+    };
+    let differences = store.history_since(since)?;
+    for of_group in differences.chunk_by(|a, b| a.group == b.group) {
+        let Some(group) = of_group.first().map(|first| first.group) else {
+            continue;
+        };
+        let Some(roll) = serving.roll(group) else { continue };
+        let standing = standings.entry(group).or_default();
+        if standing.hold.is_none() {
+            standing.window.restore(of_group, roll);
+        }
+        if standing.is_empty() {
+            standings.remove(&group);
+        }
+    }
+    Ok(())
+}
+
+/// The computed rolls, told from those that serve by what guard and pins made of them.
+fn computed(serving: &RollTable, standings: &mut HashMap<Ordinal, Standing>) -> RollTable {
+    let mut different: Vec<Roll> = Vec::new();
+    standings.retain(|group, standing| {
+        if standing.hold.is_none() && standing.pins.is_empty() {
+            return true;
+        }
+        let Some(served) = serving.roll(*group) else { return true };
+        match standing.computed_of(served) {
+            Ok(roll) => different.push(roll),
+            Err(fault) => {
+                tracing::error!(group = group.0, %fault, "what the guard held cannot be told any more; the list is computed again");
+                standing.hold = None;
+            }
+        }
+        true
+    });
+    serving.with_rolls(different)
+}
+
+fn clock(directory: &Directory, watch: &Watch, standings: &HashMap<Ordinal, Standing>, now: Timestamp) -> Clock {
+    let mut clock = Clock::default();
+    for (group, standing) in standings {
+        clock.set(*group, Alarm::Pin, standing.pins.next_change());
+    }
+    let work = PlanOptions::alone(now);
+    for (group, rule) in watch.timed() {
+        // What came while the service was down is due now.
+        let next = plan::next_change(directory, rule, &work);
+        clock.set(group, Alarm::Rule, next.map(|_| now));
+    }
+    clock
+}
+
+fn counts(directory: &Directory) -> HashMap<SourceId, usize> {
+    let mut counts: HashMap<SourceId, usize> = HashMap::new();
+    for (_, row) in directory.rows() {
+        match counts.get_mut(row.source()) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(row.source().clone(), 1);
+            }
+        }
+    }
+    counts
+}
