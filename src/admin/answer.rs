@@ -2,6 +2,7 @@
 //!
 //! `--json` prints the content of an answer as it stands here; keys are added, never renamed or removed.
 
+mod compare;
 mod group;
 mod mail;
 mod roll;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::recipient::RecipientObject;
 
+pub use compare::{CompareAnswer, Compared, ComparedGroup, ComparedPerson, CutOver};
 pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
     BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, TracedMessage, Verdict, VerdictKind,
@@ -79,6 +81,9 @@ pub enum Answer {
     /// To questions and orders about lists.
     #[serde(untagged)]
     Roll(RollAnswer),
+    /// To questions and orders about the move from the service before.
+    #[serde(untagged)]
+    Compare(CompareAnswer),
 }
 
 /// Objects of the directory.
@@ -125,6 +130,7 @@ impl Answer {
             Self::Reload(reloaded) => reloaded.meaning(),
             Self::Rule(answer) => answer.meaning(),
             Self::Roll(answer) => answer.meaning(),
+            Self::Compare(answer) => answer.meaning(),
         }
     }
 }

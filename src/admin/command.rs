@@ -2,6 +2,7 @@
 //!
 //! Never renamed: names and fields are those of the protocol, and later of the HTTP API.
 
+pub mod compare;
 pub mod roll;
 pub mod rule;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::mail::{HoldId, MessageId, SetId};
 
+pub use compare::{CompareCommand, CompareQuestion, ComparedLog, CutoverOrder, CutoverSide, DifferenceIntent};
 pub use roll::{ConvertInto, ConvertOrder, PinEffect, PinOrder, RefreshChoice, RollCommand, Signed};
 pub use rule::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLanguage, RuleQuestion};
 
@@ -117,6 +119,9 @@ pub enum Command {
     /// About lists.
     #[serde(skip)]
     Roll(RollCommand),
+    /// About the move from the service before.
+    #[serde(skip)]
+    Compare(CompareCommand),
 }
 
 impl Serialize for Command {
@@ -124,6 +129,7 @@ impl Serialize for Command {
         match self {
             Self::Rule(command) => command.serialize(serializer),
             Self::Roll(command) => command.serialize(serializer),
+            Self::Compare(command) => command.serialize(serializer),
             other => Self::serialize(other, serializer),
         }
     }
@@ -138,6 +144,8 @@ impl<'de> Deserialize<'de> for Command {
             RuleCommand::deserialize(value).map(Self::Rule)
         } else if RollCommand::NAMES.contains(&name) {
             RollCommand::deserialize(value).map(Self::Roll)
+        } else if CompareCommand::NAMES.contains(&name) {
+            CompareCommand::deserialize(value).map(Self::Compare)
         } else {
             Self::deserialize(value)
         };
@@ -282,6 +290,7 @@ impl Command {
             Self::Reload { .. } => "reload",
             Self::Rule(command) => command.name(),
             Self::Roll(command) => command.name(),
+            Self::Compare(command) => command.name(),
         }
     }
 }

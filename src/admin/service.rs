@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{
-    Answer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
-    HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
-    TracedMessage, WasMember,
+    Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
+    HoldShown, HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
+    StatusReport, TracedMessage, WasMember,
 };
 use super::command::{
-    Command, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
-    TraceQuery, WhyQuestion,
+    Command, CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection,
+    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
 
@@ -160,6 +160,13 @@ pub trait Service: Send + Sync + 'static {
 
     /// A question or order about lists. The answer is the one of the command's name.
     fn roll(&self, caller: &Caller, command: &RollCommand) -> impl Future<Output = Result<RollAnswer, Refusal>> + Send;
+
+    /// A question or order about the move from the service before. The answer is the one of the command's name.
+    fn compare(
+        &self,
+        caller: &Caller,
+        command: &CompareCommand,
+    ) -> impl Future<Output = Result<CompareAnswer, Refusal>> + Send;
 }
 
 /// Asks the service what a command asks.
@@ -202,5 +209,6 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
         Command::Rule(command) => Answer::Rule(service.rule(caller, command).await?),
         Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),
+        Command::Compare(command) => Answer::Compare(service.compare(caller, command).await?),
     })
 }

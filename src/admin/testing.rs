@@ -2,6 +2,8 @@
 
 #[path = "testing/lists.rs"]
 mod lists;
+#[path = "testing/moves.rs"]
+mod moves;
 #[path = "testing/samples.rs"]
 mod samples;
 
@@ -11,14 +13,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{
-    BranchLeft, ClauseVerdict, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary,
-    GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient,
-    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState, RuleAnswer,
-    SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
+    BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
+    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary,
+    OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
+    RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
 };
 use super::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
-    TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
+    RuleCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -461,5 +463,9 @@ impl Service for Sample {
 
     async fn roll(&self, _caller: &Caller, command: &RollCommand) -> Result<RollAnswer, Refusal> {
         Ok(lists::roll(command))
+    }
+
+    async fn compare(&self, _caller: &Caller, command: &CompareCommand) -> Result<CompareAnswer, Refusal> {
+        Ok(moves::compare(command))
     }
 }

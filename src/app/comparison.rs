@@ -105,7 +105,10 @@ mod tests {
     #[test]
     fn a_later_log_replaces_only_the_groups_it_knows() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(Comparisons::read(folder.path()).expect("nothing yet"), Comparisons::default());
+        assert_eq!(
+            Comparisons::read(folder.path()).expect("nothing yet"),
+            Comparisons::default()
+        );
         let mut kept = Comparisons::default();
         kept.take(&[result("a", 2), result("b", 1)], Timestamp::UNIX_EPOCH);
         kept.take(&[result("a", 0)], Timestamp::MAX);
@@ -113,8 +116,14 @@ mod tests {
         let again = Comparisons::read(folder.path()).expect("reads");
         assert_eq!(again, kept);
         let unexplained = |id: &str| again.of(&ObjectId::new(id)).map(|result| result.unexplained);
-        assert_eq!((unexplained("a"), unexplained("b"), unexplained("c")), (Some(0), Some(1), None));
+        assert_eq!(
+            (unexplained("a"), unexplained("b"), unexplained("c")),
+            (Some(0), Some(1), None)
+        );
         fs::write(folder.path().join(FILE), "{").expect("writes");
-        assert!(Comparisons::read(folder.path()).is_err(), "a damaged file is no empty one");
+        assert!(
+            Comparisons::read(folder.path()).is_err(),
+            "a damaged file is no empty one"
+        );
     }
 }

@@ -34,6 +34,18 @@ impl Router for PassHops {
         let has_target = place.is_some_and(|place| place.has_target);
         let domain = final_address.domain();
         let hop = self.routes.next_hop(location, has_target, domain)?;
+        Ok(self.numbered(hop, domain))
+    }
+
+    fn side_by_side(&self, group: &Mailbox) -> Option<HopId> {
+        let hop = self.routes.side_by_side()?;
+        Some(self.numbered(hop, group.domain()))
+    }
+}
+
+impl PassHops {
+    /// The number of a destination in this pass.
+    fn numbered(&self, hop: routing::HopId, domain: &str) -> HopId {
         let label = self.routes.label(hop, domain);
         let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
         let known = labels.iter().position(|(known, _)| *known == label);
@@ -41,7 +53,7 @@ impl Router for PassHops {
             labels.push((label.into_owned(), hop));
             labels.len() - 1
         });
-        Ok(HopId(u32::try_from(place).unwrap_or(u32::MAX)))
+        HopId(u32::try_from(place).unwrap_or(u32::MAX))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Composition: the service, the demo.
 
 pub mod commands;
+mod comparison;
 pub mod demo;
 pub mod directory;
 pub mod export;

@@ -42,6 +42,7 @@ pub fn routes(settings: &Settings) -> Result<Routes, RouteFault> {
             .map(|(domain, hop)| (pattern(domain), hop.to_string()))
             .collect(),
         default: Some(routing.external.to_string()),
+        side_by_side: routing.side_by_side.as_ref().map(ToString::to_string),
     })
 }
 

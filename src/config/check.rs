@@ -254,6 +254,7 @@ fn routing(routing: &Routing) -> Option<RoutingSettings> {
         cloud: place(&routing.cloud)?,
         on_premises: place(&routing.on_premises)?,
         external: place(&routing.external)?,
+        side_by_side: stated(&routing.side_by_side),
     })
 }
 

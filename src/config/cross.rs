@@ -320,6 +320,9 @@ impl<'a> Checks<'a> {
                 self.error(routing.place.clone(), format!("routing.{name}"), message);
             }
         }
+        if let Some(stated) = &routing.side_by_side {
+            self.known_name(stated, &known, "routing.side_by_side".to_owned(), "next hop");
+        }
         let mut seen = HashMap::new();
         for (index, each) in numbered(&routing.domains) {
             let key = format!("routing.domains[{index}]");
@@ -365,6 +368,7 @@ impl<'a> Checks<'a> {
         let by_place = places(routing).into_iter().filter_map(|(_, stated)| stated);
         let used: Vec<&str> = by_place
             .chain(by_domain)
+            .chain(routing.side_by_side.as_ref())
             .map(|stated| stated.get_ref().as_str())
             .collect();
         for (index, each) in numbered(&self.file.next_hops) {

@@ -201,6 +201,10 @@ keys! {
         optional external: Name,
         /// Next hop where nothing else is said. Default: none; then the three above are required.
         optional default: Name,
+        /// Next hop that still expands groups while you move from it: a group goes there whole, to its own address,
+        /// until `muster group cutover` switches it. Default: none; every group is expanded here.
+        /// Trap: rules about who may write, and moderators, are asked on both sides until then.
+        optional side_by_side: Name,
         /// Next hops of single domains; they are asked first, the most specific one decides.
         optional domains: Vec<Spanned<RoutedDomain>>,
     }

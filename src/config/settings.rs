@@ -204,6 +204,8 @@ pub struct RoutingSettings {
     pub on_premises: Name,
     /// Everybody else.
     pub external: Name,
+    /// Groups that are not cut over; none: every group is expanded here.
+    pub side_by_side: Option<Name>,
 }
 
 /// `[policy]`

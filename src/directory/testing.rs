@@ -231,6 +231,15 @@ impl ObjectBuilder {
         self.with_group(|group| group.managed_by = list(references))
     }
 
+    /// The language of a dynamic group's filter.
+    pub fn language(self, spoken: FilterLanguage) -> Self {
+        self.with_group(|group| {
+            if let Some(RuleCondition::Custom { language, .. }) = group.rule.as_mut().map(|rule| &mut rule.condition) {
+                *language = spoken;
+            }
+        })
+    }
+
     pub fn container(self, container: &str) -> Self {
         self.with_group(|group| {
             if let Some(rule) = &mut group.rule {

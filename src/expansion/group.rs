@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::outcome::{Recipient, Verdict};
 use super::reports::{ReportsTo, State, reports_to};
+use super::routes::HopId;
 use super::seen::Fate;
 use super::walk::{Came, Extent, Met, Step, Walk};
 use crate::directory::{Lookup, Ordinal, RecipientObject};
@@ -43,6 +44,11 @@ impl Walk<'_> {
         if is_relayed_whole(object) {
             return self.whole(ordinal, object, state);
         }
+        if !self.view.is_switched(ordinal)
+            && let Some(hop) = self.routes.side_by_side(&object.primary)
+        {
+            return self.beside(ordinal, object, hop, state);
+        }
         self.expand_roll(ordinal, object, state, met)
     }
 
@@ -75,6 +81,18 @@ impl Walk<'_> {
     fn whole(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> Step<Came> {
         self.seen.objects.insert(ordinal.0);
         self.copy(Some((ordinal, object)), object.final_address(), state)?;
+        Ok(Came::Something)
+    }
+
+    /// A group that is not cut over (routing.side_by_side): one copy to its own address, for the service before.
+    fn beside(&mut self, ordinal: Ordinal, object: &RecipientObject, hop: HopId, state: &State) -> Step<Came> {
+        self.fact(|| Fact::ExpandedBefore);
+        // If the service before sends it here again, neither of them expands it: a loop, known by the mark.
+        if self.path.is_empty() {
+            self.current.expanded.get_or_insert_with(|| object.id.clone());
+        }
+        self.seen.objects.insert(ordinal.0);
+        self.copy_to(hop, &object.primary, state)?;
         Ok(Came::Something)
     }
 

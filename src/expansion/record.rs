@@ -6,6 +6,7 @@
 use super::outcome::{Branch, Halt, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Verdict};
 use super::reports::State;
 use super::request::Detail;
+use super::routes::HopId;
 use super::seen::Final;
 use super::walk::{Step, Walk};
 use crate::directory::{Ordinal, RecipientObject};
@@ -169,6 +170,27 @@ impl Walk<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// One copy to an address at a given next hop. It is bound to no object, so that a later attempt does not ask
+    /// the routes where the object's mail goes today.
+    pub(super) fn copy_to(&mut self, hop: HopId, address: &Mailbox, state: &State) -> Step<()> {
+        match self.seen.reach(address.key(), None, &self.view.directory) {
+            Final::Known => {
+                self.duplicates(1);
+                return Ok(());
+            }
+            Final::New(_) => {}
+        }
+        self.reserve(1, address)?;
+        let recipient = Recipient {
+            ordinal: None,
+            final_address: address.clone(),
+            hop,
+        };
+        self.branch(state).recipients.push(recipient);
+        self.copies(1);
+        Ok(())
     }
 
     /// Makes sure that so many more recipients stay within the bound; beyond it nobody gets a copy.

@@ -44,6 +44,12 @@ impl From<RowRef<'_>> for Place {
 pub trait Router {
     /// The next hop of a recipient, or why there is none.
     fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason>;
+
+    /// Where a group goes that is not cut over, whatever its address; none: every group is expanded here.
+    fn side_by_side(&self, group: &Mailbox) -> Option<HopId> {
+        let _ = group;
+        None
+    }
 }
 
 /// Distinct places looked at one after the other before the map is asked; most organisations have fewer.
@@ -72,6 +78,11 @@ impl<'a> Routes<'a> {
             rest: HashMap::new(),
             last: 0,
         }
+    }
+
+    /// Where a group goes that is not cut over.
+    pub(super) fn side_by_side(&self, group: &Mailbox) -> Option<HopId> {
+        self.router.side_by_side(group)
     }
 
     /// The next hop. Domains are compared as spelled: another spelling costs one more question.

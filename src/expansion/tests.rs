@@ -4,5 +4,6 @@ mod bounds;
 mod groups;
 mod matrix;
 mod organisations;
+mod side_by_side;
 mod stale;
 mod support;

@@ -146,6 +146,8 @@ pub enum Fact {
         /// The target address.
         address: String,
     },
+    /// The group is not cut over: the service before expands it, and gets one copy to its address.
+    ExpandedBefore,
     /// Reports about its copies go elsewhere.
     ReportsTo {
         /// Reverse-path of the copies; empty for null.
@@ -233,6 +235,7 @@ impl fmt::Display for Fact {
                 write!(f, "forwards to {address}{copy}")
             }
             Self::TargetIs { address } => write!(f, "delivered to its target {address}"),
+            Self::ExpandedBefore => f.write_str("not cut over: relayed whole to the service that still expands it"),
             Self::ReportsTo { reverse_path } => write!(f, "reports go to <{reverse_path}>"),
         }
     }

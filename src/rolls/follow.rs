@@ -370,7 +370,10 @@ impl Step<'_> {
             let built = Built {
                 entries: entries.clone(),
                 subscribers: None,
-                filter_hash: filter_hash(object),
+                filter_hash: match previous {
+                    Some(roll) if !is_own => roll.provenance.filter_hash,
+                    Some(_) | None => filter_hash(object),
+                },
             };
             let cause = self.cause(*group, is_own);
             let now = self.following.work.now;

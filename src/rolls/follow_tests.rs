@@ -8,6 +8,7 @@ use crate::directory::attribute::Attribute;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::filter::membership::DirectMembers;
 use crate::directory::filter::plan::PlanOptions;
+use crate::directory::group::FilterLanguage;
 use crate::directory::kind::RecipientKind;
 use crate::directory::testing::{CountingOrdinals, ObjectBuilder, dynamic_group, group, person};
 use crate::directory::{ChangeSet, ObjectId, RecipientObject};
@@ -49,6 +50,37 @@ const FILTERS: [&str; 26] = [
     "Alias -like '*'",
     "Department -eq 'Sales' -and Department -eq 'Zürich'",
     "Office -eq",
+];
+
+/// What only the other languages can say: chains of references, reports, membership by id, the time.
+const OTHERS: [(FilterLanguage, &str); 9] = [
+    (
+        FilterLanguage::Ldap,
+        "(manager:1.2.840.113556.1.4.1941:=CN=p0,OU=Sales,DC=contoso,DC=example)",
+    ),
+    (
+        FilterLanguage::Ldap,
+        "(&(memberOf:1.2.840.113556.1.4.1941:=CN=g2,OU=Groups,DC=contoso,DC=example)(department=Sales))",
+    ),
+    (
+        FilterLanguage::Ldap,
+        "(|(physicalDeliveryOfficeName=*o*n)(department=sales))",
+    ),
+    (FilterLanguage::Ldap, "(!(managedBy=*))"),
+    (FilterLanguage::Entra, "Direct Reports for \"id:p0\""),
+    (
+        FilterLanguage::Entra,
+        "user.memberOf -any (group.objectId -in ['id:o7', 'id:o8'])",
+    ),
+    (FilterLanguage::Entra, "user.department -in [\"Sales\", \"Zürich\"]"),
+    (
+        FilterLanguage::Entra,
+        "user.physicalDeliveryOfficeName -match \"^B.*n$\"",
+    ),
+    (
+        FilterLanguage::Entra,
+        "user.department -notIn [\"Sales\"] -and user.companyName -eq \"Contoso\"",
+    ),
 ];
 
 const CONTAINERS: [Option<&str>; 4] = [
@@ -124,8 +156,13 @@ fn built(edit: &Edit) -> RecipientObject {
         }
     } else {
         let number = number - PEOPLE - GROUPS;
-        let filter = FILTERS[pick(0, FILTERS.len())];
-        let group = dynamic_group(&format!("d{number}@contoso.example"), filter);
+        let place = pick(0, FILTERS.len() + OTHERS.len());
+        let address = format!("d{number}@contoso.example");
+        let group = match (FILTERS.get(place), OTHERS.get(place.wrapping_sub(FILTERS.len()))) {
+            (Some(filter), _) => dynamic_group(&address, filter),
+            (None, Some((language, text))) => dynamic_group(&address, text).language(*language),
+            (None, None) => dynamic_group(&address, FILTERS[0]),
+        };
         let group = match CONTAINERS[pick(1, 12) % CONTAINERS.len()] {
             Some(container) if pick(2, 2) == 0 => group.container(container),
             Some(_) | None => group,
@@ -328,6 +365,18 @@ proptest! {
                 world.watch.attributes().collect::<Vec<_>>()
             );
         }
+    }
+}
+
+#[test]
+fn the_rules_of_the_random_organisations_are_rules() {
+    let languages = FILTERS.map(|text| (FilterLanguage::Opath, text));
+    for (language, text) in languages.into_iter().chain(OTHERS) {
+        let group = dynamic_group("d@contoso.example", text).language(language).build();
+        let rule = group.group.and_then(|settings| settings.rule).expect("a rule");
+        let compiled = CompiledRule::compile(&rule, &options());
+        // One is broken on purpose: its group has no roll, or keeps the one it had.
+        assert_eq!(compiled.is_ok(), text != "Office -eq", "{text}: {compiled:?}");
     }
 }
 

@@ -92,21 +92,25 @@ impl RollTable {
     /// The table with these changes: a new entry, or none to forget the group.
     #[must_use]
     pub fn with(&self, changes: impl IntoIterator<Item = (Ordinal, Option<RollEntry>)>) -> Self {
-        let mut parts = self.parts.to_vec();
+        let mut changes = changes.into_iter().peekable();
+        if changes.peek().is_none() {
+            return self.clone();
+        }
+        // Collected at its exact length: one allocation.
+        let mut parts: Arc<[Arc<HashMap<u32, RollEntry>>]> = self.parts.iter().cloned().collect();
         let mut count = self.count;
-        for (group, entry) in changes {
-            let part = Arc::make_mut(&mut parts[part_of(group)]);
-            let before = part.len();
-            match entry {
-                Some(entry) => part.insert(group.0, entry),
-                None => part.remove(&group.0),
-            };
-            count = count + part.len() - before;
+        if let Some(parts) = Arc::get_mut(&mut parts) {
+            for (group, entry) in changes {
+                let part = Arc::make_mut(&mut parts[part_of(group)]);
+                let before = part.len();
+                match entry {
+                    Some(entry) => part.insert(group.0, entry),
+                    None => part.remove(&group.0),
+                };
+                count = count + part.len() - before;
+            }
         }
-        Self {
-            parts: parts.into(),
-            count,
-        }
+        Self { parts, count }
     }
 
     /// The table with these rolls as the last good versions.

@@ -15,7 +15,7 @@ use super::build::{BuildFault, Rules, build_all, succeed};
 use super::freshness::{Freshness, RollDefaults, RollPolicy};
 use super::history::{Detail, Details, Difference, EntriesChange, EntryCause};
 use super::roll::{Cause, Roll};
-use super::table::{RollEntry, RollTable};
+use super::table::{Attempt, RollEntry, RollTable};
 use super::view::View;
 use super::watch::{Watch, WatchChange};
 use crate::directory::filter::EvaluationOptions;
@@ -227,10 +227,15 @@ impl Next {
 
     /// Puts everything into the update, failures last: they keep the version that serves.
     pub(super) fn finish(self, update: &mut Update, now: Timestamp) {
-        let mut rolls = update.rolls.with(self.entries);
-        for (group, fault) in &update.failed {
-            rolls = rolls.with_failure(*group, now, fault.to_string().into());
-        }
+        let failures = update.failed.iter().map(|(group, fault)| {
+            let mut entry = update.rolls.entry(*group).cloned().unwrap_or_default();
+            entry.attempt = Some(Attempt::Failed {
+                at: now,
+                fault: fault.to_string().into(),
+            });
+            (*group, Some(entry))
+        });
+        let rolls = update.rolls.with(self.entries.into_iter().chain(failures));
         update.rolls = rolls;
         update.changed.extend(self.changed);
         update.differences.extend(self.differences);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::roll::Roll;
 use super::suspect::Suppressed;
 use super::table::RollTable;
@@ -16,6 +18,8 @@ pub struct View {
     pub directory: Arc<Directory>,
     /// Its rolls.
     pub rolls: Arc<RollTable>,
+    /// Groups that are cut over from the service before: they are expanded here although others are not yet.
+    pub switched: Arc<RoaringBitmap>,
     /// Whom expansion leaves out because the next hop refuses them again and again.
     pub suppressed: Arc<Suppressed>,
 }
@@ -27,6 +31,7 @@ impl View {
         Self {
             directory: Arc::new(directory),
             rolls: Arc::new(rolls),
+            switched: Arc::default(),
             suppressed: Arc::default(),
         }
     }
@@ -53,6 +58,12 @@ impl View {
     #[must_use]
     pub fn group(&self, ordinal: Ordinal) -> Option<&RecipientObject> {
         self.directory.group(ordinal)
+    }
+
+    /// True if the group is cut over from the service before.
+    #[must_use]
+    pub fn is_switched(&self, group: Ordinal) -> bool {
+        self.switched.contains(group.0)
     }
 
     /// A group's last good roll.

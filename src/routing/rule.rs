@@ -36,6 +36,8 @@ pub struct RoutesDraft {
     pub domains: Vec<(String, String)>,
     /// Next hop name for the rest.
     pub default: Option<String>,
+    /// Next hop name for groups that are not cut over.
+    pub side_by_side: Option<String>,
 }
 
 /// A setting of routing that cannot work.
@@ -75,6 +77,7 @@ pub struct Routes {
     on_premises: Option<HopId>,
     external: Option<HopId>,
     default: Option<HopId>,
+    side_by_side: Option<HopId>,
 }
 
 impl Routes {
@@ -92,6 +95,9 @@ impl Routes {
         }
         if let Some(name) = draft.default {
             routes.default = Some(routes.named(&name)?);
+        }
+        if let Some(name) = draft.side_by_side {
+            routes.side_by_side = Some(routes.named(&name)?);
         }
         for (domain, name) in draft.domains {
             routes.add_domain(&domain, &name)?;
@@ -162,6 +168,11 @@ impl Routes {
             (by_location, by_domain)
         };
         first.or(second).or(self.default).ok_or(Reason::NoRoute)
+    }
+
+    /// Where groups go that the service before still expands; none: every group is expanded here.
+    pub fn side_by_side(&self) -> Option<HopId> {
+        self.side_by_side
     }
 
     fn by_domain(&self, domain: &str) -> Option<HopId> {
@@ -272,6 +283,7 @@ mod tests {
                 ("bücher.example".to_owned(), "lab".to_owned()),
             ],
             default: Some("internet".to_owned()),
+            side_by_side: None,
         })
         .expect("good routes")
     }

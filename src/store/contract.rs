@@ -17,9 +17,16 @@ pub(crate) fn object(ordinal: u32) -> ObjectRow {
     ObjectRow {
         ordinal,
         id: format!("id-{ordinal}"),
-        source: "files".to_owned(),
-        json: format!("{{\"kind\":\"mailbox\",\"mail\":\"person{ordinal}@contoso.example\"}}"),
+        octets: format!("person{ordinal}@contoso.example").into_bytes(),
     }
+}
+
+/// The stored objects.
+pub(crate) fn objects(store: &dyn DirectoryStore) -> Vec<(u32, Vec<u8>)> {
+    let mut found = Vec::new();
+    let damaged = store.objects(&mut |ordinal, octets| found.push((ordinal.0, octets.to_vec())));
+    assert_eq!(damaged, Ok(Vec::new()));
+    found
 }
 
 pub(crate) fn time(second: i64) -> Timestamp {
@@ -63,7 +70,7 @@ pub(crate) fn change(before: Option<&Arc<Roll>>, roll: &Arc<Roll>) -> RollChange
 /// Two generations, then contradictions; returns what must be there.
 pub(crate) fn check(store: &dyn DirectoryStore) -> DirectoryState {
     let empty = store.load().expect("loads");
-    assert_eq!((empty.generation, empty.ordinal_next, empty.objects.len()), (0, 0, 0));
+    assert_eq!((empty.generation, empty.ordinal_next, objects(store).len()), (0, 0, 0));
     assert!(!empty.space.is_empty());
     let (zero, three) = (roll(0, 1, [1, 2]), roll(3, 1, [1]));
     let first = ChangeBatch {
@@ -75,7 +82,7 @@ pub(crate) fn check(store: &dyn DirectoryStore) -> DirectoryState {
     };
     store.store(first).expect("stores");
     let mut renamed = object(1);
-    renamed.json = "{}".to_owned();
+    renamed.octets = b"renamed".to_vec();
     let next = roll(0, 2, [1, 4]);
     let second = ChangeBatch {
         generation: 2,
@@ -92,17 +99,21 @@ pub(crate) fn check(store: &dyn DirectoryStore) -> DirectoryState {
         space: empty.space,
         generation: 2,
         ordinal_next: 5,
-        objects: vec![object(0), renamed, object(3), object(4)],
         rolls: vec![(*next).clone()],
         ..DirectoryState::default()
     };
+    let kept: Vec<(u32, Vec<u8>)> = [object(0), renamed, object(3), object(4)]
+        .map(|row| (row.ordinal, row.octets))
+        .into();
     assert_eq!(store.load().as_ref(), Ok(&expected));
+    assert_eq!(objects(store), kept);
     refuses_contradictions(store, &next);
     assert_eq!(
         store.load().as_ref(),
         Ok(&expected),
         "nothing of a contradiction was kept"
     );
+    assert_eq!(objects(store), kept, "nor of its objects");
     expected
 }
 

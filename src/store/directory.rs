@@ -4,7 +4,6 @@
 //! [`DirectoryStore::store`] has returned it survives a power cut.
 //! Never: an ordinal used for two objects in one space (DESIGN §5).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +12,9 @@ use super::StoreFault;
 use super::life::{
     AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, LifeState, Pruned, RollChange,
 };
-use crate::directory::Ordinal;
+#[cfg(doc)]
+use crate::directory::stored;
+use crate::directory::{Directory, Ordinal};
 use crate::rolls::Roll;
 use crate::rolls::history::Difference;
 
@@ -22,12 +23,10 @@ use crate::rolls::history::Difference;
 pub struct ObjectRow {
     /// Its ordinal in the space.
     pub ordinal: u32,
-    /// Its stable id in its source.
+    /// Its stable id in its source; no two rows have the same.
     pub id: String,
-    /// Name of the source that owns it.
-    pub source: String,
-    /// The object.
-    pub json: String,
+    /// The object, as [`stored::encode`] writes it.
+    pub octets: Vec<u8>,
 }
 
 /// What changes together: one generation.
@@ -55,7 +54,7 @@ pub struct ChangeBatch {
     pub life: LifeBatch,
 }
 
-/// Everything stored.
+/// Everything stored but the objects.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct DirectoryState {
     /// The space's UUID: new when the store was created.
@@ -64,8 +63,6 @@ pub struct DirectoryState {
     pub generation: u64,
     /// First ordinal never used.
     pub ordinal_next: u32,
-    /// Objects in the order of ordinals.
-    pub objects: Vec<ObjectRow>,
     /// Rolls in the order of groups.
     pub rolls: Vec<Roll>,
     /// Digest of the latest snapshot of each source, if it is known.
@@ -78,8 +75,12 @@ pub struct DirectoryState {
 
 /// Keeps a directory. Methods block; call them beside the mail path.
 pub trait DirectoryStore: Send + Sync + 'static {
-    /// Reads everything.
+    /// Reads everything but the objects.
     fn load(&self) -> Result<DirectoryState, StoreFault>;
+
+    /// Calls `visit` with every object as stored, in the order of ordinals. Returns which rows are not what was
+    /// written; they are left out.
+    fn objects(&self, visit: &mut dyn FnMut(Ordinal, &[u8])) -> Result<Vec<String>, StoreFault>;
 
     /// Keeps a batch: objects, ordinals, rolls and generation in one commit.
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault>;
@@ -112,38 +113,48 @@ pub trait DirectoryStore: Send + Sync + 'static {
 /// A directory store shared by connectors and rolls.
 pub type SharedDirectoryStore = Arc<dyn DirectoryStore>;
 
-/// What a store must remember to refuse contradictions: ids by ordinal and the two counters.
-#[derive(Debug, Default)]
+/// The generation that a store holds. Objects that are damaged or cannot be read are left out and said.
+pub fn load_directory(store: &dyn DirectoryStore, generation: u64, now: Timestamp) -> Result<Directory, StoreFault> {
+    if generation == 0 {
+        return Ok(Directory::empty());
+    }
+    let mut damaged = Vec::new();
+    let (directory, unreadable) = Directory::load(generation, now, |feed| {
+        damaged = store.objects(&mut |ordinal, octets| feed.stored(ordinal, octets))?;
+        Ok::<(), StoreFault>(())
+    })?;
+    for damage in damaged {
+        tracing::error!(%damage, "a row of the directory store is damaged and left out");
+    }
+    for each in unreadable {
+        tracing::error!(ordinal = each.ordinal.0, fault = %each.fault, "a stored object cannot be read and is left out");
+    }
+    Ok(directory)
+}
+
+/// What a store must remember to refuse contradictions: the two counters.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
-    generation: u64,
-    ordinal_next: u32,
-    ordinals: HashMap<String, u32>,
-    ids: HashMap<u32, String>,
+    pub(crate) generation: u64,
+    pub(crate) ordinal_next: u32,
 }
 
 impl Known {
     /// From what is stored.
     pub(crate) fn new(state: &DirectoryState) -> Self {
-        let mut known = Self {
+        Self {
             generation: state.generation,
             ordinal_next: state.ordinal_next,
-            ..Self::default()
-        };
-        for object in &state.objects {
-            known.keep(object);
         }
-        known
     }
 
-    fn keep(&mut self, object: &ObjectRow) {
-        if let Some(known) = self.ids.insert(object.ordinal, object.id.clone()) {
-            self.ordinals.remove(&known);
-        }
-        self.ordinals.insert(object.id.clone(), object.ordinal);
-    }
-
-    /// What is wrong with a batch, if anything.
-    pub(crate) fn check(&self, batch: &ChangeBatch) -> Result<(), StoreFault> {
+    /// What is wrong with a batch, if anything; `id_of` says whose an ordinal is now. That no id has two ordinals
+    /// is the store's to hold, with its own means.
+    pub(crate) fn check(
+        self,
+        batch: &ChangeBatch,
+        mut id_of: impl FnMut(u32) -> Result<Option<String>, StoreFault>,
+    ) -> Result<(), StoreFault> {
         let contradiction = |text: String| Err(StoreFault::Contradiction(text));
         if batch.generation <= self.generation {
             return contradiction(format!("generation {} after {}", batch.generation, self.generation));
@@ -154,23 +165,19 @@ impl Known {
                 batch.ordinal_next, self.ordinal_next
             ));
         }
-        for object in &batch.objects {
-            let ObjectRow { ordinal, id, .. } = object;
-            let other = self.ordinals.get(id).filter(|known| *known != ordinal);
-            if let Some(other) = other.filter(|other| !batch.objects_removed.contains(other)) {
-                return contradiction(format!("object `{id}` has ordinal {other}, not {ordinal}"));
-            }
-            match self.ids.get(ordinal) {
-                Some(known) if known != id => {
-                    return contradiction(format!("ordinal {ordinal} belongs to `{known}`, not to `{id}`"));
-                }
-                None if *ordinal < self.ordinal_next => {
-                    return contradiction(format!("ordinal {ordinal} of `{id}` was used before"));
-                }
-                Some(_) | None => {}
-            }
+        for ObjectRow { ordinal, id, .. } in &batch.objects {
             if *ordinal >= batch.ordinal_next {
                 return contradiction(format!("ordinal {ordinal} of `{id}` is not below the next one"));
+            }
+            // Nobody had an ordinal from the counter on.
+            if *ordinal < self.ordinal_next {
+                match id_of(*ordinal)? {
+                    Some(known) if known == *id => {}
+                    Some(known) => {
+                        return contradiction(format!("ordinal {ordinal} belongs to `{known}`, not to `{id}`"));
+                    }
+                    None => return contradiction(format!("ordinal {ordinal} of `{id}` was used before")),
+                }
             }
         }
         Ok(())
@@ -180,13 +187,12 @@ impl Known {
     pub(crate) fn apply(&mut self, batch: &ChangeBatch) {
         self.generation = batch.generation;
         self.ordinal_next = batch.ordinal_next;
-        for ordinal in &batch.objects_removed {
-            if let Some(id) = self.ids.remove(ordinal) {
-                self.ordinals.remove(&id);
-            }
-        }
-        batch.objects.iter().for_each(|object| self.keep(object));
     }
+}
+
+/// An id that would have two ordinals.
+pub(crate) fn second_ordinal(id: &str) -> StoreFault {
+    StoreFault::Contradiction(format!("object `{id}` has another ordinal"))
 }
 
 #[cfg(test)]

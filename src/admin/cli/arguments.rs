@@ -1,6 +1,7 @@
 //! The arguments as `clap` reads them, and what they ask for.
 
 mod change;
+mod compare;
 mod group;
 mod guard;
 
@@ -18,6 +19,7 @@ use crate::admin::Command;
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
 use crate::limits;
 use crate::mail::{HoldId, MessageId, SetId};
+use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 
@@ -80,6 +82,9 @@ enum Verb {
     Suspects(SuspectVerb),
     /// Everything that waits for an operator; exit code 1 if there is something.
     Alerts,
+    /// Compare whom Exchange reached, by its log, with whom our lists would have; exit code 1 if a group differs.
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArguments),
     /// Say what would happen to a message, by the code that delivers; nothing is sent.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArguments),
@@ -290,6 +295,7 @@ impl Arguments {
             Verb::Guard(verb) => Command::Roll(verb.command()),
             Verb::Suspects(verb) => Command::Roll(verb.command()),
             Verb::Alerts => Command::Roll(RollCommand::Alerts),
+            Verb::Compare(arguments) => Command::Compare(arguments.command(now)?),
             Verb::Explain(arguments) => arguments.command()?,
             Verb::Trace(arguments) => arguments.command(now, zone)?,
             Verb::Queue(verb) => verb.command()?,

@@ -225,6 +225,21 @@ fn every_command_has_its_exit_code() {
                 0,
                 "1 would join, 403 would leave",
             ),
+            (
+                "compare --with exchange-log /var/log/tracking --days 14",
+                1,
+                "Department was \"Sales \" (blank at the end) until 2026-11-03T07:00:00+00:00 (hr)",
+            ),
+            (
+                "group cutover all-berlin@contoso.example",
+                0,
+                "is expanded here from now on",
+            ),
+            (
+                "group cutover all-berlin@contoso.example --undo",
+                0,
+                "by the service before again",
+            ),
             ("explain --from a@x.example --to b@y.example", 1, "as a stranger:"),
             (
                 "explain --from a@x.example --to b@y.example --via relay --client 127.0.0.1",

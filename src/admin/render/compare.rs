@@ -26,7 +26,9 @@ pub(super) fn compared(compared: &Compared, reader: &Reader) -> String {
         side(&mut out, &group.only_muster, "only muster", longest, reader);
         if group.by_later_list > 0 {
             let messages = count(group.by_later_list, "message", "messages");
-            out.push_str(&format!("  {messages} compared with a later list: that of their time is not kept\n"));
+            out.push_str(&format!(
+                "  {messages} compared with a later list: that of their time is not kept\n"
+            ));
         }
     }
     let differing = compared.groups.iter().filter(|group| !group.agrees).count() as u64;
@@ -87,19 +89,35 @@ fn side(out: &mut String, people: &[ComparedPerson], name: &str, width: usize, r
 /// `Department was "Sales " (blank at the end) until 2026-11-03T01:00:00+01:00 (hr)`.
 fn cause(person: &ComparedPerson, reader: &Reader) -> String {
     let text = person.text.as_deref().unwrap_or(&person.cause);
-    let source = person.source.as_ref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
-    let through = person.through.as_ref().map_or_else(String::new, |group| format!(" through {}", clean(group)));
+    let source = person
+        .source
+        .as_ref()
+        .map_or_else(String::new, |source| format!(" ({})", clean(source)));
+    let through = person
+        .through
+        .as_ref()
+        .map_or_else(String::new, |group| format!(" through {}", clean(group)));
     let Some(attribute) = &person.attribute else {
-        let at = person.at.map_or_else(String::new, |at| format!(" at {}", time(at, reader)));
+        let at = person
+            .at
+            .map_or_else(String::new, |at| format!(" at {}", time(at, reader)));
         return format!("{}{at}{source}{through}", clean(text));
     };
     match person.at {
         // What came after the message: the value until then is the one that counted.
         Some(at) if at > person.last => {
-            format!("{attribute} was {} until {}{source}{through}", value(person.before.as_deref()), time(at, reader))
+            format!(
+                "{attribute} was {} until {}{source}{through}",
+                value(person.before.as_deref()),
+                time(at, reader)
+            )
         }
         Some(at) => {
-            format!("{attribute} is {} since {}{source}{through}", value(person.after.as_deref()), time(at, reader))
+            format!(
+                "{attribute} is {} since {}{source}{through}",
+                value(person.after.as_deref()),
+                time(at, reader)
+            )
         }
         None => format!(
             "{attribute} is {}, the rule asks for {} ({}){through}",

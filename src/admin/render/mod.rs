@@ -4,6 +4,7 @@
 //! strangers.
 
 mod check;
+mod compare;
 mod explain;
 mod group;
 mod guard;
@@ -18,7 +19,7 @@ mod trace;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, CheckReport, RollAnswer, RuleAnswer};
+use super::answer::{Answer, CheckReport, CompareAnswer, RollAnswer, RuleAnswer};
 
 pub use text::clean;
 
@@ -55,6 +56,8 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::Reload(reloaded) => check::reloaded(reloaded),
         Answer::Rule(answer) => render_rule(answer),
         Answer::Roll(answer) => render_roll(answer, reader),
+        Answer::Compare(CompareAnswer::Compare(done)) => compare::compared(done, reader),
+        Answer::Compare(CompareAnswer::GroupCutover(done)) => compare::cut_over(done, reader),
     }
 }
 

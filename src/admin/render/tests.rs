@@ -3,7 +3,8 @@
 use super::*;
 use crate::admin::answer::{Explained, SeenAs};
 use crate::admin::command::{
-    ConvertInto, ConvertOrder, ExplainQuestion, GuardIntent, Intent, MemberDepth, PinEffect, PinOrder, PreviewQuestion,
+    CompareCommand, CompareQuestion, ComparedLog, ConvertInto, ConvertOrder, CutoverOrder, CutoverSide,
+    DifferenceIntent, ExplainQuestion, GuardIntent, Intent, MemberDepth, PinEffect, PinOrder, PreviewQuestion,
     PrintLanguage, RefreshChoice, RollCommand, RuleCommand, RuleQuestion, Signed, WhyQuestion,
 };
 use crate::admin::service::{Caller, dispatch};
@@ -296,4 +297,36 @@ fn nothing_hostile_reaches_the_terminal() {
     };
     let text = render(&Answer::Explain(explained), &reader());
     assert!(text.contains("a?]0;x?b?c?d"), "{text}");
+}
+
+/// The move from the service before.
+#[test]
+fn golden_moves() {
+    let order = |to| {
+        CompareCommand::GroupCutover(CutoverOrder {
+            group: "all-berlin@contoso.example".to_owned(),
+            to,
+            differences: DifferenceIntent::Respect,
+            signed: Signed::default(),
+        })
+    };
+    let mut all = String::new();
+    for (line, command) in [
+        (
+            "compare --with exchange-log /var/log/tracking --days 14",
+            CompareCommand::Compare(CompareQuestion {
+                with: ComparedLog::ExchangeLog,
+                path: "/var/log/tracking".into(),
+                since: Some(now()),
+            }),
+        ),
+        ("group cutover all-berlin@contoso.example", order(CutoverSide::Here)),
+        (
+            "group cutover all-berlin@contoso.example --undo",
+            order(CutoverSide::Before),
+        ),
+    ] {
+        all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Compare(command))));
+    }
+    assert_eq!(all, include_str!("golden_moves.txt"), "\n{all}");
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::admin::answer::{
-    DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
-    ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
-    TracedMessage, WasMember,
+    CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
+    HoldSummary, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
+    StatusReport, TracedMessage, WasMember,
 };
 use crate::admin::command::{
-    ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand, RuleCommand,
-    TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
+    RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
@@ -351,6 +351,24 @@ impl Answers for Commands {
                     caller: &caller,
                 };
                 roll(&orders, &command)
+            })
+        })
+        .await
+    }
+
+    async fn compare(&self, caller: &Caller, command: &CompareCommand) -> Result<CompareAnswer, Refusal> {
+        let (caller, command) = (caller.clone(), command.clone());
+        self.blocking(move |service| {
+            with_groups(service, |groups| {
+                let orders = Orders {
+                    service,
+                    groups,
+                    caller: &caller,
+                };
+                Ok(match &command {
+                    CompareCommand::Compare(question) => CompareAnswer::Compare(orders.compare(question)?),
+                    CompareCommand::GroupCutover(order) => CompareAnswer::GroupCutover(orders.cut_over(order)?),
+                })
             })
         })
         .await

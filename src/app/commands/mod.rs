@@ -1,6 +1,7 @@
 //! Answers of the running service to `admin`'s commands.
 
 pub mod answering;
+mod compare;
 mod convert;
 pub mod explain;
 pub mod export;

@@ -47,7 +47,7 @@ impl Orders<'_> {
 
     /// Who decides. An owner's authority is proved against the group; else it is the operator's word, or the name of
     /// the user at the other end of the socket.
-    fn author(&self, signed: &Signed, group: Option<&RecipientObject>) -> Result<Author, Refusal> {
+    pub(super) fn author(&self, signed: &Signed, group: Option<&RecipientObject>) -> Result<Author, Refusal> {
         let by = match (&signed.owner, group) {
             (Some(owner), Some(group)) => self.groups.owner(group, owner)?,
             (Some(_), None) | (None, _) => signed.by.clone().unwrap_or_else(|| user_name(self.caller)),
@@ -411,7 +411,7 @@ impl Orders<'_> {
     }
 }
 
-fn refused(fault: &DecideFault) -> Refusal {
+pub(super) fn refused(fault: &DecideFault) -> Refusal {
     let kind = match fault {
         DecideFault::NoGroup | DecideFault::NoHold(_) | DecideFault::NoPin | DecideFault::NothingToUndo => {
             RefusalKind::NotFound

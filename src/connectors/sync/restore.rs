@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::rows::decode_object;
+use super::rows::switched;
 use super::{KeeperSettings, State, Verified};
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::filter::plan::{self, PlanOptions};
-use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, SourceId};
+use crate::directory::{Directory, Ordinal, SourceId};
 use crate::rolls::clock::{Alarm, Clock};
 use crate::rolls::standing::Standing;
 use crate::rolls::suspect::Suspects;
 use crate::rolls::{Roll, RollTable, View, Watch};
-use crate::store::directory::DirectoryStore;
+use crate::store::StoreFault;
+use crate::store::directory::{DirectoryStore, load_directory};
 use crate::store::life::LifeState;
-use crate::store::{DirectoryState, StoreFault};
 
 /// What a store holds, ready to serve.
 pub(super) struct Restored {
@@ -36,11 +36,11 @@ pub(super) fn restore(
     settings: &KeeperSettings,
     now: Timestamp,
 ) -> Result<Restored, StoreFault> {
-    let mut stored = store.load()?;
+    let stored = store.load()?;
     for damage in &stored.damaged {
         tracing::error!(%damage, "a row of the directory store is damaged and left out");
     }
-    let directory = directory(&mut stored, now);
+    let directory = load_directory(store, stored.generation, now)?;
     let serving = RollTable::default().with_rolls(stored.rolls);
     let mut standings = standings(&stored.life);
     windows(store, &serving, &mut standings, settings, now)?;
@@ -67,46 +67,17 @@ pub(super) fn restore(
         verified: Verified::default(),
     };
     let suppressed = suspects.suppressed(&settings.suspects, &directory);
+    let switched = switched(&state.locals, &directory);
     Ok(Restored {
         view: View {
             suppressed: Arc::new(suppressed),
+            switched: Arc::new(switched),
             ..View::new(directory, serving)
         },
         space: stored.space,
         suspects,
         state,
     })
-}
-
-fn directory(stored: &mut DirectoryState, now: Timestamp) -> Directory {
-    if stored.generation == 0 {
-        return Directory::empty();
-    }
-    let mut known = Stored(HashMap::with_capacity(stored.objects.len()));
-    let mut objects = Vec::with_capacity(stored.objects.len());
-    for row in stored.objects.drain(..) {
-        match decode_object(&row) {
-            Ok(object) => {
-                known.0.insert(object.id.clone(), Ordinal(row.ordinal));
-                objects.push(object);
-            }
-            Err(fault) => tracing::error!(id = row.id, %fault, "a stored object cannot be read and is left out"),
-        }
-    }
-    let changes = ChangeSet {
-        upserts: objects,
-        removals: Vec::new(),
-    };
-    Directory::empty().apply(changes, &mut known, stored.generation, now).0
-}
-
-/// Ordinals as they are stored.
-struct Stored(HashMap<ObjectId, Ordinal>);
-
-impl OrdinalSource for Stored {
-    fn ordinal(&mut self, id: &ObjectId) -> Ordinal {
-        self.0[id]
-    }
 }
 
 fn standings(life: &LifeState) -> HashMap<Ordinal, Standing> {

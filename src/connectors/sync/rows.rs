@@ -11,11 +11,11 @@ use roaring::RoaringBitmap;
 use super::turn::Passage;
 use crate::directory::attribute::Attribute;
 use crate::directory::value::ValueRef;
-use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
+use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId, stored};
 use crate::rolls::history::cut;
-use crate::rolls::local::{LocalDecisions, overlay};
+use crate::rolls::local::{CutoverState, LocalDecisions, overlay};
 use crate::store::life::{AttributeChange, GoneRow};
-use crate::store::{ChangeBatch, ObjectRow, StoreFault};
+use crate::store::{ChangeBatch, ObjectRow};
 
 /// What changes from a generation to a source's snapshot: objects of other sources are left alone.
 pub(super) fn difference(
@@ -86,6 +86,14 @@ impl Originals {
     }
 }
 
+/// Groups that are cut over from the service before.
+pub(super) fn switched(locals: &Locals, directory: &Directory) -> RoaringBitmap {
+    let here = locals.iter().filter(|(_, local)| local.cutover() == CutoverState::Here);
+    here.filter_map(|(id, _)| directory.ordinal_of(id))
+        .map(|group| group.0)
+        .collect()
+}
+
 /// Decisions that differ, as the store keeps them: empty ones are forgotten there.
 pub(super) fn changed_locals(before: &Locals, after: &Locals) -> Vec<(ObjectId, LocalDecisions)> {
     let new = after.iter().filter(|(id, local)| before.get(*id) != Some(*local));
@@ -105,7 +113,7 @@ pub(super) fn rows(
     ordinals: &mut Assigning<'_>,
     passage: &Passage,
     now: Timestamp,
-) -> Result<(ChangeBatch, Lost), StoreFault> {
+) -> (ChangeBatch, Lost) {
     let mut batch = ChangeBatch::default();
     let mut lost = Vec::new();
     let mut taken: HashSet<&ObjectId> = HashSet::with_capacity(changes.upserts.len());
@@ -121,14 +129,13 @@ pub(super) fn rows(
             }
             if !object.is_live() {
                 batch.life.gone.push(gone(ordinal, &old, now));
-                lost.push((old.id.clone(), encode_object(&old)?.into_bytes().into()));
+                lost.push((old.id.clone(), stored::encode(&old).into()));
             }
         }
         batch.objects.push(ObjectRow {
             ordinal: ordinal.0,
             id: object.id.to_string(),
-            source: object.source.to_string(),
-            json: encode_object(object)?,
+            octets: stored::encode(object),
         });
     }
     for id in changes.removals.iter().filter(|id| !taken.contains(id)) {
@@ -136,9 +143,9 @@ pub(super) fn rows(
         let Some(old) = before.recipient(ordinal) else { continue };
         batch.objects_removed.push(ordinal.0);
         batch.life.gone.push(gone(ordinal, &old, now));
-        lost.push((id.clone(), encode_object(&old)?.into_bytes().into()));
+        lost.push((id.clone(), stored::encode(&old).into()));
     }
-    Ok((batch, lost))
+    (batch, lost)
 }
 
 fn gone(ordinal: Ordinal, object: &RecipientObject, now: Timestamp) -> GoneRow {
@@ -250,14 +257,4 @@ impl OrdinalSource for Assigning<'_> {
         self.fresh.insert(id.clone(), ordinal);
         ordinal
     }
-}
-
-/// An object as the store keeps it.
-fn encode_object(object: &RecipientObject) -> Result<String, StoreFault> {
-    serde_json::to_string(object).map_err(|fault| StoreFault::Contradiction(fault.to_string()))
-}
-
-/// Reads a stored object.
-pub(super) fn decode_object(row: &ObjectRow) -> Result<RecipientObject, serde_json::Error> {
-    serde_json::from_str(&row.json)
 }

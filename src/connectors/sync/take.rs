@@ -4,19 +4,20 @@
 //! reason why it waits. Never: objects of another source touched; a loss beyond the guard taken in silence.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
-use super::rows::{Assigning, Locals, Originals, changed_locals, counted, difference, identities, rows};
+use super::rows::{Assigning, Locals, Originals, changed_locals, counted, difference, identities, rows, switched};
 use super::turn::{Passage, Turn, Turned};
 use super::{Acceptance, Applied, Changed, DirectoryKeeper, State};
 use crate::connectors::guard::Loss;
 use crate::directory::filter::plan::PlanOptions;
-use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, RecipientObject, SourceId};
+use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, RecipientObject, SourceId, stored};
+use crate::rolls::View;
 use crate::rolls::affected::touched;
 use crate::rolls::update::{self, Following};
-
 use crate::store::life::AuditEntry;
 use crate::store::{ChangeBatch, StoreFault};
 
@@ -153,7 +154,7 @@ impl DirectoryKeeper {
     /// Objects that left within the window, to be put back.
     fn restored(&self, state: &mut State, source: &SourceId) -> ChangeSet {
         let octets = state.losses.entry(source.clone()).or_default().restore();
-        let objects = octets.iter().filter_map(|octets| serde_json::from_slice(octets).ok());
+        let objects = octets.iter().filter_map(|octets| stored::decode(octets).ok());
         ChangeSet {
             upserts: objects.collect(),
             removals: Vec::new(),
@@ -174,7 +175,7 @@ impl DirectoryKeeper {
         let locals = locals.unwrap_or_else(|| state.locals.clone());
         let originals = Originals::overlay(&mut changes, &locals);
         let mut ordinals = Assigning::new(&before.directory, state.ordinal_next);
-        let (mut batch, lost) = rows(&before.directory, &changes, &mut ordinals, &passage, now)?;
+        let (mut batch, lost) = rows(&before.directory, &changes, &mut ordinals, &passage, now);
         let locals = originals.over(locals);
         batch.life.audit = audit;
         batch.life.decisions = changed_locals(&state.locals, &locals);
@@ -197,6 +198,7 @@ impl DirectoryKeeper {
         let window = state.losses.entry(source.clone()).or_default();
         lost.into_iter().for_each(|(id, octets)| window.note(id, octets, now));
         state.locals = locals;
+        self.switch_view(&state.locals);
         match digest {
             Digest::Same => {}
             Digest::Is(Some(digest)) => {
@@ -223,6 +225,18 @@ impl DirectoryKeeper {
                 .filter_map(|(group, limit)| Some((named(group)?, limit.to_string())))
                 .collect(),
         })
+    }
+
+    /// Lets the switches count that are decided: for groups by their ordinals of today.
+    fn switch_view(&self, locals: &Locals) {
+        let view = self.view();
+        let switched = switched(locals, &view.directory);
+        if *view.switched != switched {
+            self.view.store(Arc::new(View {
+                switched: Arc::new(switched),
+                ..(*view).clone()
+            }));
+        }
     }
 
     fn turn(

@@ -97,6 +97,7 @@ impl<'a> Turn<'a> {
             directory: Arc::clone(&self.before.directory),
             rolls: Arc::new(self.computed.clone()),
             suppressed: Arc::clone(&self.before.suppressed),
+            switched: Arc::clone(&self.before.switched),
         }
     }
 
@@ -298,6 +299,7 @@ impl<'a> Turn<'a> {
             directory,
             rolls,
             suppressed,
+            switched: Arc::clone(&before.switched),
         }));
         keeper.turned.notify_one();
         Ok(turned)

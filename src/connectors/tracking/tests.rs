@@ -151,7 +151,7 @@ fn a_nested_group_named_by_another_address_is_resolved() {
 fn a_message_without_an_id_is_known_by_server_and_number() {
     let text = head("08.03.0083.000", FIELDS_2007)
         + &old(
-            "2026-11-10T08:00:00.1Z",
+            "2026-11-10T08:00:00Z",
             "EXPAND",
             "5",
             "",
@@ -159,7 +159,7 @@ fn a_message_without_an_id_is_known_by_server_and_number() {
             "all@contoso.example",
         )
         + &old(
-            "2026-11-10T08:00:00Z",
+            "2026-11-10T08:00:00.2Z",
             "EXPAND",
             "5",
             "",

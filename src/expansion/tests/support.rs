@@ -46,6 +46,7 @@ pub(super) fn with_rolls(directory: Directory) -> View {
     View {
         directory: empty.directory,
         rolls: update.rolls.into(),
+        switched: empty.switched,
         suppressed: empty.suppressed,
     }
 }
@@ -64,6 +65,7 @@ pub(super) fn later(view: &View, change: crate::directory::ChangeSet) -> View {
     View {
         directory: next.into(),
         rolls: view.rolls.clone(),
+        switched: view.switched.clone(),
         suppressed: view.suppressed.clone(),
     }
 }

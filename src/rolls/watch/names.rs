@@ -86,6 +86,7 @@ impl Names {
                 continue;
             };
             shard.push((name.tag(), user));
+            self.len += 1;
             touched.push(name.shard());
         }
         touched.sort_unstable();
@@ -94,10 +95,11 @@ impl Names {
             let Some(shard) = self.shards.get_mut(place) else {
                 continue;
             };
+            let with_repetitions = shard.len();
             shard.sort_unstable();
             shard.dedup();
+            self.len -= with_repetitions - shard.len();
         }
-        self.len = self.shards.iter().map(Vec::len).sum();
     }
 
     /// Forgets uses.

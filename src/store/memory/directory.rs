@@ -15,7 +15,7 @@ use crate::rolls::local::LocalDecisions;
 use crate::rolls::pin::Pins;
 use crate::rolls::suspect::Suspicion;
 use crate::store::StoreFault;
-use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known, ObjectRow};
+use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known, ObjectRow, second_ordinal};
 use crate::store::life::{
     AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, LifeState, Pruned,
 };
@@ -92,7 +92,6 @@ impl Directory {
                 .map(|(source, digest)| (source.clone(), digest.clone()))
                 .collect(),
             ordinal_next: self.ordinal_next,
-            objects: self.objects.values().cloned().collect(),
             rolls: self.rolls.values().cloned().collect(),
             life: LifeState {
                 pins: self.pins.iter().map(|(group, pins)| (*group, pins.clone())).collect(),
@@ -106,6 +105,24 @@ impl Directory {
             },
             damaged: Vec::new(),
         }
+    }
+
+    fn check_ids(&self, batch: &ChangeBatch) -> Result<(), StoreFault> {
+        let mut ordinals: BTreeMap<&str, u32> = self
+            .objects
+            .values()
+            .filter(|row| !batch.objects_removed.contains(&row.ordinal))
+            .map(|row| (row.id.as_str(), row.ordinal))
+            .collect();
+        for row in &batch.objects {
+            if ordinals
+                .insert(&row.id, row.ordinal)
+                .is_some_and(|known| known != row.ordinal)
+            {
+                return Err(second_ordinal(&row.id));
+            }
+        }
+        Ok(())
     }
 
     fn check_rolls(&self, batch: &ChangeBatch) -> Result<(), StoreFault> {
@@ -182,12 +199,24 @@ impl DirectoryStore for MemoryDirectoryStore {
         Ok(self.state().all())
     }
 
+    fn objects(&self, visit: &mut dyn FnMut(Ordinal, &[u8])) -> Result<Vec<String>, StoreFault> {
+        let objects = self.state().objects.clone();
+        objects
+            .values()
+            .for_each(|row| visit(Ordinal(row.ordinal), &row.octets));
+        Ok(Vec::new())
+    }
+
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault> {
         let mut state = self.state();
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        Known::new(&state.all()).check(&batch)?;
+        let known = Known::new(&state.all());
+        known.check(&batch, |ordinal| {
+            Ok(state.objects.get(&ordinal).map(|row| row.id.clone()))
+        })?;
+        state.check_ids(&batch)?;
         state.check_rolls(&batch)?;
         state.generation = batch.generation;
         for (source, digest) in &batch.digests {

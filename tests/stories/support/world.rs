@@ -26,6 +26,7 @@ struct Settings {
     policy: String,
     queue: String,
     more: String,
+    routing: String,
     hops: Vec<(String, SocketAddr)>,
 }
 
@@ -66,6 +67,12 @@ impl World {
     /// A line in `[queue]`.
     pub fn queue(mut self, line: &str) -> Self {
         self.settings.queue += &format!("{line}\n");
+        self
+    }
+
+    /// A line in `[routing]`.
+    pub fn routing(mut self, line: &str) -> Self {
+        self.settings.routing += &format!("{line}\n");
         self
     }
 
@@ -172,7 +179,11 @@ impl World {
             other.map_or(hop.address(), |(_, address)| *address)
         };
         let Settings {
-            policy, queue, more, ..
+            policy,
+            queue,
+            more,
+            routing,
+            ..
         } = &self.settings;
         format!(
             r#"hostname = "muster.contoso.example"
@@ -215,7 +226,7 @@ hosts = ["{}"]
 cloud = "cloud"
 on_premises = "onprem"
 default = "internet"
-
+{routing}
 [policy]
 {policy}
 [queue]

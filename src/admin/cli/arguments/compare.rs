@@ -86,7 +86,11 @@ impl CutoverArguments {
     pub(super) fn command(self) -> CompareCommand {
         CompareCommand::GroupCutover(CutoverOrder {
             group: self.group,
-            to: if self.undo { CutoverSide::Before } else { CutoverSide::Here },
+            to: if self.undo {
+                CutoverSide::Before
+            } else {
+                CutoverSide::Here
+            },
             differences: if self.accept_difference {
                 DifferenceIntent::Accept
             } else {

@@ -8,6 +8,7 @@ use super::change::{
     CONVERT_EXAMPLES, ConvertArguments, DiffArguments, FreezeArguments, HistoryArguments, PIN_EXAMPLES, PinArguments,
     PinsArguments, RefreshArguments, SignedArguments, UnpinArguments,
 };
+use super::compare::{CUTOVER_EXAMPLES, CutoverArguments};
 use crate::admin::Command;
 use crate::admin::cli::values::point_in_time;
 use crate::admin::command::{
@@ -109,6 +110,9 @@ pub(super) enum GroupVerb {
     /// Make a dynamic group static, with its members of now or of a time.
     #[command(after_help = TIMES)]
     Freeze(FreezeArguments),
+    /// Have a group expanded here from now on, no longer by the service before.
+    #[command(after_help = CUTOVER_EXAMPLES)]
+    Cutover(CutoverArguments),
     /// Members that a message does not reach, or may not: deleted, disabled, unresolved, suspect.
     Stale {
         /// Any address of the group; none: all groups.
@@ -245,6 +249,7 @@ impl GroupVerb {
             Self::Pins(arguments) => Command::Roll(arguments.command()),
             Self::Convert(arguments) => Command::Roll(arguments.command(now, zone)?),
             Self::Freeze(arguments) => Command::Roll(arguments.command(now, zone)?),
+            Self::Cutover(arguments) => Command::Compare(arguments.command()),
             Self::Stale { group } => Command::Roll(RollCommand::GroupStale { group }),
         })
     }

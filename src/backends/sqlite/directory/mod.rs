@@ -19,8 +19,8 @@ use crate::store::StoreFault;
 use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
-/// Version of the tables. 1: objects, and rolls stored whole.
-const VERSION: i64 = 2;
+/// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history.
+const VERSION: i64 = 3;
 /// Frames of the log after which it is moved into the database; this store is not on the mail path.
 const CHECKPOINT_PAGES: u32 = 2_000;
 
@@ -76,14 +76,24 @@ impl DirectoryStore for SqliteDirectoryStore {
         load(&self.inner().connection).map_err(unreadable)
     }
 
+    fn objects(&self, visit: &mut dyn FnMut(Ordinal, &[u8])) -> Result<Vec<String>, StoreFault> {
+        objects::read(&self.inner().connection, visit).map_err(unreadable)
+    }
+
     fn store(&self, batch: ChangeBatch) -> Result<(), StoreFault> {
         let mut inner = self.inner();
         if let Some(fault) = &inner.suspect {
             return Err(fault.clone());
         }
-        inner.known.check(&batch)?;
+        inner
+            .known
+            .check(&batch, |ordinal| objects::id_of(&inner.connection, ordinal))?;
         rolls::check(&inner.connection, &batch).map_err(unreadable)??;
         if let Err(fault) = write(&mut inner.connection, &batch) {
+            // The table refuses a second ordinal for an id; the transaction is rolled back and the store is sound.
+            if fault.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) {
+                return Err(StoreFault::Contradiction(fault.to_string()));
+            }
             return Err(inner.suspect(&format!("generation {}", batch.generation), &fault));
         }
         inner.known.apply(&batch);
@@ -167,12 +177,15 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
     }
     let mut connection = connect(path, Role::Writer)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found != 1 {
+    if !(1..VERSION).contains(&found) {
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    rolls::migrate_from_1(&transaction)?;
-    transaction.execute_batch(life::TABLES)?;
+    if found == 1 {
+        rolls::migrate_from_1(&transaction)?;
+        transaction.execute_batch(life::TABLES)?;
+    }
+    objects::migrate_from_2(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
@@ -234,7 +247,6 @@ fn load(connection: &Connection) -> rusqlite::Result<DirectoryState> {
         ordinal_next: meta(connection, "ordinal_next")?.unwrap_or(0) as u32,
         ..DirectoryState::default()
     };
-    objects::load(connection, &mut state)?;
     rolls::load(connection, &mut state)?;
     life::load(connection, &mut state)?;
     for damaged in &state.damaged {

@@ -1,71 +1,116 @@
 //! The table of recipient objects.
 //!
-//! In: a batch within its transaction. Out: rows in the order of ordinals. Never: a damaged row taken for an object.
+//! In: a batch within its transaction. Out: rows in the order of ordinals. Never: a damaged row taken for an object;
+//! two rows with one id, which the table itself refuses.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::sum;
-use crate::store::directory::{ChangeBatch, DirectoryState, ObjectRow};
+use crate::directory::{Ordinal, RecipientObject, stored};
+use crate::store::StoreFault;
+use crate::store::directory::{ChangeBatch, ObjectRow};
 
 pub(super) const TABLES: &str = "
 CREATE TABLE objects (
-    ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, json TEXT NOT NULL,
-    sum INTEGER NOT NULL);
+    ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, octets BLOB NOT NULL, sum INTEGER NOT NULL);
 ";
+
+/// The checksum of a row that was damaged before; no row has it.
+const DAMAGED: i64 = -1;
 
 /// Writes a batch's part; the caller commits.
 pub(super) fn write(connection: &Connection, batch: &ChangeBatch) -> rusqlite::Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM objects WHERE ordinal = ?1")?;
     for ordinal in &batch.objects_removed {
-        connection
-            .prepare_cached("DELETE FROM objects WHERE ordinal = ?1")?
-            .execute([ordinal])?;
+        delete.execute([ordinal])?;
     }
-    for object in &batch.objects {
-        let sql = "INSERT INTO objects (ordinal, id, source, json, sum) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (ordinal) DO UPDATE SET id = ?2, source = ?3, json = ?4, sum = ?5";
-        let values = (
-            object.ordinal,
-            &object.id,
-            &object.source,
-            &object.json,
-            object_sum(object),
-        );
-        connection.prepare_cached(sql)?.execute(values)?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO objects (ordinal, id, octets, sum) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (ordinal) DO UPDATE SET id = ?2, octets = ?3, sum = ?4",
+    )?;
+    for ObjectRow { ordinal, id, octets } in &batch.objects {
+        insert.execute((ordinal, id, octets, object_sum(*ordinal, id, octets)))?;
     }
     Ok(())
 }
 
-/// Reads all objects; damaged rows are named.
-pub(super) fn load(connection: &Connection, state: &mut DirectoryState) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT ordinal, id, source, json, sum FROM objects ORDER BY ordinal")?;
+/// Whose an ordinal is.
+pub(super) fn id_of(connection: &Connection, ordinal: u32) -> Result<Option<String>, StoreFault> {
+    let read = || {
+        let mut statement = connection.prepare_cached("SELECT id FROM objects WHERE ordinal = ?1")?;
+        statement.query_row([ordinal], |row| row.get(0)).optional()
+    };
+    read().map_err(super::unreadable)
+}
+
+/// Reads all objects; returns which rows are damaged.
+pub(super) fn read(connection: &Connection, visit: &mut dyn FnMut(Ordinal, &[u8])) -> rusqlite::Result<Vec<String>> {
+    let mut damaged = Vec::new();
+    let mut statement = connection.prepare("SELECT ordinal, id, octets, sum FROM objects ORDER BY ordinal")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        match object(row) {
-            Some(object) => state.objects.push(object),
-            None => state
-                .damaged
-                .push(format!("object with ordinal {}", row.get::<_, i64>(0)?)),
+        match sound(row) {
+            Some((ordinal, octets)) => visit(ordinal, octets),
+            None => damaged.push(format!("object with ordinal {}", row.get::<_, i64>(0)?)),
         }
     }
-    Ok(())
+    Ok(damaged)
 }
 
-fn object_sum(object: &ObjectRow) -> u32 {
-    let ordinal = object.ordinal.to_le_bytes();
-    sum(&[
-        &ordinal,
-        object.id.as_bytes(),
-        object.source.as_bytes(),
-        object.json.as_bytes(),
-    ])
+fn sound<'r>(row: &'r Row<'_>) -> Option<(Ordinal, &'r [u8])> {
+    let ordinal: u32 = row.get(0).ok()?;
+    let id = row.get_ref(1).ok()?.as_str().ok()?;
+    let octets = row.get_ref(2).ok()?.as_blob().ok()?;
+    (row.get::<_, u32>(3).ok()? == object_sum(ordinal, id, octets)).then_some((Ordinal(ordinal), octets))
 }
 
-fn object(row: &Row<'_>) -> Option<ObjectRow> {
-    let object = ObjectRow {
-        ordinal: row.get(0).ok()?,
-        id: row.get(1).ok()?,
-        source: row.get(2).ok()?,
-        json: row.get(3).ok()?,
+fn object_sum(ordinal: u32, id: &str, octets: &[u8]) -> u32 {
+    sum(&[&ordinal.to_le_bytes(), id.as_bytes(), octets])
+}
+
+/// Objects of a database of version 1 or 2, which were JSON, in today's table. The caller commits.
+///
+/// What was damaged stays damaged, so that the next start names it as the one before did.
+pub(super) fn migrate_from_2(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("ALTER TABLE objects RENAME TO objects_2")?;
+    connection.execute_batch(TABLES)?;
+    {
+        let mut statement =
+            connection.prepare("SELECT ordinal, id, source, json, sum FROM objects_2 ORDER BY ordinal")?;
+        let mut insert =
+            connection.prepare("INSERT OR IGNORE INTO objects (ordinal, id, octets, sum) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let ordinal: i64 = row.get(0)?;
+            let kept = match of_2(row) {
+                Some(ObjectRow { ordinal, id, octets }) => {
+                    let sum = object_sum(ordinal, &id, &octets);
+                    insert.execute((ordinal, &id, &octets, sum))?
+                }
+                None => 0,
+            };
+            if kept == 0 {
+                insert.execute((ordinal, format!("damaged, ordinal {ordinal}"), &[][..], DAMAGED))?;
+            }
+        }
+    }
+    connection.execute_batch("DROP TABLE objects_2")
+}
+
+fn of_2(row: &Row<'_>) -> Option<ObjectRow> {
+    let ordinal: u32 = row.get(0).ok()?;
+    let (id, source, json): (String, String, String) = (row.get(1).ok()?, row.get(2).ok()?, row.get(3).ok()?);
+    let found = sum(&[
+        &ordinal.to_le_bytes(),
+        id.as_bytes(),
+        source.as_bytes(),
+        json.as_bytes(),
+    ]);
+    (row.get::<_, u32>(4).ok()? == found).then_some(())?;
+    // An object that this release cannot read is kept as it is.
+    let octets = match serde_json::from_str::<RecipientObject>(&json) {
+        Ok(object) => stored::encode(&object),
+        Err(_) => [&[stored::FORM_JSON], json.as_bytes()].concat(),
     };
-    (row.get::<_, u32>(4).ok()? == object_sum(&object)).then_some(object)
+    Some(ObjectRow { ordinal, id, octets })
 }

@@ -85,19 +85,21 @@ fn damaged_rows_are_named_and_left_out() {
         ..ChangeBatch::default()
     };
     kept.store.store(batch).expect("stores");
-    let damage = "UPDATE objects SET json = '{}' WHERE ordinal = 1; UPDATE rolls SET version = 2 WHERE owner = 1; \
+    let damage = "UPDATE objects SET octets = x'00' WHERE ordinal = 1; UPDATE rolls SET version = 2 WHERE owner = 1; \
                   UPDATE history SET octets = x'00' WHERE owner = 0 AND version = 3";
     kept.store.inner().connection.execute_batch(damage).expect("changes");
     let state = kept.store.load().expect("loads");
     assert_eq!(
         state.damaged,
         [
-            "object with ordinal 1",
             "roll of group 0: the history is damaged: cut short",
             "roll of group 1: its base",
         ]
     );
-    assert_eq!(state.objects.len(), 2);
+    let mut sound = Vec::new();
+    let damaged = kept.store.objects(&mut |ordinal, _| sound.push(ordinal.0));
+    assert_eq!(damaged, Ok(vec!["object with ordinal 1".to_owned()]));
+    assert_eq!(sound, [0, 2]);
     let served: Vec<u64> = state.rolls.iter().map(|roll| roll.version).collect();
     assert_eq!(served, [2], "the last version that can be read serves");
     // The history goes on from there.
@@ -181,6 +183,14 @@ fn of_version_1(path: &Path, rolls: &[Arc<Roll>]) {
              PRAGMA user_version = 1;",
         )
         .expect("creates");
+    let lena = crate::directory::testing::person("lena@contoso.example").build();
+    let json = serde_json::to_string(&lena).expect("serialises");
+    for (ordinal, json, flip) in [(0_u32, json.as_str(), 0), (1, "{\"future\":1}", 0), (4, "{}", 1)] {
+        let id = format!("id-{ordinal}");
+        let sum = sum(&[&ordinal.to_le_bytes(), id.as_bytes(), b"files", json.as_bytes()]) ^ flip;
+        let sql = "INSERT INTO objects VALUES (?1, ?2, 'files', ?3, ?4)";
+        connection.execute(sql, (ordinal, id, json, sum)).expect("writes");
+    }
     for roll in rolls {
         let entries = codec::encode(&roll.entries, roll.subscribers.as_ref());
         let provenance = serde_json::to_string(&roll.provenance).expect("serialises");
@@ -211,6 +221,12 @@ fn a_database_of_version_1_opens_with_its_rolls() {
     let sound = vec![(*rolls[0]).clone(), (*rolls[2]).clone()];
     assert_eq!(state.rolls, sound, "the damaged one is computed again");
     let store = open();
+    let mut objects = Vec::new();
+    let damaged = store.objects(&mut |ordinal, octets| objects.push((ordinal.0, octets.to_vec())));
+    assert_eq!(damaged, Ok(vec!["object with ordinal 4".to_owned()]), "named as before");
+    let lena = crate::directory::testing::person("lena@contoso.example").build();
+    let future = [&[1], &b"{\"future\":1}"[..]].concat();
+    assert_eq!(objects, [(0, crate::directory::stored::encode(&lena)), (1, future)]);
     let next = roll(0, 5, 1..1_000);
     let batch = ChangeBatch {
         generation: 9,
