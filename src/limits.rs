@@ -127,6 +127,9 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
+/// Most objects in one page of an export: with groups of 100,000 members a page stays below the longest answer.
+pub const DIRECTORY_PAGE_MAX: u32 = 2_000;
+
 /// Longest request on the local socket in octets.
 pub const ADMIN_REQUEST_OCTETS_MAX: usize = 64 * 1024;
 

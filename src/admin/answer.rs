@@ -11,6 +11,8 @@ mod state;
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::recipient::RecipientObject;
+
 pub use compare::{CompareAnswer, Compared, ComparedGroup, ComparedPerson, CutOver};
 pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
@@ -37,6 +39,8 @@ pub use state::{
 pub enum Answer {
     /// To `status`.
     Status(StatusReport),
+    /// To a page of `export`.
+    DirectoryPage(DirectoryPage),
     /// To `group list`.
     GroupList(Vec<GroupSummary>),
     /// To `group show`.
@@ -82,6 +86,17 @@ pub enum Answer {
     Compare(CompareAnswer),
 }
 
+/// Objects of the directory.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct DirectoryPage {
+    /// Generation they are read from; pages of two generations do not belong together.
+    pub generation: u64,
+    /// In the order of ordinals.
+    pub objects: Vec<RecipientObject>,
+    /// Last ordinal of the page; nothing if it is the last page.
+    pub next: Option<u32>,
+}
+
 /// How an answer reads as yes or no; decides the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Meaning {
@@ -102,7 +117,7 @@ impl Answer {
         let yes = |yes: bool| if yes { Meaning::Yes } else { Meaning::No };
         match self {
             Self::Status(status) => yes(status.ready),
-            Self::GroupList(_) | Self::GroupShow(_) | Self::GroupMembers(_) => Meaning::Yes,
+            Self::DirectoryPage(_) | Self::GroupList(_) | Self::GroupShow(_) | Self::GroupMembers(_) => Meaning::Yes,
             Self::GroupWhy(why) => yes(why.member),
             Self::Explain(explained) => yes(explained.verdicts.iter().all(|verdict| verdict.kind.may_pass())),
             Self::Trace(messages) => yes(!messages.is_empty()),

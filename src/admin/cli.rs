@@ -28,7 +28,7 @@ use super::render::{Reader, clean, render, render_check};
 use super::{Command, RefusalKind};
 use crate::env::Env;
 use arguments::{Arguments, Asked};
-pub use exchange::ImportRequest;
+pub use exchange::{ExportRequest, ImportRequest};
 
 /// How a command ended (DESIGN §9).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,6 +95,9 @@ pub trait Local {
     /// Imports a directory from files.
     fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
 
+    /// Exports the directory of the service behind a socket.
+    fn export(&self, request: &ExportRequest, socket: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
+
     /// Where the service with these settings has its socket; the text says what is wrong with them.
     fn socket(&self, settings: &Path) -> Result<PathBuf, String>;
 }
@@ -149,6 +152,10 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
         Ok(Asked::Serve) => around.local.serve(&settings),
         Ok(Asked::Demo) => around.local.demo(output),
         Ok(Asked::Import(request)) => around.local.import(&request, around.now, around.out, around.err),
+        Ok(Asked::Export(request)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
+            Ok(socket) => around.local.export(&request, &socket, around.out, around.err),
+            Err(message) => usage(around, output, &message),
+        },
         Ok(Asked::Check) => check(around, output, &settings),
         Ok(Asked::Service(command)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
             Ok(socket) => ask(around, output, &socket, &command),

@@ -27,6 +27,8 @@ pub use rule::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLanguage, RuleQu
 pub enum Command {
     /// Is the service well?
     Status,
+    /// Objects of the directory, in the order of their ordinals, page by page.
+    DirectoryPage(PageQuestion),
     /// Every group.
     GroupList,
     /// One group with its rules and the state of its list.
@@ -238,6 +240,16 @@ pub struct TraceQuery {
     pub count_max: u32,
 }
 
+/// Which page of the directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuestion {
+    /// The last ordinal of the page before; nothing for the first page.
+    pub after: Option<u32>,
+    /// Most objects; at most [`crate::limits::DIRECTORY_PAGE_MAX`].
+    pub count_max: u32,
+}
+
 /// Which delivery sets; all given conditions hold, none given means all.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,6 +270,7 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::DirectoryPage(_) => "directory_page",
             Self::GroupList => "group_list",
             Self::GroupShow { .. } => "group_show",
             Self::GroupMembers { .. } => "group_members",

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{
-    Answer, CompareAnswer, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
-    HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
-    TracedMessage, WasMember,
+    Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
+    HoldShown, HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
+    StatusReport, TracedMessage, WasMember,
 };
 use super::command::{
-    Command, CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RollCommand,
-    RuleCommand, TraceQuery, WhyQuestion,
+    Command, CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection,
+    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
 
@@ -73,6 +73,9 @@ impl Refusal {
 pub trait Service: Send + Sync + 'static {
     /// Is the service well?
     fn status(&self) -> impl Future<Output = Result<StatusReport, Refusal>> + Send;
+
+    /// A page of the directory.
+    fn directory_page(&self, question: PageQuestion) -> impl Future<Output = Result<DirectoryPage, Refusal>> + Send;
 
     /// Every group, by address.
     fn group_list(&self) -> impl Future<Output = Result<Vec<GroupSummary>, Refusal>> + Send;
@@ -170,6 +173,7 @@ pub trait Service: Send + Sync + 'static {
 pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Command) -> Result<Answer, Refusal> {
     Ok(match command {
         Command::Status => Answer::Status(service.status().await?),
+        Command::DirectoryPage(question) => Answer::DirectoryPage(service.directory_page(*question).await?),
         Command::GroupList => Answer::GroupList(service.group_list().await?),
         Command::GroupShow { group } => Answer::GroupShow(Box::new(service.group_show(group).await?)),
         Command::GroupMembers { group, depth, at } => {

@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{
-    BranchLeft, ClauseVerdict, CompareAnswer, ExpandedGroup, Explained, GroupMembers, GroupShown, GroupSummary,
-    GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary, OpenRecipient,
-    QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState, RuleAnswer,
-    SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
+    BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
+    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary,
+    OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
+    RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
 };
 use super::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RollCommand, RuleCommand,
-    TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
+    RuleCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -256,6 +256,14 @@ impl Service for Sample {
             queued_recipients: 3,
             holds: 1,
             notes: texts(&["1 group has no owner"]),
+        })
+    }
+
+    async fn directory_page(&self, question: PageQuestion) -> Result<DirectoryPage, Refusal> {
+        Ok(DirectoryPage {
+            generation: 7,
+            objects: Vec::new(),
+            next: question.after.is_none().then_some(1),
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::admin::answer::{CheckReport, Severity};
-use crate::admin::cli::{Exit, ImportRequest, Local, Output};
+use crate::admin::cli::{Exit, ExportRequest, ImportRequest, Local, Output};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
@@ -36,6 +36,10 @@ impl Local for Program {
 
     fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
         super::import::run(request, now, out, err)
+    }
+
+    fn export(&self, request: &ExportRequest, socket: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        super::export::run(request, socket, out, err)
     }
 
     fn socket(&self, settings: &Path) -> Result<PathBuf, String> {

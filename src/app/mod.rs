@@ -4,6 +4,7 @@ pub mod commands;
 mod comparison;
 pub mod demo;
 pub mod directory;
+pub mod export;
 pub mod hops;
 pub mod import;
 pub mod lessons;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Output;
-use super::exchange::{ImportRequest, ImportVerb};
+use super::exchange::{ExportArguments, ExportRequest, ImportRequest, ImportVerb};
 use super::values::{point_in_time, size_in_octets};
 use crate::admin::Command;
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
@@ -69,6 +69,8 @@ enum Verb {
     /// Make a directory source from files; nothing is sent, no service is asked.
     #[command(subcommand)]
     Import(ImportVerb),
+    /// Write the whole directory of the service as files that a directory source reads back.
+    Export(ExportArguments),
     /// Look at groups, their lists and their rules.
     #[command(subcommand)]
     Group(GroupVerb),
@@ -265,6 +267,8 @@ pub(super) enum Asked {
     Check,
     /// Import a directory here.
     Import(ImportRequest),
+    /// Export the directory of the service.
+    Export(ExportRequest),
     /// Ask the service.
     Service(Command),
 }
@@ -282,6 +286,7 @@ impl Arguments {
     pub(super) fn asked(self, now: Timestamp, zone: &TimeZone) -> Result<Asked, String> {
         let output = self.output();
         Ok(Asked::Service(match self.verb {
+            Verb::Export(arguments) => return Ok(Asked::Export(arguments.request(output))),
             Verb::Import(verb) => return Ok(Asked::Import(verb.request(output))),
             Verb::Serve => return Ok(Asked::Serve),
             Verb::Demo => return Ok(Asked::Demo),

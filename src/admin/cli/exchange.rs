@@ -56,6 +56,45 @@ pub(super) struct ImportArguments {
     verbose: bool,
 }
 
+const EXPORT_EXAMPLES: &str = "\
+Every source has a folder of its own in DIR, in the form of a directory source: `kind = \"files\"` reads it back to the
+same objects. A second export writes what has changed.
+
+Example:
+  muster export backup/directory";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(super) struct ExportArguments {
+    /// Folder to write to.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Most objects in one file.
+    #[arg(long, value_name = "COUNT", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    objects_per_file: u32,
+}
+
+/// What `muster export` is to do.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// Folder to write to.
+    pub folder: PathBuf,
+    /// Most objects in one file.
+    pub objects_per_file: usize,
+    /// How much is printed.
+    pub output: Output,
+}
+
+impl ExportArguments {
+    pub(super) fn request(self, output: Output) -> ExportRequest {
+        ExportRequest {
+            folder: self.folder,
+            objects_per_file: usize::try_from(self.objects_per_file).unwrap_or(usize::MAX),
+            output,
+        }
+    }
+}
+
 /// What `muster import exchange` is to do.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {

@@ -37,6 +37,7 @@ pub struct Reader {
 pub fn render(answer: &Answer, reader: &Reader) -> String {
     match answer {
         Answer::Status(status) => status::status(status, reader),
+        Answer::DirectoryPage(page) => format!("{} objects of generation {}\n", page.objects.len(), page.generation),
         Answer::GroupList(groups) => group::list(groups),
         Answer::GroupShow(group) => group::show(group, reader),
         Answer::GroupMembers(members) => group::members(members, reader),

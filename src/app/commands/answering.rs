@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::admin::answer::{
-    CompareAnswer, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary,
-    ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer, StatusReport,
-    TracedMessage, WasMember,
+    CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
+    HoldSummary, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
+    StatusReport, TracedMessage, WasMember,
 };
 use crate::admin::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, QueueSelection, RollCommand, RuleCommand,
-    TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
+    RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
@@ -24,7 +24,7 @@ use crate::track::Decision;
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
 use super::stale::Suspected;
-use super::{explain, holds, queue, trace, was};
+use super::{explain, export, holds, queue, trace, was};
 use crate::app::directory;
 use crate::app::service::Service;
 
@@ -148,6 +148,11 @@ impl Answers for Commands {
             holds: holds.len() as u64,
             notes,
         })
+    }
+
+    async fn directory_page(&self, question: PageQuestion) -> Result<DirectoryPage, Refusal> {
+        self.blocking(move |service| Ok(export::page(&service.keeper.view().directory, question)))
+            .await
     }
 
     async fn group_list(&self) -> Result<Vec<GroupSummary>, Refusal> {

@@ -316,6 +316,34 @@ fn a_pin_is_shown_to_everybody_but_the_one_it_keeps_out() {
     });
 }
 
+#[test]
+fn a_question_about_the_past_gives_an_exclusion_away_neither() {
+    let (view, mut told) = past(&view(organisation()));
+    let sales = ordinal(&view.directory, "sales");
+    let kept_out = Pin {
+        object: ordinal(&view.directory, "a"),
+        action: PinAction::Exclude,
+        reason: "gift".into(),
+        by: "eva".into(),
+        since: at(3),
+        until: None,
+        listed: true,
+    };
+    told.pins = HashMap::from([(sales, [kept_out].into_iter().collect())]);
+    ask(&view, &told, |groups| {
+        for (seen_by, member) in [(None, false), (Some(address("a")), true)] {
+            let why = groups.why(&WhyQuestion {
+                group: address("sales"),
+                recipient: address("a"),
+                at: Some(at(3)),
+                seen_by,
+                ..WhyQuestion::default()
+            });
+            assert_eq!(why.expect("an answer").member, member);
+        }
+    });
+}
+
 /// Versions of a dynamic list: b came, a went, b went again.
 fn past(view: &View) -> (View, Told) {
     let sales = ordinal(&view.directory, "sales");

@@ -4,6 +4,7 @@ pub mod answering;
 mod compare;
 mod convert;
 pub mod explain;
+pub mod export;
 pub mod groups;
 pub mod history;
 pub mod holds;

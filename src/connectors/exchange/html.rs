@@ -226,6 +226,6 @@ mod tests {
             !page.contains("<script") && !page.contains('\u{1b}') && !page.contains("('x')"),
             "{page}"
         );
-        assert_eq!(page.matches("&lt;script&gt;alert(&#39;x&#39;)").count(), 13);
+        assert_eq!(page.matches("&lt;script&gt;alert(&#39;x&#39;)").count(), 14);
     }
 }

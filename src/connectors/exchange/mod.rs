@@ -21,3 +21,6 @@ pub mod report;
 mod rule;
 mod table;
 pub mod text;
+
+#[cfg(test)]
+mod tests;

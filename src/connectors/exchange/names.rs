@@ -114,6 +114,7 @@ fn is_ours(property: P) -> bool {
         P::Location
             | P::Deleted
             | P::KeepUnreadableFilter
+            | P::Language
             | P::ComparisonProfile
             | P::Refresh
             | P::MaxAge

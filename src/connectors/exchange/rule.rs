@@ -13,7 +13,7 @@ use crate::directory::filter::operator::Operator;
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::filter::predicate::Predicate;
 use crate::directory::filter::tail::{TailVersion, split};
-use crate::directory::filter::{CompiledRule, EvaluationOptions, RuleFault, opath, remote};
+use crate::directory::filter::{CompiledRule, EvaluationOptions, RuleFault, ldap, opath, parse_in, remote};
 use crate::directory::group::{ComparisonProfile, DynamicRule, FilterLanguage, RuleCondition};
 
 /// What became of a rule.
@@ -166,15 +166,17 @@ impl Conversion<'_> {
     }
 
     fn of_filter(&mut self, stated: &Stated) -> RuleCondition {
-        let custom = |language, text: &str| RuleCondition::Custom {
+        let language = if stated.is_ldap {
+            FilterLanguage::Ldap
+        } else {
+            FilterLanguage::Opath
+        };
+        let text = stated.text.trim();
+        let custom = |text: &str| RuleCondition::Custom {
             language,
             text: text.into(),
         };
-        if stated.is_ldap {
-            return self.of_ldap(stated);
-        }
-        let text = stated.text.trim();
-        let parsed = match opath::parse(text) {
+        let parsed = match parse_in(language, text) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let proposal = format!(
@@ -185,37 +187,31 @@ impl Conversion<'_> {
                 let finding = Finding::new(Code::FilterRefused, format!("the filter is refused, {error}"));
                 self.refuse(finding.propose(proposal), stated.at);
                 text.clone_into(&mut self.row.filter);
-                return custom(FilterLanguage::Opath, text);
+                return custom(text);
             }
         };
         let split = split(&parsed.predicate);
         self.row.tails = split.tails.iter().map(|tail| tail_name(*tail).to_owned()).collect();
-        let has_guests = split.tails.contains(&TailVersion::OnlineWithoutGuests);
+        // A tail no version is known for may exclude what is not excluded anyway: it stays.
         let core = if split.tails.is_empty() || split.tails.contains(&TailVersion::Other) {
-            // A tail no version is known for may exclude what is not excluded anyway: it stays.
             text.to_owned()
-        } else if has_guests {
-            let guests = Predicate::compare(Attribute::RecipientTypeDetails, Operator::Eq, "GuestMailUser");
-            Predicate::And(vec![split.core, Predicate::Not(Box::new(guests))]).to_string()
         } else {
-            split.core.to_string()
+            let has_guests = split.tails.contains(&TailVersion::OnlineWithoutGuests);
+            let guests = || Predicate::compare(Attribute::RecipientTypeDetails, Operator::Eq, "GuestMailUser");
+            let core = if has_guests {
+                Predicate::And(vec![split.core, Predicate::Not(Box::new(guests()))])
+            } else {
+                split.core
+            };
+            match language {
+                FilterLanguage::Ldap => {
+                    ldap::print(&core, &jiff::tz::TimeZone::UTC).unwrap_or_else(|_| text.to_owned())
+                }
+                FilterLanguage::Opath | FilterLanguage::Entra => core.to_string(),
+            }
         };
         self.row.filter.clone_from(&core);
-        custom(FilterLanguage::Opath, &core)
-    }
-
-    fn of_ldap(&mut self, stated: &Stated) -> RuleCondition {
-        let text = stated.text.trim();
-        text.clone_into(&mut self.row.filter);
-        let finding = Finding::new(Code::FilterRefused, "the group has an LDAP filter only");
-        self.refuse(
-            finding.propose("set its RecipientFilter in Exchange and export again"),
-            stated.at,
-        );
-        RuleCondition::Custom {
-            language: FilterLanguage::Opath,
-            text: text.into(),
-        }
+        custom(&core)
     }
 
     /// What the compiled rule says about itself.

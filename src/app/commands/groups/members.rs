@@ -91,7 +91,10 @@ impl Groups<'_> {
             let text = format!("{} had no list at {at}", self.named(group).0);
             return Err(Refusal::new(RefusalKind::NotFound, text));
         };
-        Ok((Some(list.version), list.subscribers.unwrap_or(list.entries)))
+        // Who is kept out by a pin of today does not learn of it by asking for yesterday.
+        let entries = list.subscribers.unwrap_or(list.entries);
+        let entries = entries_seen_by(&entries, &self.pins(group), seen.viewer);
+        Ok((Some(list.version), entries))
     }
 
     /// The list that served at a time, whatever its kind was then.
