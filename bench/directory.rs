@@ -7,7 +7,7 @@ mod figures;
 mod organisation;
 mod table;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

@@ -341,6 +341,168 @@ fn a_running_service_answers_and_says_what_to_try() {
     the_lines_to_try_are_true(&home, &serving);
 }
 
+/// Rules and lists, in this order: some of them change what the next one says.
+const LISTS: &[(&str, i32, &str)] = &[
+    (
+        "group preview --filter (physicalDeliveryOfficeName=Berlin)",
+        0,
+        "reads as (ldap): everyone whose Office is Berlin",
+    ),
+    ("group preview --filter (office=", 2, "line 1, column"),
+    (
+        "group preview berlin@contoso.example --filter (title=*)",
+        0,
+        "would join",
+    ),
+    (
+        "group filter berlin@contoso.example --as english",
+        0,
+        "Office is Berlin",
+    ),
+    (
+        "group filter berlin@contoso.example --as ldap",
+        0,
+        "(physicalDeliveryOfficeName=Berlin)",
+    ),
+    ("group filter all-staff@contoso.example --as ldap", 2, "has no rule"),
+    ("group plan berlin@contoso.example", 0, "candidates"),
+    (
+        "group lint first-aid@contoso.example",
+        0,
+        "nothing odd: 1 rule looked at",
+    ),
+    (
+        "group propose board@contoso.example",
+        1,
+        "no rule is shorter than the list",
+    ),
+    ("group history berlin@contoso.example", 0, "v1  "),
+    (
+        "group members berlin@contoso.example --at 2020-01-01",
+        1,
+        "had no list at",
+    ),
+    (
+        "group diff berlin@contoso.example --from 2020-01-01",
+        0,
+        "the group had no list at the earlier time",
+    ),
+    ("group refresh --all", 0, "add --yes to do it"),
+    (
+        "group refresh berlin@contoso.example",
+        0,
+        "computed again: 1 list, 0 changed",
+    ),
+    (
+        "group refresh --recipient bjoern.boernsen@contoso.example --yes",
+        0,
+        "0 changed",
+    ),
+    ("group refresh --container contoso.example/Nowhere --yes", 0, "0 lists"),
+    ("group verify", 0, "no difference"),
+    (
+        "group pin vienna@contoso.example --include bjoern.boernsen@contoso.example --until yesterday",
+        2,
+        "has passed",
+    ),
+    (
+        "group pin vienna@contoso.example --include bjoern.boernsen@contoso.example --until 2h --reason cover --by eva",
+        0,
+        "is pinned in vienna@contoso.example until",
+    ),
+    ("group pins vienna@contoso.example", 0, "cover"),
+    (
+        "group why vienna@contoso.example bjoern.boernsen@contoso.example",
+        0,
+        "pinned in by eva",
+    ),
+    ("group show vienna@contoso.example", 0, "1 pinned"),
+    ("group history vienna@contoso.example", 0, "by eva"),
+    (
+        "group pin vienna@contoso.example --exclude bjoern.boernsen@contoso.example --as nobody@contoso.example",
+        1,
+        "nobody has the address",
+    ),
+    (
+        "group pin vienna@contoso.example --exclude bjoern.boernsen@contoso.example --as bjoern.boernsen@contoso.example",
+        4,
+        "does not own",
+    ),
+    (
+        "group convert vienna@contoso.example --to dynamic --filter (physicalDeliveryOfficeName=Nowhere)",
+        4,
+        "was not changed",
+    ),
+    (
+        "group convert vienna@contoso.example --undo",
+        1,
+        "nothing was decided here",
+    ),
+    ("group stale", 0, "member"),
+    ("guard list", 0, "the guard holds nothing"),
+    ("guard show berlin@contoso.example", 1, "holds nothing of"),
+    ("guard accept berlin@contoso.example --reason x", 1, "holds nothing"),
+    ("suspects list", 0, "no suspects"),
+    ("alerts", 0, "no alerts"),
+    (
+        "trace --message 0192f5c4-7a31-7c2e-9f10-2f6f0c1b8a44 --was lena@contoso.example",
+        1,
+        "nothing is known of message",
+    ),
+];
+
+#[test]
+fn rules_and_lists_are_answered_by_the_real_service() {
+    let home = Home::new();
+    let _serving = Serving::start(&home);
+    for (arguments, code, words) in LISTS {
+        let (found, said) = home.said(arguments);
+        assert_eq!(found, Some(*code), "{arguments}: {said}");
+        assert!(said.contains(words), "{arguments}: {said}");
+    }
+    // Orders once, then as documents: an answer of each kind has keys that scripts rely on.
+    for (arguments, keys) in [
+        (
+            "group preview --filter (title=*) --json",
+            &["language", "filter", "english", "count", "joining", "findings", "saved"][..],
+        ),
+        (
+            "group filter berlin@contoso.example --as opath --json",
+            &["language", "text", "inexpressible"],
+        ),
+        (
+            "group plan berlin@contoso.example --json",
+            &["steps", "candidates", "count"],
+        ),
+        (
+            "group history vienna@contoso.example --json",
+            &["group", "versions", "more"],
+        ),
+        (
+            "group diff vienna@contoso.example --from today --json",
+            &["from_version", "to_version", "changes", "passing", "notes"],
+        ),
+        ("group verify vienna@contoso.example --json", &["lists", "differences"]),
+        (
+            "group unpin vienna@contoso.example bjoern.boernsen@contoso.example --json",
+            &["pin", "pinned", "effective", "entries"],
+        ),
+        (
+            "group freeze vienna@contoso.example --reason audit --json",
+            &["into", "done", "before", "after", "joins", "leaves"],
+        ),
+    ] {
+        let output = home.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {}", out(&output));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        for key in keys {
+            assert!(document.get(key).is_some(), "{arguments}: {key} in {document}");
+        }
+    }
+    let (_, said) = home.said("group show vienna@contoso.example");
+    assert!(said.contains("set here by") && said.contains("audit"), "{said}");
+}
+
 /// Each `swaks` line of the greeting, sent and asked about.
 fn the_lines_to_try_are_true(home: &Home, serving: &Serving) {
     let ends = ["250", "550 5.7.133", "250", "250"];

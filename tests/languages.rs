@@ -342,7 +342,10 @@ fn object() -> impl Strategy<Value = (usize, Vec<(Attribute, String)>, bool)> {
     )
 }
 
-fn organisation(objects: Vec<(usize, Vec<(Attribute, String)>, bool)>) -> Directory {
+/// A kind, values, and whether the account is off.
+type Made = (usize, Vec<(Attribute, String)>, bool);
+
+fn organisation(objects: Vec<Made>) -> Directory {
     let people = objects.into_iter().enumerate().map(|(number, (kind, stored, flag))| {
         let kind = RecipientKind::ALL
             .get(kind)

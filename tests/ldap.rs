@@ -54,6 +54,7 @@ fn fixture() -> Directory {
         french(named(person("anna@x.example"), "Anna"))
             .department("Computers")
             .office("MOA")
+            .proxy("sip:chat@x.example")
             .display_name("Anna Arnold")
             .attribute(Attribute::LastName, "Arnold")
             .attribute(Attribute::City, "Zürich")

@@ -8,7 +8,7 @@ use crate::admin::command::GuardIntent;
 use crate::config;
 use crate::config::settings::{Settings, SourceSettings};
 use crate::connectors::files::watch::Watch;
-use crate::connectors::files::{self, FileFault, Snapshot};
+use crate::connectors::files::{self, FileFault, Loaded, Snapshot};
 use crate::connectors::sync::{Acceptance, Applied, Changed, KeeperSettings, Ticked};
 use crate::directory::SourceId;
 
@@ -71,9 +71,18 @@ impl Refreshed {
     }
 }
 
+/// Takes up what a source says; files that are known already are not taken apart again.
 async fn refresh(service: &Arc<Service>, source: &SourceSettings, acceptance: Acceptance) -> Refreshed {
-    match read(source).await {
-        Ok(snapshot) => apply(service, source, snapshot, acceptance).await,
+    let (keeper, id) = (Arc::clone(&service.keeper), SourceId::new(source.name.as_str()));
+    let asked = source.clone();
+    let known = move |digest: &str| keeper.knows(&id, &stamp(&asked, digest));
+    match read(source, known).await {
+        Ok(Loaded::New(snapshot)) => apply(service, source, *snapshot, acceptance).await,
+        Ok(Loaded::Same) => {
+            let now = service.env.clock.now();
+            service.keeper.heard(&SourceId::new(source.name.as_str()), now);
+            Refreshed::Applied(Applied::Unchanged, Vec::new())
+        }
         Err(Unread::Faults(faults)) => Refreshed::Faulty(faults),
         Err(Unread::Broken(fault)) => Refreshed::Broken(fault),
     }
@@ -84,13 +93,23 @@ enum Unread {
     Broken(String),
 }
 
-async fn read(source: &SourceSettings) -> Result<Snapshot, Unread> {
+/// What tells one load from another: the files, and the settings that change what is made of them.
+fn stamp(source: &SourceSettings, digest: &str) -> String {
+    let remote = if source.remote_mailboxes_match_user_mailbox {
+        "+remote"
+    } else {
+        ""
+    };
+    format!("{digest}{remote}")
+}
+
+async fn read(source: &SourceSettings, known: impl Fn(&str) -> bool + Send + 'static) -> Result<Loaded, Unread> {
     let (path, id) = (source.path.clone(), SourceId::new(source.name.as_str()));
-    match tokio::task::spawn_blocking(move || files::load(&path, &id)).await {
-        Ok(Ok(snapshot)) if source.remote_mailboxes_match_user_mailbox => {
-            Ok(snapshot.with_remote_mailboxes_as_user_mailboxes())
-        }
-        Ok(Ok(snapshot)) => Ok(snapshot),
+    match tokio::task::spawn_blocking(move || files::load_unless(&path, &id, &known)).await {
+        Ok(Ok(Loaded::New(snapshot))) if source.remote_mailboxes_match_user_mailbox => Ok(Loaded::New(Box::new(
+            snapshot.with_remote_mailboxes_as_user_mailboxes(),
+        ))),
+        Ok(Ok(loaded)) => Ok(loaded),
         Ok(Err(faults)) => Err(Unread::Faults(faults)),
         Err(fault) => Err(Unread::Broken(fault.to_string())),
     }
@@ -110,8 +129,9 @@ async fn apply(
         digest,
         ..
     } = snapshot;
+    let stamp = stamp(source, &digest);
     let applied = tokio::task::spawn_blocking(move || {
-        let applied = keeper.apply(&id, objects, Some(&digest), acceptance, now);
+        let applied = keeper.apply(&id, objects, Some(&stamp), acceptance, now);
         super::memory::give_back();
         applied
     });
@@ -248,13 +268,14 @@ async fn read_all(settings: &Settings, reloaded: &mut Reloaded) -> Option<Vec<(S
     let mut snapshots = Vec::new();
     let mut whole = true;
     for source in &settings.sources {
-        match read(source).await {
-            Ok(snapshot) => {
+        match read(source, |_| false).await {
+            Ok(Loaded::Same) => {}
+            Ok(Loaded::New(snapshot)) => {
                 let notices = snapshot.notices.iter();
                 reloaded
                     .findings
                     .extend(notices.map(|notice| file_finding(source, notice, Severity::Warning)));
-                snapshots.push((source.clone(), snapshot));
+                snapshots.push((source.clone(), *snapshot));
             }
             Err(Unread::Faults(faults)) => {
                 let faults = faults.iter();

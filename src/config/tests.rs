@@ -288,3 +288,22 @@ fn domains_are_routed_by_the_most_specific_pattern() {
     assert_eq!(first("notfabrikam.example"), Some(2));
     assert_eq!(first("fabrikam.test"), None);
 }
+
+#[test]
+fn remote_mailboxes_match_where_a_source_says_so() {
+    let minimal = fs::read_to_string(repository().join("config/minimal.toml")).expect("shipped");
+    let setting = |text: &str| {
+        let settings = checked(text, "muster.toml").0.expect("good settings");
+        settings
+            .sources
+            .iter()
+            .map(|source| source.remote_mailboxes_match_user_mailbox)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(setting(&minimal), [false]);
+    let stated = minimal.replace(
+        "kind = \"files\"",
+        "kind = \"files\"\nremote_mailboxes_match_user_mailbox = true",
+    );
+    assert_eq!(setting(&stated), [true]);
+}

@@ -125,7 +125,9 @@ impl Causes<'_> {
                 self.joined(entry, |group| asked == Some(group))
             }
             AskKind::MemberOfAny => self.joined(entry, |_| true),
-            AskKind::Wide { attribute } if attribute == Attribute::MemberOfGroup => self.joined(entry, |_| true),
+            AskKind::Wide {
+                attribute: Attribute::MemberOfGroup,
+            } => self.joined(entry, |_| true),
             AskKind::Wide { .. } => None,
         }
     }

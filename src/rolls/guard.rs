@@ -152,7 +152,7 @@ pub enum Limit {
 
 /// Rounded to the nearest; a part of nothing counts as a hundred.
 fn percent(part: u64, of: u64) -> u64 {
-    if of == 0 { 100 } else { (part * 100 + of / 2) / of }
+    (part * 100 + of / 2).checked_div(of).unwrap_or(100)
 }
 
 /// Whether a new version is measured.

@@ -41,6 +41,7 @@ mod stranger_is_refused_by_internal_group;
 mod support;
 mod the_guard_holds_a_mass_removal;
 mod trace_tells_what_became_of_a_message;
+mod trace_tells_who_was_in_the_list;
 mod transaction_recipient_limit_is_452;
 mod two_relays_cannot_bounce_a_group;
 mod unknown_recipients_and_relaying_are_refused;

@@ -62,6 +62,7 @@ pub const TEXTS: &[(&str, &str, Expect)] = &[
     ("GUID as text", "(objectGUID={45AD6645-57a8-4fef-ad2f-ac5bd3de7d7c})", Finds(&["anna"])),
     ("kilobytes", "(delivContLength>=10240)", Finds(&["list"])),
     ("address with type", "(proxyAddresses=SMTP:anna@x.example)", Finds(&["anna"])),
+    ("another type of address", "(proxyAddresses=smtp:chat@x.example)", Finds(&[])),
     ("addresses by domain", "(proxyAddresses=*@x.example)", Finds(ALL)),
     ("default equality", "(department:=finance)", Finds(&["carl", "dora"])),
     ("long names", "(&(surname=Arnold)(stateOrProvinceName=France)(localityName=Zürich))", Finds(&["anna"])),

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::connectors::sync::{AskFault, DirectoryKeeper};
-use crate::directory::Ordinal;
+use crate::directory::{ObjectId, Ordinal, RecipientObject};
 use crate::rolls::history::Difference;
 use crate::rolls::hold::Hold;
+use crate::rolls::local::LocalDecisions;
 use crate::rolls::pin::Pins;
 use crate::store::life::{AttributeChange, HistoryQuery};
 
@@ -29,6 +30,12 @@ pub trait Kept: Sync {
     /// What the guard holds of a group.
     fn hold(&self, group: Ordinal) -> Option<Hold>;
 
+    /// What was decided here about a group, in place of what its source says.
+    fn local(&self, group: &ObjectId) -> LocalDecisions;
+
+    /// A group as its source has it.
+    fn as_source_says(&self, group: Ordinal) -> Option<RecipientObject>;
+
     /// Everything the guard holds, oldest first.
     fn holds(&self) -> Vec<Hold>;
 
@@ -49,6 +56,14 @@ impl Kept for DirectoryKeeper {
 
     fn hold(&self, group: Ordinal) -> Option<Hold> {
         Self::hold(self, group)
+    }
+
+    fn local(&self, group: &ObjectId) -> LocalDecisions {
+        Self::local(self, group)
+    }
+
+    fn as_source_says(&self, group: Ordinal) -> Option<RecipientObject> {
+        Self::as_source_says(self, group)
     }
 
     fn holds(&self) -> Vec<Hold> {

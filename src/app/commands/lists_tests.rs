@@ -14,12 +14,13 @@ use crate::categorizer::NextHops;
 use crate::directory::attribute::Attribute;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::testing::{directory, dynamic_group, group, person};
-use crate::directory::{Directory, Ordinal, SourceId};
+use crate::directory::{Directory, ObjectId, Ordinal, RecipientObject, SourceId};
 use crate::expansion::{HopId, Place, Router};
 use crate::mail::Mailbox;
 use crate::policy::testing::rules;
 use crate::rolls::history::{Details, Difference, Direction, EntryCause, PinAction};
 use crate::rolls::hold::Hold;
+use crate::rolls::local::LocalDecisions;
 use crate::rolls::pin::{Pin, Pins};
 use crate::rolls::{Cause, Roll, RollTable, View};
 use crate::store::life::AttributeChange;
@@ -58,6 +59,14 @@ impl Kept for Told {
     }
 
     fn hold(&self, _: Ordinal) -> Option<Hold> {
+        None
+    }
+
+    fn local(&self, _: &ObjectId) -> LocalDecisions {
+        LocalDecisions::default()
+    }
+
+    fn as_source_says(&self, _: Ordinal) -> Option<RecipientObject> {
         None
     }
 

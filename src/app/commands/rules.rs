@@ -10,7 +10,7 @@ use crate::admin::command::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLan
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::directory::Ordinal;
 use crate::directory::filter::guess::guess;
-use crate::directory::filter::lint::Warning;
+use crate::directory::filter::lint::{Finding, Inspection, inspect};
 use crate::directory::filter::plan::{self, PlanOptions};
 use crate::directory::filter::rule::{CompiledRule, RuleFault};
 use crate::directory::filter::tail::{self, TailVersion};
@@ -149,7 +149,7 @@ impl Groups<'_> {
             leaves: leaving.len(),
             joining: sample(&joining),
             leaving: sample(&leaving),
-            findings: self.findings(&compiled),
+            findings: self.findings(&asked, &compiled),
             group: asked.address,
             saved: false,
             held: false,
@@ -248,7 +248,7 @@ impl Groups<'_> {
         match CompiledRule::compile(&asked.rule, self.options) {
             Ok(compiled) => {
                 lint.count = Some(self.reached(&compiled).len());
-                lint.findings = self.findings(&compiled);
+                lint.findings = self.findings(asked, &compiled);
             }
             Err(fault) => lint.findings.push(RuleFinding {
                 severity: Severity::Error,
@@ -264,20 +264,28 @@ impl Groups<'_> {
     }
 
     /// What the reader of the text and the directory say about a rule.
-    fn findings(&self, rule: &CompiledRule) -> Vec<RuleFinding> {
-        rule.warnings().iter().map(warned).collect()
+    fn findings(&self, asked: &Asked, compiled: &CompiledRule) -> Vec<RuleFinding> {
+        let found = inspect(&Inspection {
+            directory: &self.view.directory,
+            rule: &asked.rule,
+            compiled,
+            group: asked.group.and_then(|group| self.view.group(group)),
+            options: self.options,
+            plan: PlanOptions::alone(self.now),
+        });
+        found.into_iter().map(finding).collect()
     }
 }
 
-fn warned(warning: &Warning) -> RuleFinding {
+fn finding(found: Finding) -> RuleFinding {
     RuleFinding {
         severity: Severity::Warning,
-        code: "filter-text".to_owned(),
-        clause: None,
-        message: warning.to_string(),
-        proposal: None,
-        count_now: None,
-        count_proposed: None,
+        code: found.code.word().to_owned(),
+        clause: found.clause,
+        message: found.message,
+        proposal: found.proposal,
+        count_now: Some(found.count_now),
+        count_proposed: found.count_proposed,
     }
 }
 

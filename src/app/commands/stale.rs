@@ -4,8 +4,8 @@ use super::groups::Groups;
 use crate::admin::answer::{StaleMember, SuspectShown};
 use crate::admin::service::Refusal;
 use crate::directory::{Ordinal, RecipientObject};
-use crate::mail::Mailbox;
 use crate::policy::rules::DisabledAccounts;
+use crate::rolls::stale::{Staleness, stale_members};
 use crate::rolls::suspect::{SuspectSettings, Suspects, Suspicion};
 
 /// Most groups of a suspect that are named.
@@ -20,11 +20,6 @@ pub struct Suspected<'a> {
 }
 
 impl Suspected<'_> {
-    fn of(&self, address: &Mailbox) -> Option<&Suspicion> {
-        let found = self.suspects.of(&address.key())?;
-        found.is_suspect(self.settings).then_some(&**found)
-    }
-
     /// Suspects that are still sent to.
     pub(super) fn waiting(&self) -> usize {
         let waits = |suspicion: &&std::sync::Arc<Suspicion>| {
@@ -56,47 +51,51 @@ impl Groups<'_> {
         suspected: &Suspected<'_>,
         stale: &mut Vec<StaleMember>,
     ) {
-        let Some(roll) = self.view.roll(ordinal) else { return };
-        let list = roll.receivers();
-        let member =
-            |(recipient, display_name): (String, Option<String>), state: &str, text: String, left_out: bool| {
-                StaleMember {
-                    group: group.primary.to_string(),
-                    recipient,
-                    display_name,
-                    state: state.to_owned(),
-                    text,
-                    left_out,
-                }
-            };
-        for number in list.objects.iter() {
-            let entry = Ordinal(number);
-            let Some(row) = self.view.row(entry) else {
-                let text = "no longer in the directory".to_owned();
-                stale.push(member(self.named(entry), "deleted", text, true));
-                continue;
-            };
-            let is_disabled =
-                row.state() == crate::directory::ObjectState::Disabled && !row.kind().account_is_disabled_by_design();
-            if is_disabled {
+        let found = stale_members(self.view, ordinal, suspected.suspects, suspected.settings);
+        for member in found {
+            let (state, text, left_out) = self.words_of(&member.staleness);
+            let named = member.object.map(|object| self.named(object));
+            stale.push(StaleMember {
+                group: group.primary.to_string(),
+                display_name: named.as_ref().and_then(|(_, name)| name.clone()),
+                recipient: named.map_or(member.entry, |(address, _)| address),
+                state: state.to_owned(),
+                text,
+                left_out,
+            });
+        }
+    }
+
+    /// The word, the words, and whether messages leave such a member out.
+    fn words_of(&self, staleness: &Staleness) -> (&'static str, String, bool) {
+        match staleness {
+            Staleness::Deleted => ("deleted", "no longer in the directory".to_owned(), true),
+            Staleness::GroupVanished => ("group-gone", "the nested group is gone".to_owned(), true),
+            Staleness::Disabled => {
                 let drops = self.rules.disabled_accounts == DisabledAccounts::Drop;
-                let text = "the account is disabled".to_owned();
-                stale.push(member(self.named(entry), "disabled", text, drops));
+                ("disabled", "the account is disabled".to_owned(), drops)
             }
-            if let Some(suspicion) = suspected.of(&row.final_address()) {
-                let out = suspicion.is_suppressed(suspected.settings);
-                stale.push(member(self.named(entry), "suspect", refusals(suspicion), out));
+            Staleness::Unresolved => {
+                let text = "names nobody in the directory, or several".to_owned();
+                ("unresolved", text, true)
             }
-        }
-        for outside in list.outside.iter() {
-            if let Some(suspicion) = suspected.of(outside) {
-                let out = suspicion.is_suppressed(suspected.settings);
-                stale.push(member((outside.to_string(), None), "suspect", refusals(suspicion), out));
+            Staleness::Suspect {
+                refused,
+                reply,
+                suppressed,
+            } => {
+                let times = if *refused == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{refused} times")
+                };
+                let said = if reply.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {reply}")
+                };
+                ("suspect", format!("refused for good {times}{said}"), *suppressed)
             }
-        }
-        for text in list.unresolved.iter() {
-            let why = "names nobody in the directory, or several".to_owned();
-            stale.push(member((text.to_string(), None), "unresolved", why, true));
         }
     }
 
@@ -139,18 +138,5 @@ impl Groups<'_> {
             suppressed_by: suspicion.suppressed.as_ref().map(|decision| decision.by.to_string()),
             groups,
         }
-    }
-}
-
-fn refusals(suspicion: &Suspicion) -> String {
-    let times = if suspicion.count == 1 { "once" } else { "times" };
-    let last = suspicion
-        .refusals
-        .last()
-        .map_or_else(String::new, |refused| format!(": {}", refused.reply));
-    if suspicion.count == 1 {
-        format!("refused for good {times}{last}")
-    } else {
-        format!("refused for good {} {times}{last}", suspicion.count)
     }
 }

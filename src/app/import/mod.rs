@@ -230,7 +230,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Imp
 
 /// The folder's files: recipients, groups with lists, groups with rules, so many objects each.
 pub fn planned(objects: &[RecipientObject], objects_per_file: usize) -> Planned {
-    let kinds: [(&str, fn(&RecipientObject) -> bool); 3] = [
+    type Fits = fn(&RecipientObject) -> bool;
+    let kinds: [(&str, Fits); 3] = [
         ("recipients", |object| !object.kind.is_group()),
         ("groups", |object| object.kind.is_group() && !object.kind.is_dynamic()),
         ("dynamic-groups", |object| object.kind.is_dynamic()),

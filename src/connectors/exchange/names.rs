@@ -67,7 +67,8 @@ pub fn meaning(name: &str) -> Meaning {
             Named::Unused(_) | Named::Unknown(_) => Meaning::Unused,
         };
     }
-    let known = match folded.as_str() {
+
+    match folded.as_str() {
         "identity" | "id" | "canonicalname" | "rawcanonicalname" => Meaning::Key(Key::Identity),
         "windowsliveid" | "microsoftonlineservicesid" => Meaning::Key(Key::Account),
         "exchangeobjectid" | "objectguid" => Meaning::Property(P::Held(Attribute::Guid)),
@@ -103,8 +104,7 @@ pub fn meaning(name: &str) -> Meaning {
             Named::Known(property) => Meaning::Property(property),
             Named::Unused(_) | Named::Unknown(_) => Meaning::Unused,
         },
-    };
-    known
+    }
 }
 
 /// Properties that only this service has; an export that has one means something else by it.

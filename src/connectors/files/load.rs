@@ -21,6 +21,10 @@ use crate::directory::recipient::{ObjectId, RecipientObject, SourceId};
 /// How often a folder is read again because a file changed meanwhile.
 const ATTEMPTS_MAX: usize = 5;
 
+/// Part of the digest: what is made of a text. Count it up with every change of what a property means, so that
+/// files that did not change are read again.
+const READER: &[u8] = b"muster directory files 1";
+
 /// Most files in a folder.
 const FILES_MAX: usize = 10_000;
 
@@ -79,8 +83,29 @@ pub(super) struct Stamp {
     modified: (i64, i64),
 }
 
+/// What a folder holds, if it is something new.
+#[derive(Debug)]
+pub enum Loaded {
+    /// What is known already.
+    Same,
+    /// All objects.
+    New(Box<Snapshot>),
+}
+
 /// Reads all files of a folder. Blocks on the file system: call it off the reactor threads.
 pub fn load(folder: &Path, source: &SourceId) -> Result<Snapshot, Vec<FileFault>> {
+    match load_unless(folder, source, &|_| false)? {
+        Loaded::New(snapshot) => Ok(*snapshot),
+        Loaded::Same => Err(vec![FileFault::whole(
+            &folder.display().to_string(),
+            "passed over, although nothing is known of it",
+        )]),
+    }
+}
+
+/// Reads all files of a folder, but takes them apart only if their digest is not `known`: a restart with a large
+/// folder costs no more than reading it.
+pub fn load_unless(folder: &Path, source: &SourceId, known: &dyn Fn(&str) -> bool) -> Result<Loaded, Vec<FileFault>> {
     let whole = |fault: io::Error| vec![FileFault::whole(&folder.display().to_string(), fault.to_string())];
     let (texts, ignored) = read_unchanged(folder).map_err(whole)?;
     if texts.is_empty() {
@@ -93,10 +118,13 @@ pub fn load(folder: &Path, source: &SourceId) -> Result<Snapshot, Vec<FileFault>
         assembly.notices.push(FileFault::whole(&name, message));
     }
     let digest = digest(&texts);
+    if known(&digest) {
+        return Ok(Loaded::Same);
+    }
     for (name, octets) in &texts {
         assembly.add_file(name, octets, source);
     }
-    assembly.finish(digest)
+    Ok(Loaded::New(Box::new(assembly.finish(digest)?)))
 }
 
 /// Names and times of the directory files of a folder, sorted, and names of other files.
@@ -187,6 +215,7 @@ fn read_file(path: &PathBuf, octets: u64) -> io::Result<Vec<u8>> {
 
 fn digest(texts: &Texts) -> String {
     let mut hash = Sha256::new();
+    hash.update(READER);
     for (name, octets) in texts {
         for part in [name.as_bytes(), octets.as_slice()] {
             hash.update((part.len() as u64).to_be_bytes());

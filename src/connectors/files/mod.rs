@@ -60,7 +60,7 @@ pub mod watch;
 pub mod write;
 
 pub use fault::FileFault;
-pub use load::{FileRead, Snapshot, load};
+pub use load::{FileRead, Loaded, Snapshot, load, load_unless};
 pub(super) use object::location_of;
 
 #[cfg(test)]

@@ -6,10 +6,14 @@
 //!
 //! # Steps
 //!
-//! 1. The plan goes into a journal. 2. New texts are written beside the old files, under hidden names, and synced.
-//! 3. A mark is set; [`load`](super::load) refuses a folder with it. 4. Files are renamed into place, old ones that
-//! are not planned removed. 5. The manifest is replaced, mark and journal removed. After a crash at any point the
-//! journal says that something is unfinished, and the same call with [`Start::Resume`] ends in the same state.
+//! 1. The plan goes into a journal.
+//! 2. New texts are written beside the old files, under hidden names, and synced.
+//! 3. A mark is set; [`load`](super::load) refuses a folder with it.
+//! 4. Files are renamed into place, old ones that are not planned removed.
+//! 5. The manifest is replaced, mark and journal removed.
+//!
+//! After a crash at any point the journal says that something is unfinished, and the same call with
+//! [`Start::Resume`] ends in the same state.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -400,3 +400,26 @@ fn many_faults_are_counted() {
         "{found}"
     );
 }
+
+#[test]
+fn rules_carry_the_setting_of_their_source() {
+    let text = r#"
+        [[groups]]
+        primary_smtp_address = "all@contoso.example"
+        recipient_filter = "RecipientType -eq 'UserMailbox'"
+
+        [[groups]]
+        primary_smtp_address = "some@contoso.example"
+        members = ["lena@contoso.example"]
+    "#;
+    let carried = |snapshot: Snapshot| -> Vec<Option<bool>> {
+        let groups = snapshot.objects.iter().filter_map(|object| object.group.as_deref());
+        let rules = groups.map(|group| group.rule.as_deref());
+        rules
+            .map(|rule| rule.map(|rule| rule.remote_mailboxes_match_user_mailbox))
+            .collect()
+    };
+    assert_eq!(carried(loaded(&[("groups.toml", text)])), [Some(false), None]);
+    let widened = loaded(&[("groups.toml", text)]).with_remote_mailboxes_as_user_mailboxes();
+    assert_eq!(carried(widened), [Some(true), None]);
+}

@@ -172,9 +172,13 @@ impl Test {
             Self::Text(test) => test.fits(stored),
             Self::Guid(test) => test.fits(stored.trim_matches(['{', '}'])),
             Self::Address(test) => {
-                let bare = stored.split_once(':').map_or(stored, |(_, bare)| bare);
-                // A filter may carry the type where the stored text does not.
-                test.fits(stored) || test.fits(bare) || test.names_address_type() && test.fits(&format!("smtp:{bare}"))
+                let typed = stored.split_once(':');
+                test.fits(stored)
+                    || match typed {
+                        Some((_, bare)) => test.fits(bare),
+                        // A filter may carry the type where the stored text does not.
+                        None => test.names_address_type() && test.fits(&format!("smtp:{stored}")),
+                    }
             }
             Self::Country(test) => country_names(stored).iter().any(|name| test.fits(name)),
             Self::Dn(dn) => context.same_object(stored, dn),

@@ -1,6 +1,6 @@
 //! Filters of dynamic groups: from the administrator's text to a yes or no per recipient object.
 //!
-//! In: OPATH text or precanned parameters. Out: a [`Predicate`], warnings, and a
+//! In: OPATH, LDAP or Entra text, or precanned parameters. Out: a [`Predicate`], warnings, and a
 //! [`CompiledRule`] that judges and explains. Never: a property we do not hold read as
 //! false; a text that could mean two things taken in silence.
 

@@ -1,6 +1,11 @@
 //! Precanned rules: `IncludedRecipients` and the `Conditional…` parameters.
 //!
-//! In: the parameters of New-DynamicDistributionGroup. Out: the exact text Exchange stores for them.
+//! In: the parameters of New-DynamicDistributionGroup. Out: the exact text Exchange stores for them, and the parameters
+//! behind such a text.
+
+mod recognise;
+
+pub use recognise::recognised;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,8 @@
 //! Evaluation needs no stripping: a tail excludes what is excluded anyway. It is for people who read filters,
 //! and for filters that grew a tail with every change.
 
+use std::fmt;
+
 use super::operator::Operator;
 use super::predicate::{Comparison, Literal, Predicate};
 use crate::directory::attribute::{Attribute, Property};
@@ -22,6 +24,25 @@ pub enum TailVersion {
     OnlineWithoutGuests,
     /// A combination no version is known for.
     Other,
+}
+
+impl TailVersion {
+    /// The version by name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exchange2010 => "Exchange 2010",
+            Self::Exchange2013 => "Exchange 2013 or later",
+            Self::Online => "Exchange Online or Exchange 2019",
+            Self::OnlineWithoutGuests => "Exchange Online, which leaves guests out",
+            Self::Other => "an unknown version of Exchange",
+        }
+    }
+}
+
+impl fmt::Display for TailVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
 }
 
 /// A predicate taken apart.

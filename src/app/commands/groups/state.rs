@@ -4,6 +4,7 @@ use super::Groups;
 use crate::admin::answer::{GroupSummary, RollState};
 use crate::directory::{Ordinal, RecipientObject};
 use crate::policy::authentication;
+use crate::rolls::local::{account, is_overtaken};
 use crate::rolls::table::Attempt;
 use crate::rolls::{Roll, RollPolicy, freshness};
 
@@ -83,7 +84,37 @@ impl Groups<'_> {
         {
             notes.push("no owner".to_owned());
         }
+        self.decided_here(ordinal, group, &mut notes);
         notes
+    }
+
+    /// What stands beside the source: a rule or list set here, pins, what the guard holds.
+    fn decided_here(&self, ordinal: Ordinal, group: &RecipientObject, notes: &mut Vec<String>) {
+        if let Some(local) = self.kept.local(&group.id).current() {
+            let reason = match &*local.decision.reason {
+                "" => String::new(),
+                reason => format!(": {reason}"),
+            };
+            let what = account(&local.chosen);
+            notes.push(format!(
+                "{what} by {} at {}{reason}",
+                local.decision.by, local.decision.at
+            ));
+            let source = self.kept.as_source_says(ordinal);
+            if source.is_some_and(|source| is_overtaken(&source, local)) {
+                notes.push(
+                    "its source says something else by now; muster group convert --undo goes back to it".to_owned(),
+                );
+            }
+        }
+        let pins = self.pins(ordinal).iter().count();
+        if pins > 0 {
+            notes.push(format!("{pins} pinned; see muster group pins {}", group.primary));
+        }
+        if let Some(hold) = self.kept.hold(ordinal) {
+            let text = format!("the guard holds a newer list since {}: {}", hold.since, hold.limit);
+            notes.push(format!("{text}; see muster guard show {}", group.primary));
+        }
     }
 }
 

@@ -102,7 +102,23 @@ impl Groups<'_> {
         };
         why.clauses = clauses(explained.clauses, recipient, &attributes, &changed_at);
         // Who passes the rule and is no member is kept out by something else: a pin, the guard, an old list.
-        if why.member || explained.verdict {
+        if why.member {
+            return;
+        }
+        if explained.verdict {
+            // Of another time, today's list says nothing.
+            if why.at.is_some() {
+                return;
+            }
+            let text = match self.kept.hold(group) {
+                Some(hold) => format!(
+                    "the rule finds this recipient; the guard holds the newer list: {}",
+                    hold.limit
+                ),
+                None if why.pins.is_empty() => "the rule finds this recipient; the list is older than that".to_owned(),
+                None => return,
+            };
+            why.notes.push(text);
             return;
         }
         let Some(nearest) = nearest(rule, recipient, &context) else {

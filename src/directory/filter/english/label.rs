@@ -62,8 +62,7 @@ fn spaced(name: &str) -> String {
         if begins_word {
             text.push(' ');
         }
-        let is_acronym =
-            after.is_some_and(|next| next.is_uppercase()) || before.is_some_and(|each| each.is_uppercase());
+        let is_acronym = after.is_some_and(|next| next.is_uppercase());
         if begins_word && character.is_uppercase() && !is_acronym {
             text.extend(character.to_lowercase());
         } else {

@@ -46,7 +46,7 @@ fn truth(operator: Operator, literal: &Literal) -> Result<bool, String> {
 }
 
 /// The texts a comparison for equality asks for; an error for any other comparison.
-fn equal_texts<'a>(operator: Operator, literal: &'a Literal) -> Result<Vec<&'a str>, String> {
+fn equal_texts(operator: Operator, literal: &Literal) -> Result<Vec<&str>, String> {
     let why = || "LDAP can say this for whole values only".to_owned();
     match (operator, literal) {
         (Operator::In, Literal::List(values)) => Ok(values.iter().map(|value| &**value).collect()),

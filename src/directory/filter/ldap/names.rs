@@ -41,7 +41,6 @@ static NAMES: &[(&str, &str)] = &[
     ("protocolSettings", "ProtocolSettings"),
     ("msExchProvisioningFlags", "ProvisioningFlags"),
     ("employeeID", "EmployeeId"),
-    ("employeeType", "EmployeeType"),
     ("preferredLanguage", "PreferredLanguage"),
 ];
 
@@ -71,6 +70,7 @@ static NOT_HELD: &[Documented] = &[
     ad("division", T::Text),
     ad("dNSHostName", T::Text),
     ad("employeeNumber", T::Text),
+    ad("employeeType", T::Text),
     ad("gidNumber", T::Integer),
     ad("homeDirectory", T::Text),
     ad("isCriticalSystemObject", T::Boolean),

@@ -89,7 +89,7 @@ pub enum TextForm {
     Plain,
     /// Itself without braces.
     Guid,
-    /// Itself, without its type, and with `smtp:` as its type.
+    /// Itself and without its type; with `smtp:` as its type, if it states none.
     Address,
     /// Code and names of the country.
     Country,
@@ -125,12 +125,7 @@ impl TextForm {
             Self::Address => {
                 visit(&fold(text, profile));
                 match text.split_once(':') {
-                    Some((kind, bare)) => {
-                        visit(&fold(bare, profile));
-                        if !kind.eq_ignore_ascii_case("smtp") {
-                            visit(&fold(&format!("smtp:{bare}"), profile));
-                        }
-                    }
+                    Some((_, bare)) => visit(&fold(bare, profile)),
                     None => visit(&fold(&format!("smtp:{text}"), profile)),
                 }
             }

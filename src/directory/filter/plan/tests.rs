@@ -203,7 +203,7 @@ fn someone(number: usize, facts: &[(Attribute, usize)], odd: u8) -> ObjectBuilde
             let _ = object.attributes.set_text(*attribute, &text);
         });
     }
-    if let Some(dn) = DNS.get(number).filter(|_| odd % 3 > 0) {
+    if let Some(dn) = DNS.get(number).filter(|_| !odd.is_multiple_of(3)) {
         builder = builder.dn(dn);
     }
     match odd % 11 {
@@ -244,7 +244,7 @@ fn world(people: &[(Vec<(Attribute, usize)>, u8)], twist: usize) -> crate::direc
     let mut last: &[(Attribute, usize)] = &[];
     let mut objects: Vec<ObjectBuilder> = Vec::new();
     for (number, (facts, odd)) in people {
-        if (number + twist) % 2 == 0 {
+        if (number + twist).is_multiple_of(2) {
             last = facts;
         }
         objects.push(someone(number, last, *odd));

@@ -206,7 +206,7 @@ proptest! {
         let directory = build();
         let member = |number: &usize| {
             let (department, office, ..) = people[*number];
-            (department < 2 && office != 1) != (noise[*number] && number % 9 == 0)
+            (department < 2 && office != 1) != (noise[*number] && number.is_multiple_of(9))
         };
         let members: RoaringBitmap = (0..people.len()).filter(member).map(|number| number as u32).collect();
         if let Some(proposal) = asked(&directory, &members) {
