@@ -21,9 +21,11 @@ use muster::backends::sqlite::directory::SqliteDirectoryStore;
 use muster::connectors::guard::GuardSettings;
 use muster::connectors::sync::{Acceptance, Applied, DirectoryKeeper, KeeperSettings, SourceSettings};
 use muster::directory::filter::EvaluationOptions;
+use muster::directory::filter::plan::PlanOptions;
 use muster::directory::value::Value;
 use muster::directory::{ChangeSet, Ordinal, ProxyAddress, RecipientObject};
 use muster::env::Env;
+use muster::rolls::build::Rules;
 use muster::rolls::roll::{Cause, Entries};
 use muster::rolls::{codec, update};
 use serde_json::json;
@@ -255,10 +257,13 @@ fn rebuild(place: &Place, rounds: usize, counts: Option<&Path>) -> Outcome {
     let groups: Vec<Ordinal> = view.directory.groups().map(|(group, _)| group).collect();
     let mut seconds = Vec::new();
     let mut differing = 0;
+    let threads = std::thread::available_parallelism()?.get();
     for _ in 0..rounds {
         let now = Timestamp::now();
         let options = EvaluationOptions::default();
-        let (update, took) = timed(|| update::again(&view, groups.iter().copied(), &options, Cause::Requested, now));
+        let work = PlanOptions { now, threads };
+        let rules = Rules::Compile(&options);
+        let (update, took) = timed(|| update::compute(&view, &groups, rules, Cause::Requested, &work));
         seconds.push(took.as_secs_f64());
         differing += update.changed.len() + update.failed.len();
     }
@@ -275,7 +280,7 @@ fn rebuild(place: &Place, rounds: usize, counts: Option<&Path>) -> Outcome {
     }
     Ok(json!({
         "command": "rebuild", "people": place.people, "groups": place.groups,
-        "seconds": percentile(&mut seconds, 50), "rounds": rounds,
+        "seconds": percentile(&mut seconds, 50), "rounds": rounds, "threads": threads,
         "entries": members.iter().sum::<u64>(), "differing_from_stored": differing,
     }))
 }

@@ -86,8 +86,8 @@ fn rebuilt(line: &Value, rows: &mut Vec<Row>) {
     rows.push(Row {
         what: format!("{}: all rolls rebuilt from scratch", size(line)),
         figure: format!(
-            "{seconds:.3} s, {} entries, {wrong} differ from the stored ones",
-            line["entries"]
+            "{seconds:.3} s on {} threads, {} entries, {wrong} differ from the stored ones",
+            line["threads"], line["entries"]
         ),
         target: "< 5 s, none",
         holds: Some(seconds < 5.0 && wrong == 0.0),

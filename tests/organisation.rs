@@ -66,10 +66,9 @@ fn the_same_seed_is_the_same_organisation() {
 fn rules_are_of_the_three_kinds_and_find_people() {
     let organisation = Organisation::new(7, PEOPLE, 300, Mix::Broad);
     let people: Vec<_> = organisation.objects().take(PEOPLE).collect();
-    let (mut wide, mut unique, mut empty) = (0, 0, 0);
+    let (mut wide, mut unique, mut empty, mut entra) = (0, 0, 0, 0);
     for number in 0..organisation.groups() {
         let rule = organisation.rule(number);
-        let parsed = muster::directory::filter::parse(&rule.opath()).expect("a generated filter parses");
         match (Kind::of(number), &rule) {
             (Kind::Wide, Rule::Test(_, test)) => {
                 wide += 1;
@@ -82,16 +81,20 @@ fn rules_are_of_the_three_kinds_and_find_people() {
             (Kind::Wide | Kind::Unique, other) => panic!("{other:?}"),
             (Kind::Plain, _) => {}
         }
-        let options = EvaluationOptions::default();
-        let compiled = CompiledRule::of_predicate(parsed.predicate, &options).expect("every column is held");
+        let group = organisation.group(number);
+        let stated = group.group.as_deref().and_then(|settings| settings.rule.as_deref());
+        let stated = stated.expect("a dynamic group has a rule");
+        let compiled = CompiledRule::compile(stated, &EvaluationOptions::default()).expect("every column is held");
         let found = people
             .iter()
             .filter(|person| compiled.matches(person, &NoMemberships))
             .count();
+        entra += usize::from(matches!(rule, Rule::Test(_, Test::Match { .. })));
         assert!(found < PEOPLE, "{rule:?} finds everybody");
         empty += usize::from(found == 0);
     }
     assert_eq!((wide, unique), (90, 10), "30 % and one in thirty");
+    assert!((1..10).contains(&entra), "{entra} of ten unique rules are -match");
     assert!(empty < 150, "{empty} of 300 rules find nobody among {PEOPLE}");
 }
 

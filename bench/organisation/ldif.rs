@@ -14,6 +14,9 @@ use super::Organisation;
 /// Every entry lies directly under it.
 pub const SUFFIX: &str = "dc=bench";
 
+/// The column that says which entries are users.
+pub const CLASS: &str = "benchClass";
+
 /// Attributes that filters ask for.
 pub const COLUMNS: [Attribute; 20] = [
     Attribute::FirstName,
@@ -54,9 +57,12 @@ pub fn schema() -> String {
             column(*attribute)
         ));
     }
+    text.push_str(&format!(
+        "attributetype ( 1.1.2.1.99 NAME '{CLASS}' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )\n"
+    ));
     let may: Vec<String> = COLUMNS.iter().map(|attribute| column(*attribute)).collect();
     text.push_str(&format!(
-        "objectclass ( 1.1.2.2.1 NAME 'benchRecipient' SUP top STRUCTURAL MUST uid MAY ( {} ) )\n",
+        "objectclass ( 1.1.2.2.1 NAME 'benchRecipient' SUP top STRUCTURAL MUST uid MAY ( {CLASS} $ {} ) )\n",
         may.join(" $ ")
     ));
     text
@@ -69,7 +75,7 @@ pub fn slapd_conf(folder: &Path, schemas: &Path, modules: &Path, map_bytes: u64)
         "include {schemas}/core.schema\ninclude {folder}/bench.schema\nmodulepath {modules}\nmoduleload back_mdb\n\
          pidfile {folder}/slapd.pid\nsizelimit unlimited\ntimelimit unlimited\nthreads 4\n\
          database mdb\nmaxsize {map_bytes}\nsuffix \"{SUFFIX}\"\ndirectory {folder}/data\naccess to * by * read\n\
-         index objectClass eq\nindex uid eq\n",
+         index objectClass eq\nindex uid eq\nindex {CLASS} eq\n",
         schemas = schemas.display(),
         modules = modules.display(),
     );
@@ -88,6 +94,11 @@ pub fn write_entries(organisation: &Organisation, out: &mut dyn Write) -> io::Re
     for object in organisation.objects() {
         let uid = object.alias.as_deref().unwrap_or_default();
         writeln!(out, "dn: uid={uid},{SUFFIX}\nobjectClass: benchRecipient\nuid: {uid}")?;
+        if let ValueRef::Texts(classes) = object.value(Attribute::ObjectClass)
+            && classes.iter().any(|class| class == "user")
+        {
+            writeln!(out, "{CLASS}: user")?;
+        }
         for attribute in COLUMNS {
             if let ValueRef::Text(value) = object.value(attribute) {
                 writeln!(out, "{}: {value}", column(attribute))?;

@@ -19,7 +19,7 @@ pub mod words;
 use std::sync::Arc;
 
 use muster::directory::attribute::Attribute;
-use muster::directory::group::{DynamicRule, FilterLanguage, GroupSettings, RuleCondition};
+use muster::directory::group::{DynamicRule, GroupSettings, RuleCondition};
 use muster::directory::value::{Attributes, Value};
 use muster::directory::{Location, ObjectId, ProxyAddress, RecipientKind, RecipientObject, SourceId};
 use muster::mail::address::Mailbox;
@@ -180,9 +180,10 @@ impl Organisation {
         object.alias = Some(format!("dynamic-{number}").into());
         object.display_name = Some(format!("Dynamic group {number}").into());
         object.distinguished_name = Some(format!("CN=dynamic-{number},OU=Groups,DC=contoso,DC=example").into());
+        let (language, text) = self.rule(number).text();
         let condition = RuleCondition::Custom {
-            language: FilterLanguage::Opath,
-            text: self.rule(number).opath().into(),
+            language,
+            text: text.into(),
         };
         object.group = Some(Box::new(GroupSettings {
             rule: Some(Box::new(DynamicRule {

@@ -1,15 +1,16 @@
-//! Rules: what the dynamic groups of the organisation ask, in OPATH and as an LDAP filter.
+//! Rules: what the dynamic groups of the organisation ask, in OPATH or Entra's language and as an LDAP filter.
 //!
 //! Three kinds, in the shares of Exchange Online's ceiling: 30 % test a column of under 10,000 values by prefix,
-//! suffix, substring or comparison; one in thirty tests a column of unique values by substring; the rest are
-//! equalities and small combinations of them.
+//! suffix, substring or comparison; one in thirty tests a column of unique values by substring or `-match`; the rest
+//! are equalities and small combinations of them.
 
 use std::fmt::Write as _;
 
 use muster::directory::attribute::Attribute;
+use muster::directory::group::FilterLanguage;
 
 use super::chance::Chance;
-use super::ldif::column;
+use super::ldif::{CLASS, column};
 use super::words::{Pool, name};
 use super::{Organisation, employee, phone};
 
@@ -41,6 +42,12 @@ pub enum Test {
     Part(String),
     AtLeast(String),
     AtMost(String),
+    /// `-match "head[ab]tail"`, which only Entra's language says; of users, as `user.…` does.
+    Match {
+        head: String,
+        either: [char; 2],
+        tail: String,
+    },
 }
 
 /// Which of the three kinds a group belongs to.
@@ -116,6 +123,15 @@ fn wide(organisation: &Organisation, chance: &mut Chance) -> Rule {
 
 fn unique(organisation: &Organisation, chance: &mut Chance) -> Rule {
     let number = chance.below(organisation.people());
+    if chance.percent(50) {
+        let digits = employee(number);
+        let test = Test::Match {
+            head: digits.get(4..6).unwrap_or("0").to_owned(),
+            either: [char::from(b'0' + u8::try_from(number % 9).unwrap_or(0)), '9'],
+            tail: digits.get(7..).unwrap_or("0").to_owned(),
+        };
+        return Rule::Test(Attribute::CustomAttribute1, test);
+    }
     let (attribute, text) = match chance.below(4) {
         0 => (Attribute::DisplayName, format!(" {}", number % 10_000)),
         1 => (Attribute::UserPrincipalName, name(number % 9_973, 2).to_lowercase()),
@@ -161,7 +177,25 @@ fn cut(text: &str, from: usize, to: usize) -> String {
 }
 
 impl Rule {
-    /// As Exchange's `RecipientFilter`.
+    /// In the language that can say it.
+    pub fn text(&self) -> (FilterLanguage, String) {
+        match self {
+            Self::Test(
+                _,
+                Test::Match {
+                    head,
+                    either: [one, other],
+                    tail,
+                },
+            ) => {
+                let text = format!("user.extensionAttribute1 -match \"{head}[{one}{other}]{tail}\"");
+                (FilterLanguage::Entra, text)
+            }
+            Self::Test(..) | Self::All(_) | Self::Any(_) | Self::Not(_) => (FilterLanguage::Opath, self.opath()),
+        }
+    }
+
+    /// As Exchange's `RecipientFilter`; a `-match` has no such form and stands alone.
     pub fn opath(&self) -> String {
         match self {
             Self::Test(attribute, test) => {
@@ -173,6 +207,7 @@ impl Rule {
                     Test::Part(value) => ("like", format!("*{value}*")),
                     Test::AtLeast(value) => ("ge", value.clone()),
                     Test::AtMost(value) => ("le", value.clone()),
+                    Test::Match { head, .. } => ("like", format!("*{head}*")),
                 };
                 format!("{attribute} -{operator} '{value}'")
             }
@@ -195,6 +230,11 @@ impl Rule {
                     Test::Part(value) => format!("({column}=*{value}*)"),
                     Test::AtLeast(value) => format!("({column}>={value})"),
                     Test::AtMost(value) => format!("({column}<={value})"),
+                    Test::Match {
+                        head,
+                        either: [one, other],
+                        tail,
+                    } => format!("(&({CLASS}=user)(|({column}=*{head}{one}{tail}*)({column}=*{head}{other}{tail}*)))"),
                 }
             }
             Self::All(parts) => prefixed(parts, '&'),
