@@ -1,6 +1,7 @@
 //! What next hops say about single recipients, passed on to whoever keeps it.
 //!
-//! In: a batch with what became of it. Out: lessons. Never: a lesson for every recipient of a large list (only those already doubted are told as taken).
+//! In: a batch with what became of it. Out: lessons. Never: a lesson for every recipient of a large list: only those
+//! already doubted are told as taken.
 
 use std::collections::HashSet;
 

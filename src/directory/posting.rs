@@ -156,7 +156,7 @@ impl ListBuilder {
     }
 }
 
-/// The rows of a value; see [`RowList`].
+/// The rows of a value, where they are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Postings<'a>(Rows<'a>);
 

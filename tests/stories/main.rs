@@ -4,6 +4,7 @@ mod a_conversion_changes_nobody_unless_accepted;
 mod a_difference_between_two_times_has_its_causes;
 mod a_pin_ends_by_itself;
 mod a_rule_is_seen_before_it_is_saved;
+mod an_export_reads_back_as_the_same_directory;
 mod automatic_mail_is_told_apart;
 mod broken_directory_file_changes_nothing;
 mod claimed_own_domain_is_refused;

@@ -7,7 +7,7 @@
 //! source ──▶ directory ──▶ computed rolls ──guard──▶ lists ──pins──▶ rolls that serve
 //! ```
 //!
-//! One writer at a time holds the state; everything that changes together is one [`turn::Turn`], stored in one
+//! One writer at a time holds the state; everything that changes together is one `turn::Turn`, stored in one
 //! commit before it serves. Readers take the view and wait for nobody.
 
 mod ask;

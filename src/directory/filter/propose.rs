@@ -6,7 +6,7 @@
 //! shorter than the list itself; another answer for the same question.
 //!
 //! A rule costs its clauses and its exceptions: [`clause_cost`] says how many exceptions a clause is worth. A clause
-//! that keeps people out counts twice: whoever is new passes it. The search is bounded ([`search`]):
+//! that keeps people out counts twice: whoever is new passes it. The search is bounded (`search`):
 //! conjunctions of up to three clauses, up to four of them joined by `-or`.
 
 mod search;

@@ -1,7 +1,7 @@
 //! LDAP filters (RFC 4515), as Active Directory evaluates them and Exchange stores them
 //! (`msExchDynamicDLFilter`).
 //!
-//! In: the text. Out: a [`Predicate`] and warnings, or one error with its place; and back from a predicate to
+//! In: the text. Out: a [`Predicate`](super::Predicate) and warnings, or one error with its place; and back from a predicate to
 //! text. Never: an attribute we do not know read as missing.
 
 mod computed;
