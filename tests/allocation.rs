@@ -2,7 +2,6 @@
 //!
 //! The promise (DESIGN §5): generations share structure, one change allocates under 1 MiB at 1,000,000 recipients.
 
-#[allow(dead_code, reason = "the organisation serves benchmarks too")]
 #[path = "../bench/organisation/mod.rs"]
 mod organisation;
 
