@@ -30,7 +30,7 @@ pub use rule::{
 };
 pub use state::{
     CheckReport, Finding, HoldDecided, HoldShown, HoldSummary, ListenerState, NextHopSummary, OpenRecipient,
-    QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport,
+    QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport, Verification,
 };
 
 /// An answer to one [`super::Command`].

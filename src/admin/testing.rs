@@ -16,7 +16,7 @@ use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
     GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary,
     OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
-    RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, WasMember,
+    RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, Verification, WasMember,
 };
 use super::command::{
     CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
@@ -255,6 +255,12 @@ impl Service for Sample {
             messages: 1,
             queued_recipients: 3,
             holds: 1,
+            lists_held: 1,
+            verification: Verification {
+                lists_total: 60,
+                differences_total: 0,
+                at: Some(at("2026-11-21T07:20:50Z")),
+            },
             notes: texts(&["1 group has no owner"]),
         })
     }

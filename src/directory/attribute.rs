@@ -338,29 +338,29 @@ pub fn nearest<'a>(unknown: &str, candidates: impl Iterator<Item = &'a str>) -> 
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance over characters; inputs are cut at 64 so that the work is bounded.
+/// Edits from one text to the other over characters, two neighbours exchanged counting as one; inputs are cut at 64
+/// so that the work is bounded.
 pub(crate) fn edit_distance(left: &str, right: &str) -> usize {
     const CHARACTERS_MAX: usize = 64;
+    let left: Vec<char> = left.chars().take(CHARACTERS_MAX).collect();
     let right: Vec<char> = right.chars().take(CHARACTERS_MAX).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, a) in left.chars().take(CHARACTERS_MAX).enumerate() {
-        let mut diagonal = line;
-        let mut last = line + 1;
+    let width = right.len() + 1;
+    // Three lines of the table suffice: an exchange of neighbours looks two lines back.
+    let (mut two_above, mut above): (Vec<usize>, Vec<usize>) = (vec![usize::MAX; width], (0..width).collect());
+    for (line, a) in left.iter().enumerate() {
+        let mut here = vec![line + 1; width];
         for (column, b) in right.iter().enumerate() {
-            let above = row.get(column + 1).copied().unwrap_or(usize::MAX - 1);
-            let cost = usize::from(a != *b);
-            let here = (diagonal + cost).min(above + 1).min(last + 1);
-            diagonal = above;
-            if let Some(cell) = row.get_mut(column) {
-                *cell = last;
+            let change = above[column] + usize::from(a != b);
+            let mut best = change.min(above[column + 1] + 1).min(here[column] + 1);
+            let exchanged = line > 0 && column > 0 && left[line - 1] == *b && right[column - 1] == *a;
+            if exchanged {
+                best = best.min(two_above[column - 1] + 1);
             }
-            last = here;
+            here[column + 1] = best;
         }
-        if let Some(cell) = row.last_mut() {
-            *cell = last;
-        }
+        two_above = std::mem::replace(&mut above, here);
     }
-    row.last().copied().unwrap_or(0)
+    above.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -413,5 +413,7 @@ mod tests {
         assert_eq!(suggest_property("l"), Some("City"));
         assert_eq!(suggest_property("qqqqqqqq"), None);
         assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("titel", "title"), 1);
+        assert_eq!(suggest_property("Titel"), Some("Title"));
     }
 }

@@ -129,8 +129,23 @@ pub struct StatusReport {
     pub queued_recipients: u64,
     /// Messages waiting for a moderator.
     pub holds: u64,
+    /// Lists that the guard holds back.
+    pub lists_held: u64,
+    /// What the verification of lists has found since the start.
+    pub verification: Verification,
     /// What an operator should look at.
     pub notes: Vec<String>,
+}
+
+/// Lists computed anew and compared with what was patched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Verification {
+    /// Lists compared since the start.
+    pub lists_total: u64,
+    /// Of these, lists that differed and were repaired: there must be none, ever.
+    pub differences_total: u64,
+    /// When the latest was compared.
+    pub at: Option<Timestamp>,
 }
 
 /// A listener.

@@ -40,6 +40,7 @@ pub(super) fn status(status: &StatusReport, reader: &Reader) -> String {
             ),
         ),
         ("moderation", format!("{} waiting", number(status.holds))),
+        ("lists", lists(status, reader)),
     ]);
     if !status.listeners.is_empty() {
         let rows = status.listeners.iter().map(|listener| {
@@ -60,4 +61,22 @@ pub(super) fn status(status: &StatusReport, reader: &Reader) -> String {
         out.push_str(&format!("note: {}\n", clean(note)));
     }
     out
+}
+
+/// What guard and verification say about lists.
+fn lists(status: &StatusReport, reader: &Reader) -> String {
+    let verification = &status.verification;
+    let verified = match verification.at {
+        None => "none verified since the start".to_owned(),
+        Some(at) => format!(
+            "{} verified, {}, latest {} ago",
+            number(verification.lists_total),
+            match verification.differences_total {
+                0 => "no difference".to_owned(),
+                differed => format!("{} DIFFERED and were repaired", number(differed)),
+            },
+            age(seconds_between(at, reader.now))
+        ),
+    };
+    format!("{} held by the guard; {verified}", number(status.lists_held))
 }

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
     HoldSummary, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
-    StatusReport, TracedMessage, WasMember,
+    StatusReport, TracedMessage, Verification, WasMember,
 };
 use crate::admin::command::{
     CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
     RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
+use crate::connectors::sync::Verified;
 use crate::delivery::Selection;
 use crate::mail::{HoldId, Mailbox, MessageId, SetId};
 use crate::resolver::Sources;
@@ -146,6 +147,8 @@ impl Answers for Commands {
             messages: service.spool.messages() as u64,
             queued_recipients: open.iter().map(|stored| queue::open_ranks(stored).len()).sum(),
             holds: holds.len() as u64,
+            lists_held: service.keeper.holds().len() as u64,
+            verification: verification(service.keeper.verified()),
             notes,
         })
     }
@@ -464,5 +467,13 @@ impl Groups<'_> {
     /// Primary address of a recipient by any address or name.
     pub fn primary_of(&self, name: &str) -> Result<Mailbox, Refusal> {
         self.find(name).map(|(_, object)| object.primary.clone())
+    }
+}
+
+fn verification(verified: Verified) -> Verification {
+    Verification {
+        lists_total: verified.rolls,
+        differences_total: verified.differences,
+        at: verified.at,
     }
 }
