@@ -161,6 +161,7 @@ async fn prune(service: Arc<Service>) {
         let Ok(before) = service.env.clock.now().checked_sub(retention) else {
             continue;
         };
+        prune_history(&service).await;
         let traces = Arc::clone(&service.traces);
         match tokio::task::spawn_blocking(move || traces.prune(before)).await {
             Ok(Ok(0)) => {}
@@ -171,5 +172,17 @@ async fn prune(service: Arc<Service>) {
         if let Err(fault) = crate::spool::Spool::forget_holds(&*service.spool, before).await {
             tracing::error!(%fault, "decided holds could not be removed");
         }
+    }
+}
+
+/// Removes versions of lists, changed values and names of those who are gone that are older than
+/// `rolls.history_retention`.
+async fn prune_history(service: &Arc<Service>) {
+    let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
+    match tokio::task::spawn_blocking(move || keeper.prune(now)).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(rows)) => tracing::info!(rows, "old history of lists removed"),
+        Ok(Err(fault)) => tracing::error!(%fault, "old history of lists could not be removed"),
+        Err(fault) => tracing::error!(%fault, "removing old history of lists broke"),
     }
 }

@@ -374,3 +374,27 @@ fn a_known_digest_spares_reading_again() {
         "the directory is not what the snapshot said any more"
     );
 }
+
+#[test]
+fn history_ends_where_its_retention_ends() {
+    let rig = Rig::new();
+    rig.load([berlin(), at_office("lena", "Berlin")], at(0));
+    const DAY: i64 = 24 * 60;
+    for day in 1..=3 {
+        rig.change(
+            at_office("lena", if day % 2 == 1 { "Bonn" } else { "Berlin" }),
+            at(day * DAY),
+        );
+    }
+    let group = rig.ordinal("berlin@contoso.example");
+    let known = |day: i64| rig.keeper.entries_at(group, at(day * DAY + 1)).expect("reads");
+    assert!(matches!(known(1), Past::Known(_)));
+    assert_eq!(
+        rig.keeper.prune(at(400 * DAY)).expect("prunes"),
+        0,
+        "nothing is old enough"
+    );
+    assert!(rig.keeper.prune(at(402 * DAY + 2)).expect("prunes") > 0);
+    assert!(matches!(known(3), Past::Known(_)));
+    assert!(matches!(known(0), Past::Unknown { .. }), "{:?}", known(0));
+}
