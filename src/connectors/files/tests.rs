@@ -306,7 +306,7 @@ fn members_come_from_a_long_table() {
     ]);
     let expected = "\
 members.csv:4:1: the member is missing in this row
-members.csv:2:22: there is no group taem
+members.csv:2:22: there is no group taem; did you mean team?
 members.csv:3:19: dynamic@contoso.example is a dynamic group; its filter says who is a member
 ";
     assert_eq!(found, expected, "\n{found}");
