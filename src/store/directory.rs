@@ -92,6 +92,7 @@ pub trait DirectoryStore: Send + Sync + 'static {
     fn history(&self, group: Ordinal, query: HistoryQuery) -> Result<Vec<Difference>, StoreFault>;
 
     /// The differences of all groups that came to serve at this time or later, in the order of groups and versions.
+    /// The first version of a group is left aside: it is the whole list.
     fn history_since(&self, time: Timestamp) -> Result<Vec<Difference>, StoreFault>;
 
     /// The last roll of a group that is gone.
@@ -140,14 +141,6 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// From what is stored.
-    pub(crate) fn new(state: &DirectoryState) -> Self {
-        Self {
-            generation: state.generation,
-            ordinal_next: state.ordinal_next,
-        }
-    }
-
     /// What is wrong with a batch, if anything; `id_of` says whose an ordinal is now. That no id has two ordinals
     /// is the store's to hold, with its own means.
     pub(crate) fn check(

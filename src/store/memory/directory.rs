@@ -212,7 +212,10 @@ impl DirectoryStore for MemoryDirectoryStore {
         if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        let known = Known::new(&state.all());
+        let known = Known {
+            generation: state.generation,
+            ordinal_next: state.ordinal_next,
+        };
         known.check(&batch, |ordinal| {
             Ok(state.objects.get(&ordinal).map(|row| row.id.clone()))
         })?;
@@ -269,7 +272,7 @@ impl DirectoryStore for MemoryDirectoryStore {
         let young = state
             .history
             .values()
-            .filter(|each| each.at >= time && state.rolls.contains_key(&each.group.0));
+            .filter(|each| each.at >= time && each.version > 1 && state.rolls.contains_key(&each.group.0));
         Ok(young.cloned().collect())
     }
 

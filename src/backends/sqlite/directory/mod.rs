@@ -1,15 +1,17 @@
 //! `directory.db`: objects, ordinals and rolls, each generation one commit.
 
+mod checkpoint;
 mod life;
 mod objects;
 mod rolls;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
+use self::checkpoint::Checkpointer;
 use super::open::{OpenFault, open_database};
 use super::schema::{Role, connect, keep_meta, meta};
 use crate::directory::Ordinal;
@@ -19,17 +21,17 @@ use crate::store::StoreFault;
 use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
-/// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history.
+/// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history. 3: objects as
+/// records.
 const VERSION: i64 = 3;
-/// Frames of the log after which it is moved into the database; this store is not on the mail path.
-const CHECKPOINT_PAGES: u32 = 2_000;
 
 const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;";
 
 /// The directory store on SQLite. The data directory must belong to this process: open the spool first.
 #[derive(Debug)]
 pub struct SqliteDirectoryStore {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
+    checkpointer: Checkpointer,
 }
 
 #[derive(Debug)]
@@ -46,9 +48,6 @@ impl SqliteDirectoryStore {
         let fault = || OpenFault::database(&path);
         migrate(&path).map_err(fault())?;
         let connection = open_database(&path, &tables(), VERSION)?;
-        connection
-            .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
-            .map_err(fault())?;
         if space(&connection).map_err(fault())?.is_none() {
             let mut random = [0; 16];
             env.chance.fill(&mut random);
@@ -56,14 +55,18 @@ impl SqliteDirectoryStore {
             let sql = "INSERT INTO meta (name, value) VALUES ('space', ?1)";
             connection.execute(sql, [space]).map_err(fault())?;
         }
-        let known = Known::new(&load(&connection).map_err(fault())?);
-        Ok(Self {
-            inner: Mutex::new(Inner {
-                connection,
-                known,
-                suspect: None,
-            }),
-        })
+        let counter = |name| meta(&connection, name).map_err(fault()).map(Option::unwrap_or_default);
+        let known = Known {
+            generation: counter("generation")? as u64,
+            ordinal_next: counter("ordinal_next")? as u32,
+        };
+        let inner = Arc::new(Mutex::new(Inner {
+            connection,
+            known,
+            suspect: None,
+        }));
+        let checkpointer = Checkpointer::start(&path, &inner).map_err(fault())?;
+        Ok(Self { inner, checkpointer })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -97,12 +100,17 @@ impl DirectoryStore for SqliteDirectoryStore {
             return Err(inner.suspect(&format!("generation {}", batch.generation), &fault));
         }
         inner.known.apply(&batch);
+        drop(inner);
+        self.checkpointer.look();
         Ok(())
     }
 
     fn keep(&self, batch: LifeBatch) -> Result<(), StoreFault> {
-        self.inner()
-            .change("decisions", |transaction| life::write(transaction, &batch))
+        let kept = self
+            .inner()
+            .change("decisions", |transaction| life::write(transaction, &batch));
+        self.checkpointer.look();
+        kept
     }
 
     fn history(&self, group: Ordinal, query: HistoryQuery) -> Result<Vec<Difference>, StoreFault> {

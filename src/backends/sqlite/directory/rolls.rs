@@ -314,19 +314,23 @@ pub(super) fn history(
     Ok(found)
 }
 
-/// The differences of all groups since a time.
+/// The differences of all groups since a time, the first version of each left aside: it is the whole list.
 pub(super) fn history_since(connection: &Connection, time: Timestamp) -> rusqlite::Result<Vec<Difference>> {
     // Only groups whose latest version is young enough are looked at.
-    let sql = "SELECT owner FROM versions WHERE at >= ?1 AND gone_at IS NULL ORDER BY owner";
+    let sql = "SELECT owner FROM versions WHERE at >= ?1 AND version > 1 AND gone_at IS NULL ORDER BY owner";
     let mut statement = connection.prepare(sql)?;
     let owners: Vec<u32> = statement
         .query_map([time.as_microsecond()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let sql = "SELECT octets FROM history WHERE owner = ?1 AND version > 1 AND at >= ?2 ORDER BY version";
+    let mut statement = connection.prepare(sql)?;
     let mut all = Vec::new();
     for owner in owners {
-        let mut found = history(connection, Ordinal(owner), HistoryQuery::back_to(time))?;
-        found.retain(|difference| difference.at >= time);
-        all.extend(found.into_iter().rev());
+        let mut rows = statement.query((owner, time.as_microsecond()))?;
+        while let Some(row) = rows.next()? {
+            // A damaged one is a gap, at which whoever follows the versions ends.
+            all.extend(history::decode(&octets(row, 0)?).ok());
+        }
     }
     Ok(all)
 }
