@@ -307,6 +307,22 @@ impl Columns {
         }
     }
 
+    /// The code of a value, a new one if it has none yet and may have one.
+    pub(super) fn code(&mut self, attribute: Attribute, value: &ValueRef<'_>) -> Option<u32> {
+        if !is_worth_a_code(value) {
+            return None;
+        }
+        let dictionary = self.attributes.get_mut(attribute as usize)?;
+        let known = dictionary.find(value_hash(value), |each| same(each, value));
+        known.or_else(|| {
+            // Asked first, so that a full dictionary is not copied for nothing.
+            if !dictionary.has_room() {
+                return None;
+            }
+            Arc::make_mut(dictionary).insert(Value::of(value)?)
+        })
+    }
+
     /// Codes for a row about to be written, and what was coded.
     pub(super) fn coder(&mut self, class: Class) -> Coder<'_> {
         let known = self.find_class(class);
@@ -327,6 +343,15 @@ pub(super) struct Coder<'c> {
 impl Coder<'_> {
     /// Codes all values of a row that is kept whole.
     pub(super) fn code_all(mut self, facts: &Facts<'_>) -> Coding {
+        self.code_places(facts);
+        for (attribute, value) in &facts.attributes {
+            self.attribute(*attribute, value);
+        }
+        self.coding
+    }
+
+    /// Codes everything but the attributes.
+    pub(super) fn code_places(&mut self, facts: &Facts<'_>) {
         self.source(facts.source);
         if let Some(dn) = facts.distinguished_name.as_deref() {
             self.parent(dn);
@@ -334,10 +359,6 @@ impl Coder<'_> {
         if let Some(container) = facts.container {
             self.container(container, facts.distinguished_name.is_some());
         }
-        for (attribute, value) in &facts.attributes {
-            self.attribute(*attribute, value);
-        }
-        self.coding
     }
 
     /// What was coded.
@@ -384,24 +405,55 @@ impl Codes for Coder<'_> {
     }
 
     fn attribute(&mut self, attribute: Attribute, value: &ValueRef<'_>) -> Option<u32> {
-        let code = is_worth_a_code(value)
-            .then(|| {
-                let dictionary = self.columns.attributes.get_mut(attribute as usize)?;
-                let known = dictionary.find(value_hash(value), |each| same(each, value));
-                known.or_else(|| {
-                    // Asked first, so that a full dictionary is not copied for nothing.
-                    if !dictionary.has_room() {
-                        return None;
-                    }
-                    Arc::make_mut(dictionary).insert(Value::of(value)?)
-                })
-            })
-            .flatten();
+        let code = self.columns.code(attribute, value);
         self.coding.push((ColumnId::Attribute(attribute), code));
         code
     }
 
     fn put_attribute(&self, attribute: Attribute, out: &mut Vec<u8>) {
         out.push(attribute as u8);
+    }
+}
+
+/// Codes of attributes that are known already, in the order in which they are written; all else by a [`Coder`].
+pub(super) struct Precoded<'c, 'k> {
+    coder: Coder<'c>,
+    codes: std::slice::Iter<'k, Option<u32>>,
+}
+
+impl<'c, 'k> Precoded<'c, 'k> {
+    /// `codes`: one for each attribute of the row.
+    pub(super) fn new(coder: Coder<'c>, codes: &'k [Option<u32>]) -> Self {
+        Self {
+            coder,
+            codes: codes.iter(),
+        }
+    }
+
+    /// What was coded besides the attributes.
+    pub(super) fn finish(self) -> Coding {
+        self.coder.finish()
+    }
+}
+
+impl Codes for Precoded<'_, '_> {
+    fn source(&mut self, source: &str) -> Option<u32> {
+        self.coder.source(source)
+    }
+
+    fn parent<'t>(&mut self, dn: &'t str) -> Option<(u32, &'t str)> {
+        self.coder.parent(dn)
+    }
+
+    fn container(&mut self, container: &str, has_dn: bool) -> Option<u32> {
+        self.coder.container(container, has_dn)
+    }
+
+    fn attribute(&mut self, _: Attribute, _: &ValueRef<'_>) -> Option<u32> {
+        self.codes.next().copied().flatten()
+    }
+
+    fn put_attribute(&self, attribute: Attribute, out: &mut Vec<u8>) {
+        self.coder.put_attribute(attribute, out);
     }
 }

@@ -26,7 +26,9 @@ pub(super) trait Coded: Clone {
 /// The dictionary of one column.
 #[derive(Debug, Clone)]
 pub(super) struct Dictionary<V> {
-    chunks: Vec<Arc<Vec<Entry<V>>>>,
+    chunks: Vec<Arc<[Entry<V>; CHUNK_VALUES]>>,
+    /// Codes given so far, those that are free again included.
+    given: usize,
     index: Vec<Arc<Vec<(u32, u32)>>>,
     vacant: Option<u32>,
     used: usize,
@@ -54,6 +56,7 @@ impl<V: Coded> Dictionary<V> {
         let nothing = Arc::new(Vec::new());
         Self {
             chunks: Vec::new(),
+            given: 0,
             index: vec![nothing; SHARDS],
             vacant: None,
             used: 0,
@@ -71,9 +74,8 @@ impl<V: Coded> Dictionary<V> {
     pub(super) fn find(&self, hash: u64, is: impl Fn(&V) -> bool) -> Option<u32> {
         let (shard, tag) = place_of(hash);
         let list = self.index.get(shard)?;
-        let start = list.partition_point(|(each, _)| *each < tag);
-        list.iter()
-            .skip(start)
+        let rest = list.get(first_of(list, tag)..)?;
+        rest.iter()
             .take_while(|(each, _)| *each == tag)
             .map(|(_, code)| *code)
             .find(|code| self.value(*code).is_some_and(&is))
@@ -151,14 +153,13 @@ impl<V: Coded> Dictionary<V> {
     }
 
     fn append(&mut self, entry: Entry<V>) -> Option<u32> {
-        let full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_VALUES);
-        if full {
-            self.chunks.push(Arc::new(Vec::new()));
+        if self.given == self.chunks.len() * CHUNK_VALUES {
+            let vacant = std::array::from_fn(|_| Entry::Vacant { next: None });
+            self.chunks.push(Arc::new(vacant));
         }
-        let before = (self.chunks.len() - 1) * CHUNK_VALUES;
-        let chunk = Arc::make_mut(self.chunks.last_mut()?);
-        let code = u32::try_from(before + chunk.len()).ok()?;
-        chunk.push(entry);
+        let code = u32::try_from(self.given).ok()?;
+        *self.entry_mut(code)? = entry;
+        self.given += 1;
         Some(code)
     }
 
@@ -205,15 +206,28 @@ impl<V: Coded> Dictionary<V> {
         // Nearly all rows, or nearly none: runs, so that the next change copies little.
         inline.optimize();
         self.inline = Arc::new(inline);
-        for chunk in &mut self.chunks {
-            Arc::make_mut(chunk).shrink_to_fit();
-        }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves are what is meant")]
 fn place_of(hash: u64) -> (usize, u32) {
     ((hash >> 58) as usize, hash as u32)
+}
+
+/// The place of the first entry with this tag, or of where it would be.
+///
+/// Tags are hashes, so one of a list of *n* lies near its share of *n*: one look at memory where a binary search
+/// takes eight.
+fn first_of(list: &[(u32, u32)], tag: u32) -> usize {
+    let guess = (u64::from(tag) * list.len() as u64) >> 32;
+    let mut at = usize::try_from(guess).unwrap_or(0);
+    while at > 0 && list.get(at - 1).is_some_and(|(each, _)| *each >= tag) {
+        at -= 1;
+    }
+    while list.get(at).is_some_and(|(each, _)| *each < tag) {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]

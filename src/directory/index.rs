@@ -248,10 +248,8 @@ impl KeyIndex {
     pub(super) fn at(&self, place: KeyPlace) -> impl Iterator<Item = Ordinal> + '_ {
         let shard: &[Entry] = self.shard(place.shard).map_or(&[], |shard| shard);
         let tag = place.tag;
-        let start = shard.partition_point(|entry| entry.tag < tag);
-        shard
-            .iter()
-            .skip(start)
+        let rest = shard.get(first_of(shard, tag)..).unwrap_or_default();
+        rest.iter()
             .take_while(move |entry| entry.tag == tag)
             .map(|entry| Ordinal(entry.ordinal))
     }
@@ -291,6 +289,20 @@ impl KeyIndex {
             .filter(|(a, b)| Arc::ptr_eq(a, b))
             .count()
     }
+}
+
+/// The place of the first entry with this tag, or of where it would be. Tags are hashes, so one of a list lies near
+/// its share of the list: less memory is looked at than by a binary search.
+fn first_of(shard: &[Entry], tag: u32) -> usize {
+    let guess = (u64::from(tag) * shard.len() as u64) >> 32;
+    let mut at = usize::try_from(guess).unwrap_or(0);
+    while at > 0 && shard.get(at - 1).is_some_and(|entry| entry.tag >= tag) {
+        at -= 1;
+    }
+    while shard.get(at).is_some_and(|entry| entry.tag < tag) {
+        at += 1;
+    }
+    at
 }
 
 /// Old entries without the removed ones, plus the added ones, in order.

@@ -11,7 +11,7 @@ use super::Directory;
 use super::load::{Prepared, PreparedForm, PreparedRow};
 use super::rows::{Row, Rows};
 use crate::directory::attribute::Attribute;
-use crate::directory::columns::{Class, Coding, ColumnId, Columns};
+use crate::directory::columns::{Class, Coding, ColumnId, Columns, Precoded};
 use crate::directory::facts::Facts;
 use crate::directory::index::{Entry, KeyHash, KeyIndex, Ordinal, SHARDS};
 use crate::directory::posting::ListBuilder;
@@ -36,6 +36,32 @@ pub(super) struct Builder {
     whole: RoaringBitmap,
     leaves_for: Vec<(Ordinal, [KeyHash; 2])>,
     last: Option<Ordinal>,
+    /// Per attribute the rows of a batch that have it, and where among their attributes.
+    wanted: Vec<Vec<(u32, u32)>>,
+}
+
+/// Codes of the attributes of a batch, row by row.
+#[derive(Default)]
+struct BatchCodes {
+    codes: Vec<Option<u32>>,
+    /// Where the codes of each row begin, and where the last ones end.
+    ends: Vec<usize>,
+}
+
+impl BatchCodes {
+    fn of(&self, row: usize) -> &[Option<u32>] {
+        let range = self.ends.get(row).zip(self.ends.get(row + 1));
+        range
+            .and_then(|(start, end)| self.codes.get(*start..*end))
+            .unwrap_or_default()
+    }
+
+    fn set(&mut self, row: usize, slot: usize, code: Option<u32>) {
+        let place = self.ends.get(row).map(|start| start + slot);
+        if let Some(place) = place.and_then(|place| self.codes.get_mut(place)) {
+            *place = code;
+        }
+    }
 }
 
 /// Columns beside those of attributes.
@@ -65,18 +91,42 @@ impl Builder {
             whole: RoaringBitmap::new(),
             leaves_for: Vec::new(),
             last: None,
+            wanted: vec![Vec::new(); Attribute::ALL.len()],
         }
     }
 
-    pub(super) fn take(&mut self, batch: Prepared) {
+    /// Takes the next rows. Values are coded column by column, so that one dictionary at a time is in the hands of the
+    /// processor: row by row each look-up would miss its caches.
+    pub(super) fn take(&mut self, mut batch: Prepared) {
+        self.take_keys(&mut batch);
+        let octets = std::mem::take(&mut batch.octets);
+        let facts: Vec<Option<Facts<'_>>> = batch.rows.iter().map(|row| row.form.facts(&octets)).collect();
+        let codes = self.code_columns(&batch.rows, &facts);
         let mut written = Vec::with_capacity(batch.rows.len());
         let mut scratch = Vec::with_capacity(4_096);
+        for (place, (row, facts)) in batch.rows.iter().zip(&facts).enumerate() {
+            let made = match facts {
+                Some(facts) => self.row(row, facts, codes.of(place), &mut scratch),
+                None => match &row.form {
+                    PreparedForm::Gone(tombstone) => Row::Gone(Arc::clone(tombstone)),
+                    PreparedForm::Whole(object) => Row::Whole(Arc::clone(object)),
+                    // The record was read when it was prepared.
+                    PreparedForm::Person { .. } => Row::Packed(Vec::new()),
+                },
+            };
+            written.push((row.ordinal, made));
+        }
+        self.rows.write(written);
+    }
+
+    /// Takes the keys of the rows, and leaves rows out that are out of order: they would be written over others; the
+    /// store gives each once.
+    fn take_keys(&mut self, batch: &mut Prepared) {
         let mut keys = batch.keys.iter();
         let mut taken = 0;
-        for row in batch.rows {
+        batch.rows.retain(|row| {
             let own = keys.by_ref().take(row.keys - taken);
             taken = row.keys;
-            // A row out of order would be written over another; the store gives each once.
             let in_order = self.last.is_none_or(|last| last < row.ordinal);
             for hash in own.filter(|_| in_order) {
                 if let Some(shard) = self.shards.get_mut(hash.shard()) {
@@ -88,22 +138,58 @@ impl Builder {
             }
             if in_order {
                 self.last = Some(row.ordinal);
-                written.push((row.ordinal, self.row(row, &batch.octets, &mut scratch)));
             }
-        }
-        self.rows.write(written);
+            in_order
+        });
     }
 
-    fn row(&mut self, row: PreparedRow, octets: &[u8], scratch: &mut Vec<u8>) -> Row<Vec<u8>> {
-        let ordinal = row.ordinal;
-        let Some(facts) = row.form.facts(octets) else {
-            return match row.form {
-                PreparedForm::Gone(tombstone) => Row::Gone(tombstone),
-                PreparedForm::Whole(object) => Row::Whole(object),
-                // The record was read when it was prepared.
-                PreparedForm::Person { .. } => Row::Packed(Vec::new()),
+    /// Codes all attributes of these rows and lists the rows under them.
+    fn code_columns(&mut self, rows: &[PreparedRow], facts: &[Option<Facts<'_>>]) -> BatchCodes {
+        let mut codes = BatchCodes::default();
+        for (place, facts) in (0_u32..).zip(facts) {
+            codes.ends.push(codes.codes.len());
+            for (slot, (attribute, _)) in (0_u32..).zip(facts.iter().flat_map(|facts| &facts.attributes)) {
+                if let Some(wanted) = self.wanted.get_mut(*attribute as usize) {
+                    wanted.push((place, slot));
+                }
+                codes.codes.push(None);
+            }
+        }
+        codes.ends.push(codes.codes.len());
+        for attribute in Attribute::ALL.iter().copied() {
+            let Some(wanted) = self.wanted.get_mut(attribute as usize).map(std::mem::take) else {
+                continue;
             };
-        };
+            for (place, slot) in &wanted {
+                let (place, slot) = (*place as usize, *slot as usize);
+                let value = facts
+                    .get(place)
+                    .and_then(Option::as_ref)
+                    .and_then(|facts| facts.attributes.get(slot));
+                let (Some((_, value)), Some(row)) = (value, rows.get(place)) else {
+                    continue;
+                };
+                let code = self.columns.code(attribute, value);
+                self.list_one(ColumnId::Attribute(attribute), code, row.ordinal);
+                codes.set(place, slot, code);
+            }
+            if let Some(slot) = self.wanted.get_mut(attribute as usize) {
+                // The room is used again for the next batch.
+                *slot = wanted;
+                slot.clear();
+            }
+        }
+        codes
+    }
+
+    fn row(
+        &mut self,
+        row: &PreparedRow,
+        facts: &Facts<'_>,
+        codes: &[Option<u32>],
+        scratch: &mut Vec<u8>,
+    ) -> Row<Vec<u8>> {
+        let ordinal = row.ordinal;
         self.live.insert(ordinal.0);
         if facts.kind.is_group() {
             self.groups.insert(ordinal.0);
@@ -116,46 +202,47 @@ impl Builder {
             kind: facts.kind,
             state: facts.state,
         };
-        let coder = self.columns.coder(class);
+        let mut coder = self.columns.coder(class);
         let is_person = matches!(row.form, PreparedForm::Person { .. });
         let coding = if is_person {
             scratch.clear();
-            let mut coder = coder;
-            write(&facts, &mut coder, scratch);
-            coder.finish()
+            let mut precoded = Precoded::new(coder, codes);
+            write(facts, &mut precoded, scratch);
+            precoded.finish()
         } else {
-            coder.code_all(&facts)
+            coder.code_places(facts);
+            coder.finish()
         };
         let packs = is_person && has_source(&coding);
-        self.list(coding, ordinal);
+        for (column, code) in coding {
+            self.list_one(column, code, ordinal);
+        }
         if packs {
             return Row::Packed(scratch.to_vec());
         }
         self.whole.insert(ordinal.0);
         match &row.form {
             PreparedForm::Whole(object) => Row::Whole(Arc::clone(object)),
-            PreparedForm::Gone(_) | PreparedForm::Person { .. } => Row::Whole(Arc::new(Facts::to_object(&facts))),
+            PreparedForm::Gone(_) | PreparedForm::Person { .. } => Row::Whole(Arc::new(Facts::to_object(facts))),
         }
     }
 
-    fn list(&mut self, coding: Coding, ordinal: Ordinal) {
-        for (column, code) in coding {
-            let Some(builder) = self.coded.get_mut(place_of(column)) else {
-                continue;
-            };
-            match code {
-                None => {
-                    builder.inline.insert(ordinal.0);
+    fn list_one(&mut self, column: ColumnId, code: Option<u32>, ordinal: Ordinal) {
+        let Some(builder) = self.coded.get_mut(place_of(column)) else {
+            return;
+        };
+        match code {
+            None => {
+                builder.inline.insert(ordinal.0);
+            }
+            Some(code) => {
+                // A u32 fits a usize on every platform we build for.
+                let code = code as usize;
+                if builder.lists.len() <= code {
+                    builder.lists.resize_with(code + 1, ListBuilder::default);
                 }
-                Some(code) => {
-                    // A u32 fits a usize on every platform we build for.
-                    let code = code as usize;
-                    if builder.lists.len() <= code {
-                        builder.lists.resize_with(code + 1, ListBuilder::default);
-                    }
-                    if let Some(list) = builder.lists.get_mut(code) {
-                        list.push(ordinal.0);
-                    }
+                if let Some(list) = builder.lists.get_mut(code) {
+                    list.push(ordinal.0);
                 }
             }
         }
