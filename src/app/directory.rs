@@ -187,6 +187,12 @@ pub async fn tick(service: Arc<Service>) {
             Ok(Err(fault)) => tracing::error!(%fault, "lists could not be kept"),
             Err(fault) => tracing::error!(%fault, "computing lists again broke"),
         }
+        let keeper = Arc::clone(&service.keeper);
+        match tokio::task::spawn_blocking(move || keeper.keep_image()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!(%fault, "no image of the directory is kept; the next start is slower"),
+            Err(fault) => tracing::error!(%fault, "keeping an image of the directory broke"),
+        }
     }
 }
 
