@@ -127,6 +127,15 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
+/// Members from which on a group is large (Exchange Online: 5,000 need an accept list or approval).
+pub const LARGE_GROUP_MEMBERS: u64 = 5_000;
+
+/// Most addresses of To and Cc that are read to find out whether a group was addressed in Bcc.
+pub const ADDRESSEES_MAX: usize = 10_000;
+
+/// Most lists of senders whose groups are remembered beside one table of rolls.
+pub const REMEMBERED_LISTS_MAX: usize = 10_000;
+
 /// Most objects in one page of an export: with groups of 100,000 members a page stays below the longest answer.
 pub const DIRECTORY_PAGE_MAX: u32 = 2_000;
 

@@ -117,6 +117,26 @@ pub fn rules(settings: &Settings) -> Rules {
             settings::NotifyPartial::Always => rules::NotifyPartial::Always,
             settings::NotifyPartial::Never => rules::NotifyPartial::Never,
         },
+        reply_dialect: match policy.reply_dialect {
+            settings::ReplyDialect::ExchangeOnline => rules::ReplyDialect::ExchangeOnline,
+            settings::ReplyDialect::Exchange => rules::ReplyDialect::Exchange,
+        },
+        suppressed_reports: match policy.suppressed_reports {
+            settings::SuppressedReports::Null => rules::SuppressedReports::Null,
+            settings::SuppressedReports::Unchanged => rules::SuppressedReports::Unchanged,
+        },
+        auto_replies: match policy.auto_replies {
+            settings::AutoReplies::AsGroupSays => rules::AutoReplies::AsGroupSays,
+            settings::AutoReplies::Allow => rules::AutoReplies::Allow,
+        },
+        large_group: rules::LargeGroup {
+            action: match policy.large_group {
+                settings::LargeGroup::Allow => rules::LargeGroupAction::Allow,
+                settings::LargeGroup::Refuse => rules::LargeGroupAction::Refuse,
+                settings::LargeGroup::Hold => rules::LargeGroupAction::Hold,
+            },
+            members: u64::from(policy.large_group_members),
+        },
         moderation_expiry: policy.moderation_expiry,
         rolls: roll_defaults(settings),
         ..Rules::new(accepted, settings.postmaster.clone())

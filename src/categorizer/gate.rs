@@ -83,6 +83,7 @@ impl Categorizer {
             report: ReportFacts::default(),
             start: Start::Addressed(&[]),
             marked: &marked,
+            in_bcc: &|_, _| false,
             relaying: relaying(client, rules),
             sources: self.views.sources(),
             now: self.env.clock.now(),

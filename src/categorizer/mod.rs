@@ -4,6 +4,7 @@
 //! Out: one commit per message with everything its pass decided, then copies for the queue.
 //! Never: a 250 before the commit; half a pass; a report to a null reverse-path.
 
+mod addressees;
 pub mod commit;
 pub mod gate;
 pub mod intake;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::addressees::Addressees;
 use super::outcome::{Making, addressed, outcome};
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
@@ -116,7 +117,10 @@ impl Categorizer {
         now: Timestamp,
     ) -> Expansion {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
+        let addressees = Addressees::of(candidate);
+        let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
         let request = Request {
+            in_bcc: &in_bcc,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -15,10 +15,10 @@ use super::file::{
 };
 use super::finding::{Findings, Severity};
 use super::settings::{
-    AcceptedDomainKind, AcceptedDomainSettings, DisabledAccounts, DomainPattern, Forwarding, HostSettings,
-    LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name, NestedRestrictions, NextHopSettings,
-    NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, RollMode, RollSettings, RoutingSettings, Settings,
-    SourceSettings, Spoofed, TrustedNetworkSettings,
+    AcceptedDomainKind, AcceptedDomainSettings, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, HostSettings,
+    LargeGroup, LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name, NestedRestrictions,
+    NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, RollMode, RollSettings,
+    RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings,
 };
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
@@ -265,6 +265,14 @@ fn policy(policy: &Policy) -> PolicySettings {
         nested_restrictions: or(&policy.nested_restrictions, NestedRestrictions::Enforce),
         notify_partial: or(&policy.notify_partial, NotifyPartial::Proved),
         spoofed: or(&policy.spoofed, Spoofed::Refuse),
+        reply_dialect: or(&policy.reply_dialect, ReplyDialect::ExchangeOnline),
+        suppressed_reports: or(&policy.suppressed_reports, SuppressedReports::Null),
+        auto_replies: or(&policy.auto_replies, AutoReplies::AsGroupSays),
+        large_group: or(&policy.large_group, LargeGroup::Allow),
+        large_group_members: or(
+            &policy.large_group_members,
+            u32::try_from(limits::LARGE_GROUP_MEMBERS).unwrap_or(u32::MAX),
+        ),
         plus_addressing: or(&policy.plus_addressing, false),
         moderation_expiry: or(&policy.moderation_expiry, limits::MODERATION_EXPIRY),
         comparison_profile: or(&policy.comparison_profile, ComparisonProfile::default()),

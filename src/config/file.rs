@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::word::{
-    AcceptedDomainKind, DisabledAccounts, DomainPattern, Forwarding, LogFormat, LogLevel, Name, NestedRestrictions,
-    NotifyPartial, Role, RollMode, SourceKind, Spoofed,
+    AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
+    Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
 };
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
@@ -237,6 +237,24 @@ keys! {
         /// Default: `refuse`. Trap: outside services that write in your name are refused until their networks are
         /// trusted.
         optional spoofed: Spoofed,
+        /// Form of refusals, in replies and reports: codes as `exchange_online` gives them (5.7.133, 5.7.124,
+        /// 5.1.10) or as `exchange` Server does (5.7.1, 5.1.1). The words that help desks search for
+        /// (`RESOLVER.RST.NotAuthorized`) stand in both. Default: `exchange_online`.
+        optional reply_dialect: ReplyDialect,
+        /// Return path of copies through a group that reports to nobody: `null`, as Exchange may do, or `unchanged`.
+        /// They carry NOTIFY=NEVER in any case. Default: `null`. Trap: some servers refuse `<>`; with `unchanged`
+        /// a server that ignores NOTIFY tells the sender after all.
+        optional suppressed_reports: SuppressedReports,
+        /// Out-of-office and other automatic replies of members to mail through a group: `as_group_says` adds
+        /// `X-Auto-Response-Suppress` to the copies unless the group has SendOofMessageToOriginatorEnabled, as
+        /// Exchange does; `allow` adds nothing. Default: `as_group_says`.
+        optional auto_replies: AutoReplies,
+        /// Mail to a group of at least `large_group_members` that has neither an accept list nor moderators:
+        /// `allow` it, `refuse` it (550 5.7.1), or `hold` it for the owners. Default: `allow`.
+        /// Trap: with `hold` a group without owners refuses.
+        optional large_group: LargeGroup,
+        /// Members, nested groups included, from which on a group is large. Default: 5000, as Exchange Online.
+        optional large_group_members: u32,
         /// Whether `lena+anything@` reaches `lena@`. Default: false.
         optional plus_addressing: bool,
         /// Time a message waits for a moderator. Default: 5d, as Exchange Server.

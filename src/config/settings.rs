@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::word::{
-    AcceptedDomainKind, DisabledAccounts, DomainPattern, Forwarding, LogFormat, LogLevel, Name, NestedRestrictions,
-    NotifyPartial, Role, RollMode, SourceKind, Spoofed,
+    AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
+    Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
@@ -221,6 +221,16 @@ pub struct PolicySettings {
     pub notify_partial: NotifyPartial,
     /// Mail that claims our domains without proof.
     pub spoofed: Spoofed,
+    /// Form of refusals.
+    pub reply_dialect: ReplyDialect,
+    /// Return path where a group reports to nobody.
+    pub suppressed_reports: SuppressedReports,
+    /// Automatic replies of members.
+    pub auto_replies: AutoReplies,
+    /// Large groups that are open to everybody.
+    pub large_group: LargeGroup,
+    /// Members from which on a group is large.
+    pub large_group_members: u32,
     /// Whether `lena+anything@` reaches `lena@`.
     pub plus_addressing: bool,
     /// Time a message waits for a moderator.

@@ -108,6 +108,36 @@ words! {
         /// It is external mail.
         "external" => External,
     }
+    /// Return path of copies through a group that reports to nobody.
+    SuppressedReports {
+        /// `<>`.
+        "null" => Null,
+        /// The sender's, with NOTIFY=NEVER.
+        "unchanged" => Unchanged,
+    }
+    /// Form of refusals.
+    ReplyDialect {
+        /// As Exchange Online.
+        "exchange_online" => ExchangeOnline,
+        /// As Exchange Server.
+        "exchange" => Exchange,
+    }
+    /// Automatic replies of members.
+    AutoReplies {
+        /// As the group says.
+        "as_group_says" => AsGroupSays,
+        /// They go to the sender.
+        "allow" => Allow,
+    }
+    /// Mail to a large group that is open to everybody.
+    LargeGroup {
+        /// It is expanded.
+        "allow" => Allow,
+        /// It is refused.
+        "refuse" => Refuse,
+        /// The owners decide.
+        "hold" => Hold,
+    }
     /// When stored lists are computed.
     RollMode {
         /// With every change of the directory.

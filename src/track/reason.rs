@@ -52,6 +52,12 @@ reasons! {
     SenderRejected = "sender-rejected", "the sender is in the reject list";
     /// AcceptMessagesOnlyFrom… is not empty and the sender is not in it.
     SenderNotAccepted = "sender-not-accepted", "the sender is not in the accept list";
+    /// AllowOnlyMembersToPost of a Microsoft 365 group, and the sender is none.
+    SenderNotMember = "sender-not-member", "only members may write to the group and the sender is none";
+    /// BccBlocked, and neither To nor Cc names the addressed group.
+    AddressedInBcc = "addressed-in-bcc", "the group takes no mail in Bcc, and neither To nor Cc names it";
+    /// policy.large_group: large, neither restricted nor moderated.
+    LargeGroupOpen = "large-group-open", "the group is large and anybody may write to it";
     /// Claims one of our domains without proof.
     SenderSpoofed = "sender-spoofed", "the reverse-path claims an accepted domain without proof";
     /// MaxReceiveSize of the recipient.
@@ -86,6 +92,8 @@ reasons! {
     MemberDisabled = "member-disabled", "the member's account is disabled";
     /// suppress_suspects_after, or an operator: the next hop refuses the address again and again.
     MemberSuspect = "member-suspect", "the next hop refuses the member's address again and again";
+    /// EchoGroupMessageBackToSubscribedSender is off.
+    SenderNotEchoed = "sender-not-echoed", "the subscriber sent the message himself and wants no copy of his own";
     /// A member entry that names nobody.
     MemberUnresolved = "member-unresolved", "the member entry names no recipient object";
     /// A nested group that is gone.

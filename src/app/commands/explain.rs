@@ -196,6 +196,7 @@ fn ask(
         report: ReportFacts::default(),
         start,
         marked: &marked,
+        in_bcc: &|_, _| false,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),
