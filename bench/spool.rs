@@ -169,7 +169,6 @@ fn acceptance(spool: &dyn Spool, template: &(StoredMessage, Content)) -> (Accept
         envid: None,
         body: BodyType::EightBitMime,
         smtputf8: false,
-        no_auto_replies: false,
         roster,
         queued_at: message.received_at,
         expires_at: message.received_at,

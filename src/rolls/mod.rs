@@ -15,7 +15,6 @@ pub mod freshness;
 pub mod guard;
 pub mod history;
 pub mod hold;
-pub mod listed;
 pub mod local;
 mod members;
 pub mod pin;

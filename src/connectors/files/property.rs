@@ -50,7 +50,6 @@ properties! {
     ForwardingAddress;
     ForwardingSmtpAddress;
     DeliverToMailboxAndForward;
-    EchoGroupMessageBackToSubscribedSender;
     ModerationEnabled;
     ModeratedBy;
     BypassModerationFromSendersOrMembers = "BypassModerationFrom" = "BypassModerationFromDLMembers";
@@ -85,7 +84,6 @@ properties! {
     // Microsoft 365 groups.
     Subscribers;
     ExpandSubscribers;
-    AllowOnlyMembersToPost;
     // Stored values of attributes whose names are settings above.
     StoredAttributes;
 }
@@ -163,7 +161,6 @@ impl Property {
                 | Self::GuardWindow
                 | Self::Subscribers
                 | Self::ExpandSubscribers
-                | Self::AllowOnlyMembersToPost
         ) || self.is_of_dynamic_groups()
     }
 

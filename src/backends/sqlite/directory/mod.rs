@@ -1,7 +1,6 @@
 //! `directory.db`: objects, ordinals and rolls, each generation one commit.
 
 mod checkpoint;
-mod image;
 mod life;
 mod objects;
 mod rolls;
@@ -13,19 +12,18 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use self::checkpoint::Checkpointer;
-use self::image::{Images, Touched};
 use super::open::{OpenFault, open_database};
 use super::schema::{Role, connect, keep_meta, meta};
-use crate::directory::{Directory, Ordinal};
+use crate::directory::Ordinal;
 use crate::env::Env;
 use crate::rolls::history::Difference;
 use crate::store::StoreFault;
-use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known, SinceImage};
+use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
 /// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history. 3: objects as
-/// records. 4: what changed since the image.
-const VERSION: i64 = 4;
+/// records.
+const VERSION: i64 = 3;
 
 const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;";
 
@@ -34,7 +32,6 @@ const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WI
 pub struct SqliteDirectoryStore {
     inner: Arc<Mutex<Inner>>,
     checkpointer: Checkpointer,
-    images: Images,
 }
 
 #[derive(Debug)]
@@ -63,18 +60,13 @@ impl SqliteDirectoryStore {
             generation: counter("generation")? as u64,
             ordinal_next: counter("ordinal_next")? as u32,
         };
-        let images = Images::open(&path, &connection, known, env).map_err(fault())?;
         let inner = Arc::new(Mutex::new(Inner {
             connection,
             known,
             suspect: None,
         }));
         let checkpointer = Checkpointer::start(&path, &inner).map_err(fault())?;
-        Ok(Self {
-            inner,
-            checkpointer,
-            images,
-        })
+        Ok(Self { inner, checkpointer })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -100,10 +92,7 @@ impl DirectoryStore for SqliteDirectoryStore {
             .known
             .check(&batch, |ordinal| objects::id_of(&inner.connection, ordinal))?;
         rolls::check(&inner.connection, &batch).map_err(unreadable)??;
-        let written = self
-            .images
-            .note(&batch, |touched| write(&mut inner.connection, &batch, touched));
-        if let Err(fault) = written {
+        if let Err(fault) = write(&mut inner.connection, &batch) {
             // The table refuses a second ordinal for an id; the transaction is rolled back and the store is sound.
             if fault.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) {
                 return Err(StoreFault::Contradiction(fault.to_string()));
@@ -114,18 +103,6 @@ impl DirectoryStore for SqliteDirectoryStore {
         drop(inner);
         self.checkpointer.look();
         Ok(())
-    }
-
-    fn recall(&self, now: Timestamp) -> Result<Option<Directory>, StoreFault> {
-        self.images.recall(&self.inner, now)
-    }
-
-    fn keep_image(&self, latest: &dyn Fn() -> Arc<Directory>) -> Result<(), StoreFault> {
-        self.images.keep(&self.inner, latest)
-    }
-
-    fn since_image(&self) -> SinceImage {
-        self.images.since()
     }
 
     fn keep(&self, batch: LifeBatch) -> Result<(), StoreFault> {
@@ -216,10 +193,7 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
         rolls::migrate_from_1(&transaction)?;
         transaction.execute_batch(life::TABLES)?;
     }
-    if found < 3 {
-        objects::migrate_from_2(&transaction)?;
-    }
-    transaction.execute_batch(image::TABLES)?;
+    objects::migrate_from_2(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
@@ -228,7 +202,7 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
 
 /// The tables of a new database.
 fn tables() -> String {
-    [META, objects::TABLES, image::TABLES, rolls::TABLES, life::TABLES].concat()
+    [META, objects::TABLES, rolls::TABLES, life::TABLES].concat()
 }
 
 /// Names of the rows of `meta` that hold the digest of a source's latest snapshot.
@@ -260,9 +234,8 @@ fn space(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection.query_row(sql, [], |row| row.get(0)).optional()
 }
 
-fn write(connection: &mut Connection, batch: &ChangeBatch, touched: Touched) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, batch: &ChangeBatch) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    image::write(&transaction, batch, touched)?;
     objects::write(&transaction, batch)?;
     rolls::write(&transaction, batch)?;
     life::write(&transaction, &batch.life)?;
@@ -300,7 +273,5 @@ fn sum(parts: &[&[u8]]) -> u32 {
     sum.finalize()
 }
 
-#[cfg(test)]
-mod image_tests;
 #[cfg(test)]
 mod tests;
