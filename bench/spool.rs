@@ -169,6 +169,7 @@ fn acceptance(spool: &dyn Spool, template: &(StoredMessage, Content)) -> (Accept
         envid: None,
         body: BodyType::EightBitMime,
         smtputf8: false,
+        no_auto_replies: false,
         roster,
         queued_at: message.received_at,
         expires_at: message.received_at,

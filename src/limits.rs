@@ -98,16 +98,6 @@ pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
 /// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
 pub const LISTED_GROUPS_MAX: usize = 20_000;
 
-/// Octets of messages that are brought into memory at once for the check of their signatures; the next waits, within
-/// its time limit.
-pub const AUTHENTICITY_MEMORY_OCTETS_MAX: u64 = 256 * 1024 * 1024;
-
-/// Records of each kind that the checks of signatures and senders keep.
-pub const AUTHENTICITY_CACHED_MAX: u64 = 10_000;
-
-/// Time for all checks of one message.
-pub const AUTHENTICITY_TIME_MAX: Duration = Duration::from_secs(5);
-
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 
@@ -136,6 +126,15 @@ pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 
 /// Time a message waits for a moderator (Exchange Server: 5 days).
 pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+
+/// Members from which on a group is large (Exchange Online: 5,000 need an accept list or approval).
+pub const LARGE_GROUP_MEMBERS: u64 = 5_000;
+
+/// Most addresses of To and Cc that are read to find out whether a group was addressed in Bcc.
+pub const ADDRESSEES_MAX: usize = 10_000;
+
+/// Most lists of senders whose groups are remembered beside one table of rolls.
+pub const REMEMBERED_LISTS_MAX: usize = 10_000;
 
 /// Most objects in one page of an export: with groups of 100,000 members a page stays below the longest answer.
 pub const DIRECTORY_PAGE_MAX: u32 = 2_000;

@@ -187,6 +187,12 @@ pub async fn tick(service: Arc<Service>) {
             Ok(Err(fault)) => tracing::error!(%fault, "lists could not be kept"),
             Err(fault) => tracing::error!(%fault, "computing lists again broke"),
         }
+        let keeper = Arc::clone(&service.keeper);
+        match tokio::task::spawn_blocking(move || keeper.keep_image()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!(%fault, "no image of the directory is kept; the next start is slower"),
+            Err(fault) => tracing::error!(%fault, "keeping an image of the directory broke"),
+        }
     }
 }
 
@@ -245,10 +251,9 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             sources: wiring::sources(&before),
             ..wiring::keeper(&settings)
         });
-        let authenticity = service.authenticity.with_time_limit(settings.authenticity.time_limit);
         service
             .categorizer
-            .reconfigure(wiring::organisation(&settings, &routes, &authenticity));
+            .reconfigure(wiring::organisation(&settings, &routes));
         service.routes.store(Arc::clone(&routes));
         service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {
@@ -257,7 +262,6 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             data_dir: before.data_dir.clone(),
             control_socket: before.control_socket.clone(),
             sources: before.sources.clone(),
-            dns: before.dns.clone(),
             ..settings
         }));
     }

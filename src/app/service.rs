@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::authenticity::Authenticity;
 use crate::backends::sqlite::SqliteSpool;
 use crate::backends::sqlite::directory::SqliteDirectoryStore;
 use crate::backends::sqlite::trace::SqliteTraceStore;
@@ -109,8 +108,6 @@ pub struct Service {
     pub keeper: Arc<DirectoryKeeper>,
     /// The categoriser.
     pub categorizer: Arc<Categorizer>,
-    /// Checks of where messages come from.
-    pub authenticity: Authenticity,
     /// The spool.
     pub spool: Arc<SqliteSpool>,
     /// The trace.
@@ -138,9 +135,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         env: env.clone(),
     });
     let spool: SharedSpool = Arc::clone(&parts.spool) as SharedSpool;
-    let authenticity = Authenticity::new(&wiring::checks(&settings));
     let categorizer = Categorizer::new(
-        wiring::organisation(&settings, &routes, &authenticity),
+        wiring::organisation(&settings, &routes),
         views,
         Arc::clone(&spool),
         Arc::clone(&handover) as Arc<dyn Dispatch>,
@@ -159,8 +155,6 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         env: env.clone(),
         settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
-            name_servers: settings.dns.servers.clone(),
-            dns_timeout: settings.dns.timeout,
             ..DeliverySettings::default()
         },
     }
@@ -175,7 +169,6 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         started_at: env.clock.now(),
         env,
         keeper: parts.keeper,
-        authenticity,
         categorizer,
         spool: parts.spool,
         traces: parts.traces,
@@ -303,6 +296,7 @@ impl Parts {
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;
+        super::memory::give_back();
         Ok(Self {
             spool: Arc::new(spool),
             keeper: Arc::new(keeper),

@@ -4,9 +4,9 @@
 //! Out: one commit per message with everything its pass decided, then copies for the queue.
 //! Never: a 250 before the commit; half a pass; a report to a null reverse-path.
 
+mod addressees;
 pub mod commit;
 pub mod gate;
-pub mod identify;
 pub mod intake;
 pub mod outcome;
 pub mod pass;
@@ -65,8 +65,6 @@ pub struct Organisation {
     pub limits: expansion::Limits,
     /// Next hops.
     pub hops: Arc<dyn HopSource>,
-    /// Checks of where messages come from.
-    pub authenticator: Arc<dyn identify::Authenticator>,
     /// Most Received fields.
     pub received_fields_max: usize,
 }

@@ -100,16 +100,17 @@ impl Making<'_> {
         }
     }
 
-    fn new_set(&self, hop: HopId, reverse_path: ReversePath) -> DeliverySet {
+    fn new_set(&self, hop: HopId, branch: &Branch) -> DeliverySet {
         DeliverySet {
             id: self.spool.new_set_id(),
             message: self.message,
             next_hop: self.hops.name(hop),
-            reverse_path,
+            reverse_path: branch.reverse_path.clone(),
             ret: self.envelope.ret,
             envid: self.envelope.envid.clone(),
             body: self.envelope.body,
             smtputf8: self.envelope.smtputf8,
+            no_auto_replies: branch.no_auto_replies,
             roster: Roster::new(self.space.to_owned()),
             queued_at: self.now,
             expires_at: later(self.now, self.hops.expiry(hop)),
@@ -128,11 +129,11 @@ impl Making<'_> {
     }
 }
 
-/// One set per (next hop, reverse-path), in walk order. DSN parameters of recipients are kept per addressed
+/// One set per (next hop, reverse-path, whether automatic replies are wanted), in walk order. DSN parameters of recipients are kept per addressed
 /// recipient inside the roster, so that many addressed recipients still share a transaction.
 fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<DeliverySet> {
     let mut sets: Vec<DeliverySet> = Vec::new();
-    let mut places: HashMap<(HopId, ReversePath), usize> = HashMap::new();
+    let mut places: HashMap<(HopId, ReversePath, bool), usize> = HashMap::new();
     for branch in branches {
         let Some(origin) = making.origin(branch) else {
             continue;
@@ -142,9 +143,9 @@ fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<DeliverySet> {
             let (place, origin_index) = match current {
                 Some((hop, place, origin)) if hop == recipient.hop => (place, origin),
                 _ => {
-                    let key = (recipient.hop, branch.reverse_path.clone());
+                    let key = (recipient.hop, branch.reverse_path.clone(), branch.no_auto_replies);
                     let place = *places.entry(key).or_insert_with(|| {
-                        sets.push(making.new_set(recipient.hop, branch.reverse_path.clone()));
+                        sets.push(making.new_set(recipient.hop, branch));
                         sets.len() - 1
                     });
                     let index = sets[place].roster.origin(origin.clone());

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::addressees::Addressees;
 use super::outcome::{Making, outcome};
 use super::pass::{Candidate, Moment, report_facts};
 use super::report::{About, push_report};
@@ -16,6 +17,7 @@ use crate::mail::report::Notice;
 use crate::mail::{HoldId, Mailbox};
 use crate::moderation::{self, Actor, DecisionFault};
 use crate::policy::Refusal;
+use crate::rolls::View;
 use crate::spool::message::{Hold, HoldDecision, HoldState, Outcome};
 use crate::spool::roster::NO_ORDINAL;
 use crate::spool::{Decided, SpoolFault};
@@ -200,7 +202,10 @@ impl Categorizer {
         let view = self.view();
         // The marks were judged at submission; the copies bear the group's own mark by now.
         let marked = |_: &ObjectId| false;
+        let addressees = Addressees::of(candidate);
+        let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
         let request = Request {
+            in_bcc: &in_bcc,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -288,7 +288,6 @@ impl Categorizer {
             content,
             extended: true,
             sender: Sender::system(),
-            findings: None,
             relaying: Relaying::Allowed,
         };
         self.own_pass(&candidate)

@@ -11,15 +11,14 @@ use serde_spanned::Spanned;
 use super::cross;
 use super::defaults;
 use super::file::{
-    AcceptedDomain, Authenticity, Dns, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source,
-    TrustedNetwork,
+    AcceptedDomain, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source, TrustedNetwork,
 };
 use super::finding::{Findings, Severity};
 use super::settings::{
-    AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, DisabledAccounts, DnsSettings, DomainPattern,
-    Forwarding, HostSettings, LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name,
-    NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, RollMode,
-    RollSettings, RoutingSettings, Settings, SourceSettings, Spoofed, TrustedNetworkSettings, Verify,
+    AcceptedDomainKind, AcceptedDomainSettings, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, HostSettings,
+    LargeGroup, LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name, NestedRestrictions,
+    NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, RollMode, RollSettings,
+    RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings,
 };
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
@@ -111,11 +110,8 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
     let patterns: Vec<DomainPattern> = accepted_domains.iter().map(|domain| domain.pattern.clone()).collect();
     let queue = queue(&or(&file.queue, Queue::default()));
     let log = or(&file.log, super::file::Log::default());
-    let hostname = hostname(file, surroundings)?;
     Some(Settings {
-        authenticity: authenticity(&or(&file.authenticity, Authenticity::default()), &hostname),
-        dns: dns(&or(&file.dns, Dns::default())),
-        hostname,
+        hostname: hostname(file, surroundings)?,
         postmaster: stated(&file.postmaster)?,
         control_socket,
         accepted_domains,
@@ -192,24 +188,7 @@ fn trusted_network(network: &TrustedNetwork, accepted: &[DomainPattern]) -> Opti
             Some(_) => list(&network.domains).cloned().collect(),
             None => accepted.to_vec(),
         },
-        tenancy: super::trust::tenancy(network),
     })
-}
-
-fn authenticity(table: &Authenticity, hostname: &Domain) -> AuthenticitySettings {
-    AuthenticitySettings {
-        authserv_id: or(&table.authserv_id, hostname.clone()),
-        verify: or(&table.verify, Verify::WhenNeeded),
-        dmarc_proves: or(&table.dmarc_proves, false),
-        time_limit: or(&table.time_limit, limits::AUTHENTICITY_TIME_MAX),
-    }
-}
-
-fn dns(dns: &Dns) -> DnsSettings {
-    DnsSettings {
-        servers: list(&dns.servers).copied().collect(),
-        timeout: or(&dns.timeout, defaults::DNS_TIMEOUT),
-    }
 }
 
 fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
@@ -286,6 +265,14 @@ fn policy(policy: &Policy) -> PolicySettings {
         nested_restrictions: or(&policy.nested_restrictions, NestedRestrictions::Enforce),
         notify_partial: or(&policy.notify_partial, NotifyPartial::Proved),
         spoofed: or(&policy.spoofed, Spoofed::Refuse),
+        reply_dialect: or(&policy.reply_dialect, ReplyDialect::ExchangeOnline),
+        suppressed_reports: or(&policy.suppressed_reports, SuppressedReports::Null),
+        auto_replies: or(&policy.auto_replies, AutoReplies::AsGroupSays),
+        large_group: or(&policy.large_group, LargeGroup::Allow),
+        large_group_members: or(
+            &policy.large_group_members,
+            u32::try_from(limits::LARGE_GROUP_MEMBERS).unwrap_or(u32::MAX),
+        ),
         plus_addressing: or(&policy.plus_addressing, false),
         moderation_expiry: or(&policy.moderation_expiry, limits::MODERATION_EXPIRY),
         comparison_profile: or(&policy.comparison_profile, ComparisonProfile::default()),

@@ -11,7 +11,6 @@ pub mod finding;
 mod load;
 mod quantity;
 pub mod settings;
-mod trust;
 pub mod word;
 
 pub use crate::connectors::document::units;

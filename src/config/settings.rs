@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::word::{
-    AcceptedDomainKind, DisabledAccounts, DomainPattern, Forwarding, LogFormat, LogLevel, Name, NestedRestrictions,
-    NotifyPartial, Role, RollMode, SourceKind, Spoofed, Token, Verify,
+    AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
+    Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
@@ -35,10 +35,6 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     /// Networks whose senders are internal; names are unique.
     pub trusted_networks: Vec<TrustedNetworkSettings>,
-    /// Checks of where mail comes from.
-    pub authenticity: AuthenticitySettings,
-    /// Name servers.
-    pub dns: DnsSettings,
     /// Where recipient objects come from; names are unique.
     pub sources: Vec<SourceSettings>,
     /// Where copies go; names are unique.
@@ -134,39 +130,6 @@ pub struct TrustedNetworkSettings {
     pub listeners: Vec<Name>,
     /// Reverse-path domains; the accepted domains where the file names none.
     pub domains: Vec<DomainPattern>,
-    /// What must come on top; none: the addresses are the organisation's alone.
-    pub tenancy: Option<TenancySettings>,
-}
-
-/// How a shared network's provider says whose mail it is; at least one of the two does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenancySettings {
-    /// Field and value of the stamp.
-    pub stamp: Option<(Token, Token)>,
-    /// Whether a signature does.
-    pub signature: bool,
-}
-
-/// `[authenticity]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthenticitySettings {
-    /// Our name in results.
-    pub authserv_id: Domain,
-    /// Which mail is checked.
-    pub verify: Verify,
-    /// Whether DMARC pass proves.
-    pub dmarc_proves: bool,
-    /// Time for the checks of one message.
-    pub time_limit: Duration,
-}
-
-/// `[dns]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DnsSettings {
-    /// Empty: those of the system.
-    pub servers: Vec<SocketAddr>,
-    /// Wait for one answer.
-    pub timeout: Duration,
 }
 
 /// `[[sources]]`
@@ -258,6 +221,16 @@ pub struct PolicySettings {
     pub notify_partial: NotifyPartial,
     /// Mail that claims our domains without proof.
     pub spoofed: Spoofed,
+    /// Form of refusals.
+    pub reply_dialect: ReplyDialect,
+    /// Return path where a group reports to nobody.
+    pub suppressed_reports: SuppressedReports,
+    /// Automatic replies of members.
+    pub auto_replies: AutoReplies,
+    /// Large groups that are open to everybody.
+    pub large_group: LargeGroup,
+    /// Members from which on a group is large.
+    pub large_group_members: u32,
     /// Whether `lena+anything@` reaches `lena@`.
     pub plus_addressing: bool,
     /// Time a message waits for a moderator.

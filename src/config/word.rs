@@ -108,12 +108,35 @@ words! {
         /// It is external mail.
         "external" => External,
     }
-    /// Which mail is checked by SPF, DKIM, DMARC and ARC.
-    Verify {
-        /// Mail whose standing depends on it.
-        "when_needed" => WhenNeeded,
-        /// All mail that nothing else proves internal.
-        "unproven" => Unproven,
+    /// Return path of copies through a group that reports to nobody.
+    SuppressedReports {
+        /// `<>`.
+        "null" => Null,
+        /// The sender's, with NOTIFY=NEVER.
+        "unchanged" => Unchanged,
+    }
+    /// Form of refusals.
+    ReplyDialect {
+        /// As Exchange Online.
+        "exchange_online" => ExchangeOnline,
+        /// As Exchange Server.
+        "exchange" => Exchange,
+    }
+    /// Automatic replies of members.
+    AutoReplies {
+        /// As the group says.
+        "as_group_says" => AsGroupSays,
+        /// They go to the sender.
+        "allow" => Allow,
+    }
+    /// Mail to a large group that is open to everybody.
+    LargeGroup {
+        /// It is expanded.
+        "allow" => Allow,
+        /// It is refused.
+        "refuse" => Refuse,
+        /// The owners decide.
+        "hold" => Hold,
     }
     /// When stored lists are computed.
     RollMode {
@@ -265,26 +288,6 @@ impl Read for HostPort {
                 let bare = text.trim().trim_start_matches("smtp://").trim_end_matches('/');
                 Self::parse(bare).map(|_| bare.to_owned())
             })
-        })
-    }
-}
-
-/// Printable ASCII without blanks and colons: a tenant id, the name of a header field.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Token(pub Arc<str>);
-
-impl Read for Token {
-    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
-        let what = "printable characters without blanks and colons, at most 255";
-        text_by(node, path, faults, what, |text| {
-            let fits = |text: &str| {
-                (1..=255).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':')
-            };
-            if fits(text) {
-                return Ok(Self(text.into()));
-            }
-            let meant = text.trim().trim_end_matches(':');
-            Err(fits(meant).then(|| meant.to_owned()))
         })
     }
 }

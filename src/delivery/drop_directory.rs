@@ -141,7 +141,7 @@ impl Job {
     }
 
     fn write_content(&self, file: &mut File) -> io::Result<()> {
-        file.write_all(&self.loaded.message.prefix)?;
+        file.write_all(&self.loaded.prefix())?;
         let mut buffer = vec![0; 64 * 1024];
         let mut offset = 0;
         loop {
@@ -180,7 +180,7 @@ impl Job {
             smtputf8: set.smtputf8,
             ret: set.ret,
             envid: set.envid.as_deref(),
-            size_bytes: self.loaded.message.prefix.len() as u64 + self.loaded.content.len(),
+            size_bytes: self.loaded.prefix().len() as u64 + self.loaded.content.len(),
         }
     }
 }

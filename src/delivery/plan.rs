@@ -46,7 +46,7 @@ pub fn plan(peer: &Extensions, loaded: &Loaded, ranges: &[(u32, u32)], readdress
     let smtputf8 = content_needs || (peer.smtputf8 && !ranks::each(ranges).all(|rank| path(rank).is_ascii()));
     let mail = MailCommand {
         reverse_path: &set.reverse_path,
-        size_bytes: loaded.message.prefix.len() as u64 + loaded.content.len(),
+        size_bytes: loaded.prefix().len() as u64 + loaded.content.len(),
         body: set.body,
         smtputf8,
         ret: set.ret,

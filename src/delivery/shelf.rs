@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use crate::mail::trace::NO_AUTO_REPLIES_FIELD;
 use crate::mail::{Notify, SetId};
 use crate::spool::content::{Content, Octets};
 use crate::spool::message::{DeliverySet, StoredMessage};
@@ -30,6 +33,17 @@ impl Loaded {
             message: Arc::new(message),
             content,
         })
+    }
+
+    /// Fields that go before the content: the message's trace fields, and what the copies ask for.
+    #[must_use]
+    pub fn prefix(&self) -> Bytes {
+        if !self.set.no_auto_replies {
+            return self.message.prefix.clone();
+        }
+        let mut prefix = self.message.prefix.to_vec();
+        prefix.extend_from_slice(NO_AUTO_REPLIES_FIELD.as_bytes());
+        prefix.into()
     }
 
     /// DSN requests of a rank.

@@ -235,7 +235,7 @@ impl Place {
         } = plan(&peer, &loaded, &batch.ranks, &readdressed);
         let was_used = session.messages > 0;
         if let Some(plan) = plan {
-            let transacted = match session.transact(plan, &loaded.message.prefix, &loaded.content).await {
+            let transacted = match session.transact(plan, &loaded.prefix(), &loaded.content).await {
                 Ok(transacted) => transacted,
                 Err(Halt::Unsettled(fault)) => {
                     self.shared.unsettled(&fault);

@@ -6,7 +6,9 @@
 use super::delivery::Reference;
 use super::index::Ordinal;
 use super::kind::RecipientKind;
+use super::octets::{Cursor, put_text};
 use super::recipient::{Location, ObjectId, RecipientObject, SourceId};
+use super::record::{kind_number, kind_of};
 
 /// What changes from one generation to the next.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -60,6 +62,24 @@ impl Tombstone {
             name: object.title().into(),
             address: object.primary.as_str().into(),
         }
+    }
+
+    /// Writes it for an image.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.push(kind_number(self.kind));
+        [self.id.as_str(), &self.name, &self.address]
+            .iter()
+            .for_each(|text| put_text(out, text));
+    }
+
+    /// Reads what [`Tombstone::put`] wrote; none if it is damaged.
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self {
+            kind: kind_of(cursor.byte()?)?,
+            id: ObjectId::new(cursor.text()?),
+            name: cursor.text()?.into(),
+            address: cursor.text()?.into(),
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 //! In: rows that appear, change and go. Out: codes for their repeated values. Generations share the dictionaries
 //! that did not change. Never: a value coded for a row that the dictionary does not list under it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod coded;
+mod image;
+
 use std::sync::Arc;
 
 use super::attribute::Attribute;
@@ -14,6 +16,8 @@ use super::kind::RecipientKind;
 use super::recipient::{ObjectState, SourceId};
 use super::record::{Codes, Dn, Place, Record, Written};
 use super::value::{Value, ValueRef};
+use coded::{hash_of, same, value_hash};
+pub(super) use image::ColumnRead;
 
 /// Most values of one attribute that have a code. A column with more is one of nearly unique values: a code would
 /// save nothing there.
@@ -41,75 +45,20 @@ pub(super) struct Above {
 }
 
 impl Above {
+    /// None for a text that has no canonical path.
+    fn parse(text: &str) -> Option<Self> {
+        let dn = DistinguishedName::parse(text)?;
+        let canonical = dn.canonical()?.into_boxed_str();
+        Some(Self {
+            text: text.into(),
+            dn,
+            canonical,
+        })
+    }
+
     /// As written.
     pub(super) fn text(&self) -> &str {
         &self.text
-    }
-}
-
-impl Coded for Value {
-    fn code_hash(&self) -> u64 {
-        value_hash(&self.into())
-    }
-}
-
-impl Coded for Class {
-    fn code_hash(&self) -> u64 {
-        hash_of(&(self.kind, self.state as u8))
-    }
-}
-
-impl Coded for SourceId {
-    fn code_hash(&self) -> u64 {
-        hash_of(self.as_str())
-    }
-}
-
-impl Coded for Arc<Above> {
-    fn code_hash(&self) -> u64 {
-        hash_of(&*self.text)
-    }
-}
-
-impl Coded for Arc<str> {
-    fn code_hash(&self) -> u64 {
-        hash_of(&**self)
-    }
-}
-
-fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
-    // Fixed keys: dictionaries must not depend on chance.
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn value_hash(value: &ValueRef<'_>) -> u64 {
-    match value {
-        ValueRef::Absent => 0,
-        ValueRef::Text(text) => hash_of(&**text),
-        ValueRef::Texts(texts) => hash_of(texts),
-        ValueRef::Boolean(value) => hash_of(value),
-        ValueRef::Integer(value) => hash_of(value),
-        ValueRef::Size(value) => hash_of(value),
-        ValueRef::Time(value) => hash_of(value),
-    }
-}
-
-fn same(value: &Value, other: &ValueRef<'_>) -> bool {
-    match (value, other) {
-        (Value::Text(one), ValueRef::Text(two)) => **one == **two,
-        (Value::Texts(one), ValueRef::Texts(two)) => {
-            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| **one == **two)
-        }
-        (Value::Boolean(one), ValueRef::Boolean(two)) => one == two,
-        (Value::Integer(one), ValueRef::Integer(two)) => one == two,
-        (Value::Size(one), ValueRef::Size(two)) => one == two,
-        (Value::Time(one), ValueRef::Time(two)) => one == two,
-        (
-            Value::Text(_) | Value::Texts(_) | Value::Boolean(_) | Value::Integer(_) | Value::Size(_) | Value::Time(_),
-            _,
-        ) => false,
     }
 }
 
@@ -155,6 +104,32 @@ pub(super) enum ColumnId {
     Parent,
     Stated,
     Attribute(Attribute),
+}
+
+/// Columns beside those of attributes.
+const OTHERS: [ColumnId; 4] = [ColumnId::Class, ColumnId::Source, ColumnId::Parent, ColumnId::Stated];
+
+impl ColumnId {
+    /// Number of columns.
+    pub(super) const COUNT: usize = OTHERS.len() + Attribute::NAMES.len();
+
+    /// Every column in the order of places.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        OTHERS
+            .into_iter()
+            .chain(Attribute::ALL.iter().copied().map(Self::Attribute))
+    }
+
+    /// Its place among all columns.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Class => 0,
+            Self::Source => 1,
+            Self::Parent => 2,
+            Self::Stated => 3,
+            Self::Attribute(attribute) => OTHERS.len() + attribute as usize,
+        }
+    }
 }
 
 /// How one row has its values: the column and the code, or none for a value in the row itself.
@@ -378,13 +353,7 @@ impl Codes for Coder<'_> {
     fn parent<'t>(&mut self, dn: &'t str) -> Option<(u32, &'t str)> {
         let found = split_dn(dn).and_then(|(leaf, above)| {
             let code = self.columns.find_parent(above).or_else(|| {
-                let dn = DistinguishedName::parse(above)?;
-                let canonical = dn.canonical()?.into_boxed_str();
-                let above = Above {
-                    text: above.into(),
-                    dn,
-                    canonical,
-                };
+                let above = Above::parse(above)?;
                 Arc::make_mut(&mut self.columns.parents).insert(Arc::new(above))
             })?;
             Some((code, leaf))

@@ -75,6 +75,10 @@ pub struct DeliverySettings {
     /// `DeliverToMailboxAndForward`: false, the default, forwards only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver_and_forward: Option<bool>,
+    /// `EchoGroupMessageBackToSubscribedSender`: a subscriber of a Microsoft 365 group gets a copy of what he
+    /// sent himself; false, the default, does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub echo_to_sender: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moderation: Option<Box<ModerationSettings>>,
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::posting::RowList;
+use super::octets::{Cursor, put_number};
+use super::posting::{RowList, put_set, read_set};
 
 /// Values copied together when one of them changes.
 const CHUNK_VALUES: usize = 64;
@@ -21,6 +22,12 @@ const SHARDS: usize = 64;
 pub(super) trait Coded: Clone {
     /// The same for equal values, in every run.
     fn code_hash(&self) -> u64;
+
+    /// Writes it for an image.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Reads what [`Coded::put`] wrote; none if it is damaged.
+    fn read(cursor: &mut Cursor<'_>) -> Option<Self>;
 }
 
 /// The dictionary of one column.
@@ -206,6 +213,52 @@ impl<V: Coded> Dictionary<V> {
         // Nearly all rows, or nearly none: runs, so that the next change copies little.
         inline.optimize();
         self.inline = Arc::new(inline);
+    }
+
+    /// Writes the dictionary for an image.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_number(out, self.given as u64);
+        for entry in self.chunks.iter().flat_map(|chunk| chunk.iter()).take(self.given) {
+            match entry {
+                Entry::Used { value, rows } => {
+                    out.push(1);
+                    value.put(out);
+                    rows.put(out);
+                }
+                Entry::Vacant { .. } => out.push(0),
+            }
+        }
+        put_set(out, &self.inline);
+    }
+
+    /// Reads what [`Dictionary::put`] wrote; none if it is damaged.
+    pub(super) fn read(cursor: &mut Cursor<'_>, limit: usize) -> Option<Self> {
+        let mut read = Self::new(limit);
+        let mut index: Vec<Vec<(u32, u32)>> = vec![Vec::new(); SHARDS];
+        for code in 0..u32::try_from(cursor.number()?).ok()? {
+            let entry = match cursor.byte()? {
+                0 => {
+                    let next = read.vacant.replace(code);
+                    Entry::Vacant { next }
+                }
+                _ => {
+                    let value = V::read(cursor)?;
+                    let (shard, tag) = place_of(value.code_hash());
+                    index.get_mut(shard)?.push((tag, code));
+                    read.used += 1;
+                    let rows = RowList::read(cursor)?;
+                    Entry::Used { value, rows }
+                }
+            };
+            read.append(entry)?;
+        }
+        for (shard, mut list) in read.index.iter_mut().zip(index) {
+            list.sort_unstable();
+            list.shrink_to_fit();
+            *shard = Arc::new(list);
+        }
+        read.inline = Arc::new(read_set(cursor)?);
+        Some(read)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod build;
 mod draft;
+pub mod image;
 mod load;
 mod rows;
 
@@ -356,6 +357,21 @@ impl Directory {
     ) -> Result<(Self, Vec<Unreadable>), E> {
         let (builder, _, unreadable) = load::run(feed)?;
         Ok((builder.finish(number, now), unreadable))
+    }
+
+    /// This generation with objects as they are stored now, or gone, under a new number: how an image catches up with
+    /// its store. What was to be noticed about these changes was noticed when they were made.
+    #[must_use]
+    pub fn caught_up(
+        &self,
+        objects: Vec<(Ordinal, RecipientObject)>,
+        gone: &[Ordinal],
+        number: u64,
+        now: Timestamp,
+    ) -> Self {
+        let mut draft = Draft::new(self, number, now);
+        draft.catch_up(objects, gone);
+        draft.finish().0
     }
 
     /// Blocks of rows and shards of the index shared with another generation; for tests of the memory promise.

@@ -30,6 +30,9 @@ pub struct GroupSettings {
     pub hidden_membership: bool,
     /// `BccBlocked`: a copy addressed in Bcc reaches nobody.
     pub bcc_blocked: bool,
+    /// `AllowOnlyMembersToPost` of a Microsoft 365 group.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub only_members_may_post: bool,
     /// The rule of a dynamic group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Box<DynamicRule>>,
@@ -60,6 +63,7 @@ impl Default for GroupSettings {
             send_oof: false,
             hidden_membership: false,
             bcc_blocked: false,
+            only_members_may_post: false,
             rule: None,
             refresh: None,
             max_age: None,

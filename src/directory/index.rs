@@ -12,6 +12,7 @@ use super::attribute::Attribute;
 use super::change::Tombstone;
 use super::dn::DistinguishedName;
 use super::facts::{Facts, ProxyForm};
+use super::octets::{Cursor, put_number};
 use super::recipient::RecipientObject;
 use super::value::ValueRef;
 use crate::mail::address::Mailbox;
@@ -225,6 +226,39 @@ impl KeyIndex {
         Self {
             groups: groups.collect(),
         }
+    }
+
+    /// How many groups of shards there are.
+    pub(super) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Writes one group of shards for an image.
+    pub(super) fn put_group(&self, group: usize, out: &mut Vec<u8>) {
+        for shard in self.groups.get(group).iter().flat_map(|group| group.iter()) {
+            put_number(out, shard.len() as u64);
+            for entry in shard.iter() {
+                out.extend_from_slice(&entry.tag.to_le_bytes());
+                out.extend_from_slice(&entry.ordinal.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`KeyIndex::put_group`] wrote; none if it is damaged.
+    pub(super) fn read_group(cursor: &mut Cursor<'_>) -> Option<Vec<Arc<[Entry]>>> {
+        let shards = (0..GROUP_SHARDS).map(|_| {
+            let count = cursor.count()?;
+            let (entries, _) = cursor.take(count.checked_mul(8)?)?.as_chunks::<8>();
+            let entry = |octets: &[u8; 8]| {
+                let [a, b, c, d, e, f, g, h] = *octets;
+                Entry {
+                    tag: u32::from_le_bytes([a, b, c, d]),
+                    ordinal: u32::from_le_bytes([e, f, g, h]),
+                }
+            };
+            Some(entries.iter().map(entry).collect())
+        });
+        shards.collect()
     }
 
     /// Ordinals that may carry the key.

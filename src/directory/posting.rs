@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use super::octets::{Cursor, put_number};
+
 /// Longest list kept as numbers; 8 KiB are copied when it changes, as much as of a segment.
 const FEW_MAX: usize = 2_048;
 
@@ -73,6 +75,33 @@ impl RowList {
         }
     }
 
+    /// Writes the list for an image.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Few(rows) => {
+                put_number(out, (rows.len() as u64) << 1);
+                rows.iter().for_each(|row| out.extend_from_slice(&row.to_le_bytes()));
+            }
+            Self::Many(segments) => {
+                put_number(out, (segments.len() as u64) << 1 | 1);
+                segments.iter().for_each(|segment| put_set(out, segment));
+            }
+        }
+    }
+
+    /// Reads what [`RowList::put`] wrote; none if it is damaged.
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let head = cursor.number()?;
+        let count = usize::try_from(head >> 1).ok()?;
+        if head & 1 == 1 {
+            let segments = (0..count).map(|_| read_set(cursor).map(Arc::new));
+            return segments.collect::<Option<Vec<_>>>().map(Self::Many);
+        }
+        let (rows, rest) = cursor.take(count.checked_mul(4)?)?.as_chunks::<4>();
+        let rows: Arc<[u32]> = rows.iter().map(|row| u32::from_le_bytes(*row)).collect();
+        rest.is_empty().then_some(Self::Few(rows))
+    }
+
     fn of_many(rows: impl Iterator<Item = u32>) -> Self {
         let mut builder = ListBuilder::default();
         rows.for_each(|row| builder.push(row));
@@ -111,6 +140,18 @@ pub(super) fn edit_set(set: &mut Arc<RoaringBitmap>, changes: impl Iterator<Item
             }
         }
     }
+}
+
+/// Writes a set for an image.
+pub(super) fn put_set(out: &mut Vec<u8>, set: &RoaringBitmap) {
+    put_number(out, set.serialized_size() as u64);
+    set.serialize_into(&mut *out).expect("memory takes all octets");
+}
+
+/// Reads what [`put_set`] wrote; none if it is damaged.
+pub(super) fn read_set(cursor: &mut Cursor<'_>) -> Option<RoaringBitmap> {
+    let length = cursor.count()?;
+    RoaringBitmap::deserialize_from(cursor.take(length)?).ok()
 }
 
 /// A list under construction, rows coming in ascending order.

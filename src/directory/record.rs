@@ -18,9 +18,9 @@ use super::attribute::Attribute;
 use super::facts::{Facts, ProxyForm};
 use super::octets::{Letters, guid_of, put_number, put_signed, put_text};
 use super::value::ValueRef;
-pub(super) use numbers::state_number;
-use numbers::{kind_number, location_number};
-pub(super) use read::{Dn, Place, Record, Written};
+use numbers::location_number;
+pub(super) use numbers::{kind_number, kind_of, state_number, state_of};
+pub(super) use read::{Dn, Place, Record, Written, read_value};
 
 const HAS_TARGET: u8 = 1;
 const HAS_ALIAS: u8 = 1 << 1;
@@ -171,7 +171,7 @@ fn write_attributes(facts: &Facts<'_>, codes: &mut dyn Codes, out: &mut Vec<u8>)
     out.splice(start..start, length);
 }
 
-fn write_value(value: &ValueRef<'_>, out: &mut Vec<u8>) {
+pub(super) fn write_value(value: &ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
         // An absent value is never stored; no texts say the same.
         ValueRef::Absent => put_number(out, TEXTS),

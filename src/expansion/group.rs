@@ -34,6 +34,12 @@ impl Walk<'_> {
             self.refuse(Some(ordinal), &object.primary, state, refusal)?;
             return Ok(Came::Something);
         }
+        if self.blocks_bcc(object) {
+            self.closed(ordinal, met);
+            let refusal = Refusal::of(Reason::AddressedInBcc, Some(object.kind));
+            self.refuse(Some(ordinal), &object.primary, state, refusal)?;
+            return Ok(Came::Something);
+        }
         if !self.passes(ordinal, object, state, met)? {
             self.closed(ordinal, met);
             return Ok(Came::Something);
@@ -143,7 +149,10 @@ impl Walk<'_> {
         });
         self.path.push(ordinal);
         self.counts.push((0, 0));
-        let came = self.entries(roll.receivers(), &inner)?;
+        let came = match self.without_echo(object, roll.receivers()) {
+            Some(others) => self.entries_but_sender(&others, &inner)?,
+            None => self.entries(roll.receivers(), &inner)?,
+        };
         self.path.pop();
         let fate = match came {
             Came::Something => Fate::Reached,
@@ -183,6 +192,49 @@ impl Walk<'_> {
             inner.approved_above |= moderation.is_some_and(|moderation| moderation.bypass_nested);
         }
         inner
+    }
+
+    /// The subscribers of a Microsoft 365 group without the sender, if he is one and wants no copy of his own
+    /// (EchoGroupMessageBackToSubscribedSender).
+    fn without_echo(&self, object: &RecipientObject, receivers: &Entries) -> Option<Entries> {
+        if !object.kind.is_microsoft365_group() {
+            return None;
+        }
+        let identity = &self.from.identity;
+        let echoes = |ordinal: &u32| {
+            let sender = self.view.object(Ordinal(*ordinal));
+            let delivery = sender.as_ref().and_then(|sender| sender.delivery.as_deref());
+            delivery.and_then(|delivery| delivery.echo_to_sender) == Some(true)
+        };
+        let own: RoaringBitmap = (&*receivers.objects & &identity.objects)
+            .into_iter()
+            .filter(|ordinal| !echoes(ordinal))
+            .collect();
+        let has_outside = identity.key.as_ref().is_some_and(|key| receivers.has_outside(key));
+        if own.is_empty() && !has_outside {
+            return None;
+        }
+        let mut others = receivers.clone();
+        others.objects = (&*receivers.objects - own).into();
+        others.outside = receivers
+            .outside
+            .iter()
+            .filter(|mailbox| identity.key.as_ref() != Some(&mailbox.key()))
+            .cloned()
+            .collect();
+        Some(others)
+    }
+
+    fn entries_but_sender(&mut self, others: &Entries, state: &State) -> Step<Came> {
+        let reason = Reason::SenderNotEchoed;
+        let reverse_path = self.request.sender.reverse_path.clone();
+        self.fact(|| Fact::Dropped { reason });
+        self.drop(reverse_path.as_str(), reason);
+        let came = self.entries(others, state)?;
+        if came == Came::Nothing && self.path.len() == 1 && self.above_is_empty() {
+            self.current.verdict = Verdict::Discarded(reason);
+        }
+        Ok(came)
     }
 
     fn entries(&mut self, entries: &Entries, state: &State) -> Step<Came> {

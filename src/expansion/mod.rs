@@ -7,6 +7,7 @@
 //! Never: reads a clock, asks a directory server, writes, ends half way. The same input gives the same
 //! output; RCPT, the pass, `explain` and the release of a hold call the same walk.
 
+mod dialect;
 mod group;
 mod individual;
 pub mod outcome;

@@ -76,6 +76,8 @@ pub struct Branch {
     pub expanded: bool,
     /// A group on the way hides its membership.
     pub hidden: bool,
+    /// The copies ask for no automatic replies.
+    pub no_auto_replies: bool,
     /// Who gets them.
     pub recipients: Vec<Recipient>,
 }

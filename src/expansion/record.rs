@@ -209,6 +209,7 @@ impl Walk<'_> {
             last.addressed == addressed
                 && last.expanded == state.expanded
                 && last.hidden == state.hidden
+                && last.no_auto_replies == state.no_auto_replies
                 && last.notify == state.notify
                 && last.reverse_path == state.reverse_path
         });
@@ -219,6 +220,7 @@ impl Walk<'_> {
                 notify: state.notify,
                 expanded: state.expanded,
                 hidden: state.hidden,
+                no_auto_replies: state.no_auto_replies,
                 recipients: Vec::new(),
             });
         }

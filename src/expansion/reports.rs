@@ -12,7 +12,7 @@
 use crate::directory::{GroupSettings, Lookup, Ordinal, RecipientObject};
 use crate::mail::{Mailbox, Notify, ReversePath};
 use crate::policy::Rules;
-use crate::policy::rules::SuppressedReports;
+use crate::policy::rules::{AutoReplies, SuppressedReports};
 use crate::rolls::View;
 
 /// To whom a group reports.
@@ -71,6 +71,16 @@ fn owner(group: &GroupSettings, view: &View) -> Option<Owner> {
         })
 }
 
+/// True if members' automatic replies to copies through the group should not reach the sender
+/// (`SendOofMessageToOriginatorEnabled` off). A Microsoft 365 group has no such setting.
+pub(super) fn keeps_auto_replies(object: &RecipientObject, rules: &Rules) -> bool {
+    let off = object.group.as_deref().is_some_and(|group| !group.send_oof);
+    match rules.auto_replies {
+        AutoReplies::AsGroupSays => off && !object.kind.is_microsoft365_group(),
+        AutoReplies::Allow => false,
+    }
+}
+
 /// The envelope of a branch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct State {
@@ -82,6 +92,8 @@ pub(super) struct State {
     pub(super) hidden: bool,
     /// A group above was approved and covers the groups nested in it.
     pub(super) approved_above: bool,
+    /// A group on the way keeps members' automatic replies from the sender.
+    pub(super) no_auto_replies: bool,
 }
 
 impl State {
@@ -107,6 +119,7 @@ impl State {
             expanded: true,
             hidden: self.hidden || object.group.as_deref().is_some_and(|group| group.hidden_membership),
             approved_above: self.approved_above,
+            no_auto_replies: self.no_auto_replies || keeps_auto_replies(object, rules),
         }
     }
 }

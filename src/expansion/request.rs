@@ -9,6 +9,7 @@ use crate::directory::ObjectId;
 use crate::limits::{EXPANSION_DEPTH_MAX, EXPANSION_RECIPIENTS_MAX};
 use crate::mail::{AddressKey, EnvelopeRecipient, Mailbox, Notify, ReversePath};
 use crate::resolver::{Relaying, Sender, Sources};
+use crate::rolls::View;
 
 /// Whether the message is a report or automatic reply, as far as its header section tells (DESIGN §6).
 ///
@@ -125,6 +126,9 @@ pub struct Request<'a> {
     pub start: Start<'a>,
     /// True for groups the message has been through (the keyed loop field, DESIGN §6).
     pub marked: &'a dyn Fn(&ObjectId) -> bool,
+    /// True if neither To nor Cc names the addressed recipient with this index; before the header section is
+    /// known, false.
+    pub in_bcc: &'a dyn Fn(u32, &View) -> bool,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
     /// Whether the directory's sources are recent.
@@ -145,6 +149,7 @@ impl<'a> Request<'a> {
             report: ReportFacts::default(),
             start: Start::Addressed(recipients),
             marked: &|_| false,
+            in_bcc: &|_, _| false,
             relaying: Relaying::Denied,
             sources: Sources::Current,
             now,

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::dialect::spoken;
 use super::outcome::{Expansion, Halt, Judged, RefusedBranch, Tally, Verdict};
-use super::reports::State;
+use super::reports::{State, keeps_auto_replies};
 use super::request::{HoldStanding, Limits, Release, Request, Start};
 use super::routes::{HopId, Place, Router, Routes};
 use super::seen::{Fate, Seen};
@@ -162,17 +163,24 @@ impl<'a> Walk<'a> {
     }
 
     fn finish(mut self, halt: Option<Box<Halt>>) -> Expansion {
-        let Some(halt) = halt else { return self.out };
-        let mut judged = std::mem::take(&mut self.out.judged);
-        self.current.verdict = Verdict::Refused(halt.refusal.clone());
-        judged.push(self.current);
-        Expansion {
-            halt: Some(*halt),
-            judged,
-            explanations: self.out.explanations,
+        if let Some(halt) = halt {
+            self.halted(*halt);
+        }
+        spoken(self.out, self.rules.reply_dialect)
+    }
+
+    fn halted(&mut self, halt: Halt) {
+        let mut all = std::mem::take(&mut self.out.judged);
+        let mut current = std::mem::replace(&mut self.current, judged(0));
+        current.verdict = Verdict::Refused(halt.refusal.clone());
+        all.push(current);
+        self.out = Expansion {
+            halt: Some(halt),
+            judged: all,
+            explanations: std::mem::take(&mut self.out.explanations),
             steps: self.out.steps,
             ..Expansion::default()
-        }
+        };
     }
 
     fn addressed_all(&mut self, recipients: &[EnvelopeRecipient]) -> Step<()> {
@@ -193,6 +201,7 @@ impl<'a> Walk<'a> {
             expanded: false,
             hidden: false,
             approved_above: false,
+            no_auto_replies: false,
         };
         let resolved = lookup::resolve(
             mailbox,
@@ -238,6 +247,7 @@ impl<'a> Walk<'a> {
             expanded: !release.path.is_empty(),
             hidden: release.hidden,
             approved_above: release.bypass_nested,
+            no_auto_replies: release.path.iter().any(|group| self.keeps_auto_replies(group)),
         };
         match directory.ordinal_of(&release.object) {
             Some(ordinal) => {
@@ -392,6 +402,31 @@ impl<'a> Walk<'a> {
                 Ok(false)
             }
         }
+    }
+
+    /// A group above a held branch, by its address.
+    fn keeps_auto_replies(&self, group: &str) -> bool {
+        let found = self.view.directory.lookup_reference(group).one();
+        found
+            .and_then(|ordinal| self.view.group(ordinal))
+            .is_some_and(|group| keeps_auto_replies(group, self.rules))
+    }
+
+    /// BccBlocked: refuses a group if the addressed recipient is named neither in To nor in Cc. A report of our own
+    /// has no say in it.
+    ///
+    /// Differs: Exchange asks the addressed group only, and lets outside senders pass.
+    pub(super) fn blocks_bcc(&mut self, group: &RecipientObject) -> bool {
+        let blocks = group.group.as_deref().is_some_and(|group| group.bcc_blocked);
+        if !blocks {
+            return false;
+        }
+        self.explain(&group.primary, vec![Fact::BccBlocked]);
+        (self.request.in_bcc)(self.current.addressed, self.view)
+    }
+
+    pub(super) fn above_is_empty(&self) -> bool {
+        self.above.is_empty()
     }
 
     /// True at the addressed recipient itself, before any group or forward.

@@ -3,10 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake};
-use crate::mail::header::sieve::Sieve;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
 use crate::smtp::command::ForwardPath;
 use crate::smtp::params::RcptParameters;
@@ -19,33 +16,9 @@ use crate::track::Reason;
 pub(super) struct IntakeGate {
     pub(super) intake: Arc<dyn Intake>,
     pub(super) client: ClientFacts,
-    content: Option<Arriving>,
+    content: Option<Box<dyn ContentWriter>>,
     /// Writing content failed; answered at the end of data.
     failure: Option<io::Error>,
-}
-
-/// Content on its way in.
-pub(super) struct Arriving {
-    writer: Box<dyn ContentWriter>,
-    sieve: Sieve,
-}
-
-impl Arriving {
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match &*self.sieve.push(octets) {
-            [] => Ok(()),
-            octets => self.writer.write(octets),
-        }
-    }
-
-    /// Writes what was kept back; gives the writer, and the header section as it came if that was changed.
-    pub(super) fn end(mut self) -> io::Result<(Box<dyn ContentWriter>, Option<Bytes>)> {
-        let rest = self.sieve.finish();
-        if !rest.is_empty() {
-            self.writer.write(&rest)?;
-        }
-        Ok((self.writer, self.sieve.original().cloned()))
-    }
 }
 
 impl IntakeGate {
@@ -59,9 +32,9 @@ impl IntakeGate {
     }
 
     /// The content that has come, or why it could not be kept.
-    pub(super) fn take_content(&mut self) -> io::Result<Arriving> {
+    pub(super) fn take_content(&mut self) -> io::Result<Box<dyn ContentWriter>> {
         match (self.failure.take(), self.content.take()) {
-            (None, Some(arriving)) => Ok(arriving),
+            (None, Some(writer)) => Ok(writer),
             (Some(error), _) => Err(error),
             (None, None) => Err(io::Error::other("content without a writer")),
         }
@@ -104,16 +77,13 @@ impl Gate for IntakeGate {
 
     fn begin_content(&mut self, _envelope: &Envelope) -> Result<(), Reply> {
         self.failure = None;
-        self.content = Some(Arriving {
-            writer: self.intake.writer()?,
-            sieve: Sieve::new(self.intake.unwelcome(&self.client)),
-        });
+        self.content = Some(self.intake.writer()?);
         Ok(())
     }
 
     fn content(&mut self, octets: &[u8]) {
-        if let Some(arriving) = &mut self.content
-            && let Err(error) = arriving.write(octets)
+        if let Some(writer) = &mut self.content
+            && let Err(error) = writer.write(octets)
         {
             self.failure = Some(error);
             self.content = None;

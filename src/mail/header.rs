@@ -5,17 +5,18 @@
 //! Never: copies a field that nobody asked for, changes an octet, decides who a sender is (header fields
 //! only restrict, DESIGN §6), takes more than linear time.
 
+mod addressees;
 mod author;
 mod facts;
 mod media;
-pub mod sieve;
 mod words;
 
 use std::borrow::Cow;
 
 use crate::limits;
 
-pub use author::{AuthorFault, Authors, authors_of};
+pub use addressees::addressees_of;
+pub use author::{Authors, authors_of};
 pub use facts::{AutoSubmitted, HeaderFacts, ReportFacts};
 pub use media::MediaType;
 pub use words::decoded_for_display;

@@ -20,6 +20,10 @@ use crate::limits;
 /// Name of the field that marks the groups a message was addressed to.
 pub const LOOP_FIELD: &str = "Muster-Groups";
 
+/// Field of copies through a group whose members' automatic replies should not reach the sender: what Exchange
+/// reads on the way into a mailbox.
+pub const NO_AUTO_REPLIES_FIELD: &str = "X-Auto-Response-Suppress: OOF, AutoReply\r\n";
+
 /// Where a folded line should end (RFC 5322 §2.1.1).
 const LINE_OCTETS_WANTED: usize = 78;
 

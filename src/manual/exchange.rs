@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::State::{self, Done, No, Partly, Planned};
+use super::State::{self, Done, No, Partly};
 
 /// One parameter.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +91,8 @@ pub const PARAMETERS: &[Parameter] = &[
     parameter("ReportToManagerEnabled", Done, "reverse-path of the owner"),
     parameter(
         "SendOofMessageToOriginatorEnabled",
-        Planned,
-        "needs a field on the copies that the group asks for",
+        Done,
+        "off: X-Auto-Response-Suppress on the copies",
     ),
     parameter(
         "HiddenGroupMembershipEnabled",
@@ -114,7 +114,17 @@ pub const PARAMETERS: &[Parameter] = &[
         Done,
         "5.2.3 at RCPT where SIZE says so, else in the pass",
     ),
-    parameter("BccBlocked", Planned, "needs the header's recipients"),
+    parameter("BccBlocked", Done, "of the addressed group and of every group below it"),
+    parameter(
+        "AllowOnlyMembersToPost",
+        Done,
+        "5.7.193 to everybody else; an option of the group, not a parameter",
+    ),
+    parameter(
+        "EchoGroupMessageBackToSubscribedSender",
+        Done,
+        "where a Microsoft 365 group is expanded here",
+    ),
     parameter(
         "ExpansionSizeLimit",
         Partly,

@@ -96,6 +96,15 @@ pub enum Fact {
     },
     /// The accept list is not empty and he is not in it.
     NotAccepted,
+    /// Only members may write to the group, and he is none.
+    NotMember,
+    /// `BccBlocked`: the group takes no mail in Bcc.
+    BccBlocked,
+    /// Large, neither restricted nor moderated, and guarded (`policy.large_group`).
+    LargeAndOpen {
+        /// Members, nested groups included, at least.
+        members: u64,
+    },
     /// A listed group has no list that could be asked.
     ListNotReady {
         /// Primary address of that group.
@@ -216,6 +225,14 @@ impl fmt::Display for Fact {
             Self::Rejected { listed } => write!(f, "the sender is in the reject list: {listed}"),
             Self::Accepted { listed } => write!(f, "the sender is in the accept list: {listed}"),
             Self::NotAccepted => f.write_str("the sender is not in the accept list"),
+            Self::NotMember => f.write_str("only members may write, and the sender is none"),
+            Self::BccBlocked => f.write_str("takes no mail in Bcc: To or Cc must name the addressed group"),
+            Self::LargeAndOpen { members } => {
+                write!(
+                    f,
+                    "{members} members or more, and neither restricted nor moderated (large_group)"
+                )
+            }
             Self::ListNotReady { group } => write!(f, "the members of {group} are not available"),
             Self::ModerationBypassed { by } => write!(f, "moderated, not held: {by}"),
             Self::Held { moderators } => write!(f, "held for {}", moderators.join(", ")),

@@ -1,14 +1,16 @@
 //! One object's gate: size, authentication, lists, moderation, in this order (`exchange-semantics.md` §3.8).
 
 use super::explanation::Fact;
+use super::large::Guarded;
 use super::membership::Identity;
 use super::moderation::Ruling;
 use super::rules::NestedRestrictions;
-use super::{Refusal, Rules, authentication, moderation, restriction, size};
+use super::{Refusal, Rules, authentication, large, moderation, restriction, size};
 use crate::directory::RecipientObject;
 use crate::mail::Mailbox;
 use crate::resolver::Sender;
 use crate::rolls::View;
+use crate::track::Reason;
 
 /// The sender with what lists need to know of him, looked up once per pass.
 #[derive(Clone, Debug)]
@@ -91,10 +93,28 @@ pub fn judge(
         facts.push(Fact::NestedNotAsked);
     } else {
         authentication::judge(object, from.sender, rules, facts)?;
-        restriction::judge(object, from, view, facts)?;
+        restriction::judge(object, &from.identity, view, facts)?;
+        restriction::judge_members_only(object, &from.identity, view, facts)?;
     }
     match moderation::judge(object, &from.identity, approved_above, view, facts)? {
-        Ruling::Pass => Ok(Pass::Open),
-        Ruling::Hold(moderators) => Ok(Pass::Hold(moderators)),
+        Ruling::Pass => {}
+        Ruling::Hold(moderators) => return Ok(Pass::Hold(moderators)),
+    }
+    if nested {
+        return Ok(Pass::Open);
+    }
+    match large::judge(object, view, rules) {
+        Guarded::No => Ok(Pass::Open),
+        Guarded::Refused { members } => {
+            facts.push(Fact::LargeAndOpen { members });
+            Err(Refusal::of(Reason::LargeGroupOpen, Some(object.kind)))
+        }
+        Guarded::Held { members } => {
+            facts.push(Fact::LargeAndOpen { members });
+            match moderation::by_owners(object, &from.identity, view, facts)? {
+                Ruling::Pass => Ok(Pass::Open),
+                Ruling::Hold(owners) => Ok(Pass::Hold(owners)),
+            }
+        }
     }
 }

@@ -5,12 +5,13 @@
 
 use roaring::RoaringBitmap;
 
-use super::explanation::Listed;
+use super::explanation::Listed as Way;
 use crate::directory::{Lookup, Ordinal, Reference};
-use crate::limits::LISTED_GROUPS_MAX;
 use crate::mail::{AddressKey, Mailbox, ReversePath};
 use crate::resolver::{Sender, Standing};
 use crate::rolls::View;
+pub use crate::rolls::listed::Doubt;
+use crate::rolls::listed::{Listed, ListedGroup, bare_address};
 
 /// The sender as lists know him: by his object, or by his bare address.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Identity {
         let (accepted_as, proven) = match sender.standing {
             Standing::System | Standing::Internal { .. } => (unique, unique),
             Standing::External => (unique, false),
-            Standing::Null | Standing::Undecided | Standing::Spoofed => (false, false),
+            Standing::Null | Standing::Spoofed => (false, false),
         };
         Self {
             objects,
@@ -58,10 +59,6 @@ impl Identity {
             accepted_as,
             proven,
         }
-    }
-
-    fn is(&self, ordinal: Ordinal) -> bool {
-        self.objects.contains(ordinal.0)
     }
 
     fn has_address(&self, mailbox: &Mailbox) -> bool {
@@ -73,105 +70,64 @@ impl Identity {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// He is in it.
-    Listed(Listed),
+    Listed(Way),
     /// He is not.
     NotListed,
     /// He may be: this group's members are not available.
     NotReady(Ordinal),
 }
 
-/// What a doubtful reference means for the answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// A reference that fits several objects means each of them (reject lists).
-    Counts,
-    /// It means none of them (accept and bypass lists).
-    Ignored,
-}
-
 /// Asks a list, in two passes: first for the sender himself, then in the groups it names.
 #[must_use]
 pub fn ask(list: &[Reference], identity: &Identity, doubt: Doubt, view: &View) -> Answer {
-    let mut groups: Vec<Ordinal> = Vec::new();
-    for reference in list {
-        let named = match view.directory.lookup_reference(reference.as_str()) {
-            Lookup::One(ordinal) => vec![ordinal],
-            Lookup::Ambiguous(several) if doubt == Doubt::Counts => several,
-            Lookup::Ambiguous(_) => Vec::new(),
-            Lookup::None => {
-                if is_address_of(reference, identity) {
-                    return Answer::Listed(Listed::Directly);
-                }
-                Vec::new()
-            }
-        };
-        for ordinal in named {
-            match view.directory.recipient(ordinal) {
-                Some(object) if object.kind.is_group() => groups.push(ordinal),
-                Some(_) if identity.is(ordinal) => return Answer::Listed(Listed::Directly),
-                Some(_) | None => {}
-            }
-        }
+    if list.is_empty() {
+        return Answer::NotListed;
     }
-    closure(&groups, identity, view)
+    let listed = view.listed(list, doubt);
+    let has_bare = || identity.key.as_ref().is_some_and(|key| listed.bare.contains(key));
+    if !listed.persons.is_disjoint(&identity.objects) || has_bare() {
+        return Answer::Listed(Way::Directly);
+    }
+    in_groups(&listed, identity, view)
 }
 
 /// True if a reference that names no object is the sender's bare address.
 pub(super) fn is_address_of(reference: &Reference, identity: &Identity) -> bool {
-    let text = reference.as_str().trim();
-    let bare = match text.split_once(':') {
-        Some((kind, value)) if kind.eq_ignore_ascii_case("smtp") => value,
-        Some(_) | None => text,
-    };
-    Mailbox::parse(bare).is_ok_and(|mailbox| identity.has_address(&mailbox))
+    bare_address(reference).is_some_and(|mailbox| identity.has_address(&mailbox))
 }
 
-/// Breadth first through the listed groups and what is nested in them; each group once, so cycles end.
-fn closure(groups: &[Ordinal], identity: &Identity, view: &View) -> Answer {
-    let mut visited = RoaringBitmap::new();
-    let mut open: Vec<(Ordinal, Option<usize>)> = Vec::new();
-    for group in groups {
-        if visited.insert(group.0) {
-            open.push((*group, None));
-        }
-    }
+/// True if the sender is a direct member of a group; none if its members are not available.
+pub(super) fn is_member(group: Ordinal, identity: &Identity, view: &View) -> Option<bool> {
+    let members = &view.roll(group)?.entries;
+    let outside = || identity.key.as_ref().is_some_and(|key| members.has_outside(key));
+    Some(!members.objects.is_disjoint(&identity.objects) || outside())
+}
+
+fn in_groups(listed: &Listed, identity: &Identity, view: &View) -> Answer {
     let mut not_ready = None;
-    let mut next = 0;
-    while let Some(&(group, _)) = open.get(next) {
-        if open.len() > LISTED_GROUPS_MAX {
-            return Answer::NotReady(group);
-        }
-        match view.roll(group) {
-            None => not_ready = not_ready.or(Some(group)),
-            Some(roll) => {
-                let members = &roll.entries;
-                let inside = !identity.objects.is_disjoint(&members.objects)
-                    || identity.key.as_ref().is_some_and(|key| members.has_outside(key));
-                if inside {
-                    return Answer::Listed(Listed::Through {
-                        groups: trail(&open, next, view),
-                    });
-                }
-                for nested in &*members.objects & view.directory.group_set() {
-                    if visited.insert(nested) {
-                        open.push((Ordinal(nested), Some(next)));
-                    }
-                }
+    for (place, each) in listed.groups.iter().enumerate() {
+        match is_member(each.group, identity, view) {
+            None => not_ready = not_ready.or(Some(each.group)),
+            Some(true) => {
+                return Answer::Listed(Way::Through {
+                    groups: trail(&listed.groups, place, view),
+                });
             }
+            Some(false) => {}
         }
-        next += 1;
     }
-    not_ready.map_or(Answer::NotListed, Answer::NotReady)
+    let cut = || listed.groups.last().filter(|_| listed.cut).map(|last| last.group);
+    not_ready.or_else(cut).map_or(Answer::NotListed, Answer::NotReady)
 }
 
-fn trail(open: &[(Ordinal, Option<usize>)], last: usize, view: &View) -> Vec<String> {
+fn trail(open: &[ListedGroup], last: usize, view: &View) -> Vec<String> {
     let mut groups = Vec::new();
     let mut at = Some(last);
-    while let Some((group, above)) = at.and_then(|index| open.get(index)) {
-        if let Some(object) = view.directory.recipient(*group) {
+    while let Some(each) = at.and_then(|index| open.get(index)) {
+        if let Some(object) = view.group(each.group) {
             groups.push(object.primary.as_str().to_owned());
         }
-        at = *above;
+        at = each.above;
     }
     groups.reverse();
     groups

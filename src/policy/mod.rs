@@ -8,6 +8,7 @@
 pub mod authentication;
 pub mod explanation;
 pub mod gate;
+mod large;
 pub mod membership;
 pub mod moderation;
 pub mod replies;

@@ -66,6 +66,28 @@ pub(super) fn judge(
     Ok(Ruling::Hold(moderators))
 }
 
+/// The owners decide about a group that is not moderated (`policy.large_group = "hold"`).
+pub(super) fn by_owners(
+    object: &RecipientObject,
+    identity: &Identity,
+    view: &View,
+    facts: &mut Vec<Fact>,
+) -> Result<Ruling, Refusal> {
+    let owners = owners(object);
+    if identity.proven && is_named(owners, identity, view) {
+        facts.push(Fact::ModerationBypassed { by: Bypass::Owner });
+        return Ok(Ruling::Pass);
+    }
+    let owners = persons(owners, view);
+    if owners.is_empty() {
+        return Err(Refusal::of(Reason::LargeGroupOpen, Some(object.kind)));
+    }
+    facts.push(Fact::Held {
+        moderators: owners.iter().map(|each| each.as_str().to_owned()).collect(),
+    });
+    Ok(Ruling::Hold(owners))
+}
+
 fn owners(object: &RecipientObject) -> &[Reference] {
     object.group.as_deref().map_or(&[], |group| &group.managed_by)
 }

@@ -1,10 +1,13 @@
 //! Every reply that policy, resolution and expansion give, with Exchange's codes (`exchange-semantics.md` §3.6).
 //!
-//! Public texts: they say what the sender can do, and name no member, rule or list.
+//! [`of`] speaks as Exchange Online does; [`in_dialect`] says the same as Exchange Server. The `RESOLVER` words
+//! are what help desks and gateways search for. Public texts: they say what the sender can do, and name no
+//! member, rule or list.
 
 use crate::directory::RecipientKind;
 use crate::directory::kind::RecipientType;
 use crate::mail::Reply;
+use crate::policy::rules::ReplyDialect;
 use crate::track::Reason;
 
 /// What a recipient is, as far as replies differ.
@@ -35,42 +38,53 @@ fn class(kind: Option<RecipientKind>) -> Class {
 /// slip is a refusal and never an acceptance.
 #[must_use]
 pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
+    let refused = |status: (u8, u16, u16), text: &'static str| Reply::new(550, status, text);
     match reason {
-        Reason::RecipientUnknown | Reason::GroupVanished => {
-            Reply::new(550, (5, 1, 10), "Recipient not found by SMTP address lookup")
-        }
-        Reason::RecipientAmbiguous => Reply::new(550, (5, 1, 4), "Recipient address is ambiguous"),
-        Reason::RecipientInvalid => Reply::new(550, (5, 2, 0), "Recipient has no usable address"),
-        Reason::RelayDenied => Reply::new(550, (5, 7, 54), "Unable to relay recipient in non-accepted domain"),
-        Reason::RoutesAgain => Reply::new(550, (5, 1, 3), "Address form is not accepted"),
+        Reason::RecipientUnknown | Reason::GroupVanished => refused(
+            (5, 1, 10),
+            "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+        ),
+        Reason::RecipientAmbiguous => refused((5, 1, 4), "RESOLVER.ADR.Ambiguous; ambiguous address"),
+        Reason::RecipientInvalid => refused((5, 2, 0), "RESOLVER.ADR.BadPrimary; recipient has no usable address"),
+        Reason::RelayDenied => refused((5, 7, 64), "TenantAttribution; Relay Access Denied"),
+        Reason::RoutesAgain => refused((5, 1, 0), "RESOLVER.ADR.InvalidInSmtp; address form is not accepted"),
         Reason::DirectoryNotReady => Reply::new(451, (4, 3, 0), "Recipients cannot be checked yet; try again later"),
         Reason::SenderNotAuthenticated => authentication(kind),
         Reason::SenderRejected | Reason::SenderNotAccepted => not_authorized(kind),
-        Reason::SenderSpoofed => Reply::new(
-            550,
+        Reason::SenderNotMember => refused(
+            (5, 7, 193),
+            "UnifiedGroupAgent; Delivery failed because the sender isn't a group member",
+        ),
+        Reason::AddressedInBcc => refused((5, 7, 1), "Name the group in To or Cc: it takes no mail in Bcc"),
+        Reason::LargeGroupOpen => refused(
+            (5, 7, 1),
+            "The group is too large to be open to everybody; ask its owner who may write to it",
+        ),
+        Reason::SenderSpoofed => refused(
             (5, 7, 1),
             "This server accepts mail from senders of this domain only if they are authenticated",
         ),
-        Reason::ProofUnavailable => Reply::new(451, (4, 7, 1), "The sender cannot be verified yet; try again later"),
-        Reason::DecidedByMessage => Reply::new(452, (4, 5, 3), "This recipient needs a transaction of its own"),
-        Reason::TooLargeForRecipient => Reply::new(550, (5, 2, 3), "Message too large for this recipient"),
+        Reason::TooLargeForRecipient => refused(
+            (5, 2, 3),
+            "RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
+        ),
         Reason::ListNotReady => Reply::new(451, (4, 7, 1), "Permission cannot be checked yet; try again later"),
-        Reason::NoModerator => Reply::new(550, (5, 7, 1), "Delivery needs an approval that nobody can give"),
-        Reason::ModerationRejected => Reply::new(550, (5, 7, 1), "A moderator did not approve the message"),
-        Reason::ModerationExpired => Reply::new(550, (5, 7, 1), "No moderator approved the message in time"),
-        Reason::GroupEmpty => Reply::new(550, (5, 2, 4), "The group has no members"),
+        Reason::NoModerator => refused((5, 7, 1), "Delivery needs an approval that nobody can give"),
+        Reason::ModerationRejected => refused((5, 7, 1), "A moderator did not approve the message"),
+        Reason::ModerationExpired => refused((5, 7, 1), "No moderator approved the message in time"),
+        Reason::GroupEmpty => refused((5, 2, 4), "The group has no members"),
         Reason::RollMissing | Reason::RollStaleDefer => Reply::new(
             451,
             (4, 2, 4),
             "The list of members is not available yet; try again later",
         ),
-        Reason::RollStaleRefuse => Reply::new(550, (5, 2, 4), "The list of members is out of date"),
-        Reason::TooDeep => Reply::new(550, (5, 2, 4), "The group is nested too deeply"),
-        Reason::TooManyRecipients => Reply::new(550, (5, 5, 3), "Too many recipients"),
+        Reason::RollStaleRefuse => refused((5, 2, 4), "The list of members is out of date"),
+        Reason::TooDeep => refused((5, 2, 4), "The group is nested too deeply"),
+        Reason::TooManyRecipients => refused((5, 5, 3), "RESOLVER.ADR.RecipLimit; too many recipients"),
         Reason::ForwardingLoop | Reason::GroupLoop | Reason::HopLimit => {
-            Reply::new(554, (5, 4, 6), "Mail loop detected")
+            Reply::new(554, (5, 4, 6), "Hop count exceeded - possible mail loop")
         }
-        Reason::NoRoute => Reply::new(550, (5, 4, 4), "No route to the recipient"),
+        Reason::NoRoute => refused((5, 4, 4), "No route to the recipient"),
         Reason::DomainTakesNoMail => Reply::new(556, (5, 1, 10), "Recipient domain takes no mail"),
         Reason::DnsFailed => Reply::new(451, (4, 4, 3), "The recipient's domain cannot be looked up now"),
         Reason::Moderated
@@ -82,6 +96,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::MemberUnresolved
         | Reason::ReportToGroup
         | Reason::OwnerMissing
+        | Reason::SenderNotEchoed
         | Reason::BareLineEnd
         | Reason::TooLargeForSystem
         | Reason::HeaderTooLarge
@@ -89,7 +104,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::SmtpUtf8Missing
         | Reason::TooLargeForNextHop
         | Reason::Expired
-        | Reason::DroppedByOperator => Reply::new(550, (5, 0, 0), "Not delivered"),
+        | Reason::DroppedByOperator => refused((5, 0, 0), "Not delivered"),
         Reason::NextHopDeferred
         | Reason::NextHopUnreachable
         | Reason::DiskLow
@@ -100,23 +115,63 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
     }
 }
 
-fn authentication(kind: Option<RecipientKind>) -> Reply {
-    let (detail, what) = match class(kind) {
-        Class::Group => (133, "group"),
-        Class::Mailbox => (134, "mailbox"),
-        Class::PublicFolder => (135, "public folder"),
-        Class::MailUser => (136, "recipient"),
+/// Begins the reply about an address that stands for a legacyExchangeDN nobody has.
+const EX_UNKNOWN: &str = "RESOLVER.ADR.ExRecipNotFound; not found";
+
+/// Nobody has the legacyExchangeDN: what Outlook's cached entries lead to after a recipient was made anew.
+#[must_use]
+pub fn unknown_ex_address() -> Reply {
+    Reply::new(550, (5, 1, 10), EX_UNKNOWN)
+}
+
+/// A reply of [`of`] in the words of a dialect. Exchange Server has fewer codes and needs no kind of recipient.
+#[must_use]
+pub fn in_dialect(reply: Reply, reason: Reason, dialect: ReplyDialect) -> Reply {
+    match dialect {
+        ReplyDialect::ExchangeOnline => return reply,
+        ReplyDialect::Exchange => {}
+    }
+    let (status, text) = match reason {
+        Reason::RecipientUnknown if reply.text == EX_UNKNOWN => ((5, 1, 1), EX_UNKNOWN),
+        Reason::RecipientUnknown | Reason::GroupVanished => ((5, 1, 1), "RESOLVER.ADR.RecipNotFound; not found"),
+        Reason::SenderNotAuthenticated => ((5, 7, 1), "RESOLVER.RST.AuthRequired; authentication required"),
+        Reason::SenderRejected | Reason::SenderNotAccepted | Reason::SenderNotMember => {
+            ((5, 7, 1), "RESOLVER.RST.NotAuthorized; not authorized")
+        }
+        Reason::RelayDenied => ((5, 7, 54), "SMTP; Unable to relay recipient in non-accepted domain"),
+        // The other codes are the same in both.
+        _ => return reply,
     };
-    let text = format!("Authentication required: only internal senders may write to this {what}");
+    Reply::new(reply.code, status, text)
+}
+
+fn authentication(kind: Option<RecipientKind>) -> Reply {
+    let (detail, token, what) = match class(kind) {
+        Class::Group => (133, "ForGroup", "group"),
+        Class::Mailbox => (134, "ForMailbox", "mailbox"),
+        Class::PublicFolder => (135, "ForPublicFolder", "public folder"),
+        Class::MailUser => (136, "ForMailUser", "mail user"),
+    };
+    let text = format!(
+        "RESOLVER.RST.SenderNotAuthenticated{token}; Authentication required; Delivery restriction check failed \
+         because the sender was not authenticated when sending to this {what}"
+    );
     Reply::new(550, (5, 7, detail), text)
 }
 
 fn not_authorized(kind: Option<RecipientKind>) -> Reply {
     match class(kind) {
-        Class::Group => Reply::new(550, (5, 7, 124), "Sender not in the allowed senders of this group"),
-        Class::Mailbox | Class::PublicFolder | Class::MailUser => {
-            Reply::new(550, (5, 7, 129), "Sender not allowed to write to this recipient")
-        }
+        Class::Group => Reply::new(
+            550,
+            (5, 7, 124),
+            "RESOLVER.RST.RestrictedToGroupPermission; not authorized: the group takes mail of certain senders only",
+        ),
+        Class::Mailbox | Class::PublicFolder | Class::MailUser => Reply::new(
+            550,
+            (5, 7, 129),
+            "RESOLVER.RST.RestrictedToRecipientsPermission; not authorized: the recipient takes mail of certain \
+                 senders only",
+        ),
     }
 }
 
@@ -149,9 +204,7 @@ mod tests {
             (Reason::RollMissing, None, "451 4.2.4"),
             (Reason::RollStaleRefuse, None, "550 5.2.4"),
             (Reason::ForwardingLoop, None, "554 5.4.6"),
-            (Reason::RelayDenied, None, "550 5.7.54"),
-            (Reason::ProofUnavailable, None, "451 4.7.1"),
-            (Reason::DecidedByMessage, None, "452 4.5.3"),
+            (Reason::RelayDenied, None, "550 5.7.64"),
         ] {
             let reply = of(reason, kind).to_string();
             assert!(reply.starts_with(expected), "{reason}: {reply}");

@@ -8,10 +8,9 @@
 //! | no | yes | yes | reject |
 //! | no | no | any | reject |
 
-use super::authentication::for_want_of_proof;
-use super::explanation::Fact;
-use super::membership::{Answer, Doubt, ask};
-use super::{Refusal, SenderFacts};
+use super::Refusal;
+use super::explanation::{Fact, Listed};
+use super::membership::{Answer, Doubt, Identity, ask, is_member};
 use crate::directory::{Ordinal, RecipientObject};
 use crate::rolls::View;
 use crate::track::Reason;
@@ -19,11 +18,10 @@ use crate::track::Reason;
 /// Asks the reject list, then the accept list. What cannot be evaluated is 451, never open (promise 2).
 pub(super) fn judge(
     object: &RecipientObject,
-    from: &SenderFacts<'_>,
+    identity: &Identity,
     view: &View,
     facts: &mut Vec<Fact>,
 ) -> Result<(), Refusal> {
-    let identity = &from.identity;
     let Some(delivery) = object.delivery.as_deref() else {
         return Ok(());
     };
@@ -50,10 +48,36 @@ pub(super) fn judge(
         }
         Answer::NotListed => {
             facts.push(Fact::NotAccepted);
-            let reason = for_want_of_proof(from.sender, Reason::SenderNotAccepted);
-            Err(Refusal::of(reason, Some(object.kind)))
+            Err(Refusal::of(Reason::SenderNotAccepted, Some(object.kind)))
         }
         Answer::NotReady(group) => Err(not_ready(group, view, facts)),
+    }
+}
+
+/// AllowOnlyMembersToPost of a Microsoft 365 group: 5.7.193 to everybody else.
+pub(super) fn judge_members_only(
+    object: &RecipientObject,
+    identity: &Identity,
+    view: &View,
+    facts: &mut Vec<Fact>,
+) -> Result<(), Refusal> {
+    if !object.group.as_deref().is_some_and(|group| group.only_members_may_post) {
+        return Ok(());
+    }
+    let group = view.directory.ordinal_of(&object.id);
+    let is_member = group.and_then(|group| is_member(group, identity, view));
+    match (is_member, group) {
+        (None, Some(group)) => Err(not_ready(group, view, facts)),
+        (Some(true), _) if identity.accepted_as => {
+            facts.push(Fact::Accepted {
+                listed: Listed::Directly,
+            });
+            Ok(())
+        }
+        (Some(_) | None, _) => {
+            facts.push(Fact::NotMember);
+            Err(Refusal::of(Reason::SenderNotMember, Some(object.kind)))
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The organisation's settings that decide about mail.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::MODERATION_EXPIRY;
+use crate::limits::{LARGE_GROUP_MEMBERS, MODERATION_EXPIRY};
 use crate::mail::Mailbox;
 use crate::resolver::{AcceptedDomains, TrustedNetwork};
 use crate::rolls::RollDefaults;
@@ -92,34 +91,55 @@ pub enum SuppressedReports {
     Unchanged,
 }
 
-/// Which mail is checked by SPF, DKIM, DMARC and ARC.
+/// In which form refusals are told (`exchange-semantics.md` §3.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verify {
-    /// Mail whose standing depends on it.
+pub enum ReplyDialect {
+    /// The codes of Exchange Online: 5.7.133, 5.7.124, 5.1.10, …
     #[default]
-    WhenNeeded,
-    /// All mail that the connection does not prove internal.
-    Unproven,
+    ExchangeOnline,
+    /// Those of Exchange Server: 5.7.1 and 5.1.1, told apart by their `RESOLVER` words.
+    Exchange,
 }
 
-/// Checks of where a message comes from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AuthenticityRules {
-    /// Our name in `Authentication-Results`; others' results in this name are removed.
-    pub authserv_id: Arc<str>,
-    /// Which mail is checked.
-    pub verify: Verify,
-    /// Whether DMARC pass with an accepted domain as author proves a sender internal.
-    pub dmarc_proves: bool,
+/// Whether copies through a group with `SendOofMessageToOriginatorEnabled` off ask for no automatic replies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AutoReplies {
+    /// They do, by the field `X-Auto-Response-Suppress`.
+    #[default]
+    AsGroupSays,
+    /// No field is added: members' automatic replies go back to the sender.
+    Allow,
 }
 
-impl Default for AuthenticityRules {
+/// What becomes of mail to a large group that anybody may write to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LargeGroupAction {
+    /// It is expanded.
+    #[default]
+    Allow,
+    /// It is refused until the group has an accept list or moderators.
+    Refuse,
+    /// It is held for the owners, as if the group were moderated.
+    Hold,
+}
+
+/// The guard of large groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LargeGroup {
+    /// What happens.
+    pub action: LargeGroupAction,
+    /// Members, nested groups included, from which on a group is large.
+    pub members: u64,
+}
+
+impl Default for LargeGroup {
     fn default() -> Self {
         Self {
-            authserv_id: "localhost".into(),
-            verify: Verify::default(),
-            dmarc_proves: false,
+            action: LargeGroupAction::default(),
+            members: LARGE_GROUP_MEMBERS,
         }
     }
 }
@@ -133,8 +153,6 @@ pub struct Rules {
     pub postmaster: Mailbox,
     /// Networks that prove senders internal, in the order of the settings.
     pub trusted: Vec<TrustedNetwork>,
-    /// What the message itself may prove.
-    pub authenticity: AuthenticityRules,
     /// Mail that claims an accepted domain without proof.
     pub spoofed: SpoofedSender,
     /// `lena+detail@`.
@@ -149,6 +167,12 @@ pub struct Rules {
     pub notify_partial: NotifyPartial,
     /// Return path where a group reports to nobody.
     pub suppressed_reports: SuppressedReports,
+    /// Form of refusals.
+    pub reply_dialect: ReplyDialect,
+    /// Automatic replies to copies through a group.
+    pub auto_replies: AutoReplies,
+    /// Large groups that are open to everybody.
+    pub large_group: LargeGroup,
     /// `RequireSenderAuthenticationEnabled` of groups whose source does not say: Exchange's default for new
     /// groups is true; a missing attribute in Active Directory reads false, and the connector says so.
     pub groups_internal_only: bool,
@@ -166,7 +190,6 @@ impl Rules {
             accepted,
             postmaster,
             trusted: Vec::new(),
-            authenticity: AuthenticityRules::default(),
             spoofed: SpoofedSender::default(),
             plus_addressing: PlusAddressing::default(),
             disabled_accounts: DisabledAccounts::default(),
@@ -174,6 +197,9 @@ impl Rules {
             nested_restrictions: NestedRestrictions::default(),
             notify_partial: NotifyPartial::default(),
             suppressed_reports: SuppressedReports::default(),
+            reply_dialect: ReplyDialect::default(),
+            auto_replies: AutoReplies::default(),
+            large_group: LargeGroup::default(),
             groups_internal_only: true,
             moderation_expiry: MODERATION_EXPIRY,
             rolls: RollDefaults::default(),

@@ -97,6 +97,10 @@ pub fn resolve(
     match (kind, sources) {
         (DomainKind::InternalRelay, _) => Ok(outside(mailbox)),
         (DomainKind::Authoritative, Sources::Overdue) => Err(refusal(Reason::DirectoryNotReady)),
+        (DomainKind::Authoritative, Sources::Current) if is_encapsulated(mailbox) => Err(Refusal {
+            reply: replies::unknown_ex_address(),
+            reason: Reason::RecipientUnknown,
+        }),
         (DomainKind::Authoritative, Sources::Current) => Err(refusal(Reason::RecipientUnknown)),
     }
 }
@@ -183,13 +187,20 @@ fn without_detail(mailbox: &Mailbox) -> Option<Mailbox> {
     Mailbox::parse(&format!("{user}@{}", mailbox.domain())).ok()
 }
 
+fn is_encapsulated(mailbox: &Mailbox) -> bool {
+    encapsulated(mailbox.local_part()).is_some()
+}
+
+/// What stands after `IMCEAEX-`.
+fn encapsulated(local_part: &str) -> Option<&str> {
+    let (tag, encoded) = local_part.split_at_checked("IMCEAEX-".len())?;
+    tag.eq_ignore_ascii_case("IMCEAEX-").then_some(encoded)
+}
+
 /// Decodes `IMCEAEX-_o=Contoso_ou=x` (recipient resolution: encapsulated addresses): `_` is `/`, `+XX` an
 /// octet in hexadecimal. Other encapsulated types name no object of a directory and are not decoded.
 fn legacy_dn(local_part: &str) -> Option<String> {
-    let (tag, encoded) = local_part.split_at_checked("IMCEAEX-".len())?;
-    if !tag.eq_ignore_ascii_case("IMCEAEX-") {
-        return None;
-    }
+    let encoded = encapsulated(local_part)?;
     let mut octets = Vec::with_capacity(encoded.len());
     let mut rest = encoded.bytes();
     while let Some(octet) = rest.next() {

@@ -15,6 +15,7 @@ pub mod freshness;
 pub mod guard;
 pub mod history;
 pub mod hold;
+pub mod listed;
 pub mod local;
 mod members;
 pub mod pin;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::listed::ListMemo;
 use super::roll::Roll;
 use crate::directory::Ordinal;
 
@@ -59,6 +60,7 @@ impl RollEntry {
 pub struct RollTable {
     parts: Arc<[Arc<HashMap<u32, RollEntry>>]>,
     count: usize,
+    lists: Arc<ListMemo>,
 }
 
 impl Default for RollTable {
@@ -66,6 +68,7 @@ impl Default for RollTable {
         Self {
             parts: vec![Arc::default(); PARTS].into(),
             count: 0,
+            lists: Arc::default(),
         }
     }
 }
@@ -75,6 +78,11 @@ impl RollTable {
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
+    }
+
+    /// Lists of senders that were asked for; a table with other rolls begins anew.
+    pub(super) fn lists(&self) -> &ListMemo {
+        &self.lists
     }
 
     /// True before the first roll.
@@ -124,7 +132,11 @@ impl RollTable {
                 count = count + part.len() - before;
             }
         }
-        Self { parts, count }
+        Self {
+            parts,
+            count,
+            lists: Arc::default(),
+        }
     }
 
     /// The table with these rolls as the last good versions.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use super::listed::{Doubt, Listed};
 use super::roll::Roll;
 use super::suspect::Suppressed;
 use super::table::RollTable;
-use crate::directory::{Directory, Found, Ordinal, RecipientObject, RowRef};
+use crate::directory::{Directory, Found, Ordinal, RecipientObject, Reference, RowRef};
 
 /// One pointer to a generation and its rolls; swapped as one, pinned for one judgement or pass.
 ///
@@ -64,6 +65,12 @@ impl View {
     #[must_use]
     pub fn is_switched(&self, group: Ordinal) -> bool {
         self.switched.contains(group.0)
+    }
+
+    /// Whom a list of senders names, and the groups it leads to.
+    #[must_use]
+    pub fn listed(&self, list: &[Reference], doubt: Doubt) -> Arc<Listed> {
+        self.rolls.lists().of(list, doubt, self)
     }
 
     /// A group's last good roll.

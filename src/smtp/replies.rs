@@ -98,7 +98,7 @@ pub const CONTENT_TOO_EARLY: Reply = fixed(554, 5, 5, 0, "content before 354");
 /// Too many RCPTs (RFC 5321 §4.5.3.1.10: 452, not 552): the rest in another transaction.
 pub const TOO_MANY_RECIPIENTS: Reply = fixed(452, 4, 5, 3, "too many recipients, send the rest separately");
 /// Larger than the listener takes (RFC 1870 §6).
-pub const TOO_LARGE: Reply = fixed(552, 5, 3, 4, "message too large");
+pub const TOO_LARGE: Reply = fixed(552, 5, 3, 4, "message size exceeds fixed maximum message size");
 /// Header section over its limit.
 pub const HEADER_TOO_LARGE: Reply = fixed(552, 5, 3, 4, "header section too large");
 /// Bare CR or LF, or a NUL, in content (RFC 5321 §2.3.8).

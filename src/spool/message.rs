@@ -109,6 +109,8 @@ pub struct DeliverySet {
     pub body: BodyType,
     /// `SMTPUTF8` was asked for.
     pub smtputf8: bool,
+    /// The copies ask for no automatic replies ([`crate::mail::trace::NO_AUTO_REPLIES_FIELD`]).
+    pub no_auto_replies: bool,
     /// Who gets it.
     pub roster: Roster,
     /// When it entered the queue.

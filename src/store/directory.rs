@@ -107,8 +107,36 @@ pub trait DirectoryStore: Send + Sync + 'static {
     /// What was decided, newest first; about one subject, or all.
     fn audit(&self, subject: Option<&str>, count_max: usize) -> Result<Vec<AuditEntry>, StoreFault>;
 
+    /// The generation of the image that was kept, brought to the generation of the store. None if there is no image
+    /// or it is of no use any more: the objects say the same, more slowly.
+    fn recall(&self, _now: Timestamp) -> Result<Option<Directory>, StoreFault> {
+        Ok(None)
+    }
+
+    /// Keeps an image of the latest generation, which `latest` gives when asked, in place of the one before. It may
+    /// take seconds; commits go on meanwhile. A store without images does nothing.
+    fn keep_image(&self, _latest: &dyn Fn() -> Arc<Directory>) -> Result<(), StoreFault> {
+        Ok(())
+    }
+
+    /// Objects that changed since the image, as far as that matters for when to keep the next.
+    fn since_image(&self) -> SinceImage {
+        SinceImage::NoImages
+    }
+
     /// Removes what is older than the retention. Differences that a stored roll needs stay.
     fn prune(&self, before: Timestamp) -> Result<Pruned, StoreFault>;
+}
+
+/// How old the image of a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinceImage {
+    /// This store keeps none.
+    NoImages,
+    /// There is none now.
+    Missing,
+    /// So many objects changed since.
+    Changed(usize),
 }
 
 /// A directory store shared by connectors and rolls.

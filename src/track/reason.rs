@@ -52,12 +52,14 @@ reasons! {
     SenderRejected = "sender-rejected", "the sender is in the reject list";
     /// AcceptMessagesOnlyFrom… is not empty and the sender is not in it.
     SenderNotAccepted = "sender-not-accepted", "the sender is not in the accept list";
+    /// AllowOnlyMembersToPost of a Microsoft 365 group, and the sender is none.
+    SenderNotMember = "sender-not-member", "only members may write to the group and the sender is none";
+    /// BccBlocked, and neither To nor Cc names the addressed group.
+    AddressedInBcc = "addressed-in-bcc", "the group takes no mail in Bcc, and neither To nor Cc names it";
+    /// policy.large_group: large, neither restricted nor moderated.
+    LargeGroupOpen = "large-group-open", "the group is large and anybody may write to it";
     /// Claims one of our domains without proof.
     SenderSpoofed = "sender-spoofed", "the reverse-path claims an accepted domain without proof";
-    /// A signature or record that might prove the sender internal could not be looked up.
-    ProofUnavailable = "proof-unavailable", "what might prove the sender internal could not be checked for now";
-    /// Goes with others only if it is known who sends, and that is in the message.
-    DecidedByMessage = "decided-by-message", "the message itself decides about this recipient, so it is taken alone";
     /// MaxReceiveSize of the recipient.
     TooLargeForRecipient = "too-large-for-recipient", "the message is larger than this recipient takes";
     /// A list names a group or filter that cannot be evaluated now.
@@ -90,6 +92,8 @@ reasons! {
     MemberDisabled = "member-disabled", "the member's account is disabled";
     /// suppress_suspects_after, or an operator: the next hop refuses the address again and again.
     MemberSuspect = "member-suspect", "the next hop refuses the member's address again and again";
+    /// EchoGroupMessageBackToSubscribedSender is off.
+    SenderNotEchoed = "sender-not-echoed", "the subscriber sent the message himself and wants no copy of his own";
     /// A member entry that names nobody.
     MemberUnresolved = "member-unresolved", "the member entry names no recipient object";
     /// A nested group that is gone.

@@ -111,22 +111,12 @@ fn seen(
         helo: None,
         extended: true,
     };
-    let known = gate::Seen {
+    Ok(vec![Seen {
+        seen_as: SeenAs::Client,
         sender: gate::sender(&client, from, rules),
         relaying: gate::relaying(&client, rules),
-    };
-    // What the message may still prove is for `explain` as for a RCPT: both answers, and what decides.
-    let hoped = gate::hoped(&client, from, &known, rules);
-    let ways = [(SeenAs::Client, Some(known)), (SeenAs::Internal, hoped)];
-    let seen = ways.into_iter().filter_map(|(seen_as, seen)| {
-        seen.map(|seen| Seen {
-            seen_as,
-            sender: seen.sender,
-            relaying: seen.relaying,
-            message_octets_max: listener.message_octets_max,
-        })
-    });
-    Ok(seen.collect())
+        message_octets_max: listener.message_octets_max,
+    }])
 }
 
 fn verdict(
@@ -206,6 +196,7 @@ fn ask(
         report: ReportFacts::default(),
         start,
         marked: &marked,
+        in_bcc: &|_, _| false,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),

@@ -170,6 +170,8 @@ pub(super) struct SetRow {
     envid: Option<Box<str>>,
     body: BodyType,
     smtputf8: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    no_auto_replies: bool,
     queued_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -186,6 +188,7 @@ impl SetRow {
             envid: set.envid,
             body: set.body,
             smtputf8: set.smtputf8,
+            no_auto_replies: set.no_auto_replies,
             queued_at: set.queued_at,
             expires_at: set.expires_at,
         };
@@ -203,6 +206,7 @@ impl SetRow {
             envid: self.envid,
             body: self.body,
             smtputf8: self.smtputf8,
+            no_auto_replies: self.no_auto_replies,
             roster,
             queued_at: self.queued_at,
             expires_at: self.expires_at,

@@ -281,6 +281,7 @@ fn delivery(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> 
         forwarding_address,
         forwarding_smtp_address,
         deliver_and_forward: both.filter(|_| forwards),
+        echo_to_sender: truth(P::EchoGroupMessageBackToSubscribedSender).filter(|echo| *echo),
         moderation: (moderation != ModerationSettings::default()).then(|| Box::new(moderation)),
     };
     (settings != DeliverySettings::default()).then_some(settings)
@@ -321,6 +322,7 @@ fn group(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> Gro
     settings.send_oof = truth(P::SendOofMessageToOriginatorEnabled).unwrap_or(false);
     settings.hidden_membership = truth(P::HiddenGroupMembershipEnabled).unwrap_or(false);
     settings.bcc_blocked = truth(P::BccBlocked).unwrap_or(false);
+    settings.only_members_may_post = truth(P::AllowOnlyMembersToPost).unwrap_or(false);
     settings.subscribers = (!subscribers.is_empty()).then(|| {
         Box::new(Subscribers {
             expand: false,

@@ -38,6 +38,8 @@
 //! | `guard_shrink_share_percent`, `guard_shrink_count`, `guard_growth_share_percent`, `guard_growth_count`, `guard_window` | Groups, ours: what the list may lose or gain within the window before it waits for an operator; see `[rolls]`. |
 //! | `report_to_originator_enabled`, `report_to_manager_enabled`, `send_oof_message_to_originator_enabled`, `hidden_group_membership_enabled`, `bcc_blocked` | Groups, as in Exchange. |
 //! | `subscribers`, `expand_subscribers` | Microsoft 365 groups, ours: expand here instead of relaying to the cloud. |
+//! | `allow_only_members_to_post` | Microsoft 365 groups: who is no member may not write. |
+//! | `echo_group_message_back_to_subscribed_sender` | A subscriber of a Microsoft 365 group gets a copy of what he sent himself. |
 //! | `stored_attributes` | A table of values that are stored under the name of a setting above; `muster export` writes it where it must. |
 //!
 //! # Forms

@@ -241,6 +241,7 @@ fn delivery(record: &Record, faults: &mut Faults) -> Option<DeliverySettings> {
             .map(|text| Reference::from(text.trim())),
         forwarding_smtp_address: record.mailbox(P::ForwardingSmtpAddress, faults),
         deliver_and_forward: record.boolean(P::DeliverToMailboxAndForward, faults),
+        echo_to_sender: record.boolean(P::EchoGroupMessageBackToSubscribedSender, faults),
         moderation: moderation(record, faults).map(Box::new),
     };
     (settings != DeliverySettings::default()).then_some(settings)
@@ -290,6 +291,7 @@ fn group(record: &Record, text: &str, faults: &mut Faults) -> GroupSettings {
             .unwrap_or(false),
         hidden_membership: record.boolean(P::HiddenGroupMembershipEnabled, faults).unwrap_or(false),
         bcc_blocked: record.boolean(P::BccBlocked, faults).unwrap_or(false),
+        only_members_may_post: record.boolean(P::AllowOnlyMembersToPost, faults).unwrap_or(false),
         rule: rule(record, text, faults).map(Box::new),
         refresh: refresh.map(|every| every.map_or(RefreshMode::OnChange, RefreshMode::Interval)),
         max_age: record.duration(P::MaxAge, faults),

@@ -50,6 +50,7 @@ properties! {
     ForwardingAddress;
     ForwardingSmtpAddress;
     DeliverToMailboxAndForward;
+    EchoGroupMessageBackToSubscribedSender;
     ModerationEnabled;
     ModeratedBy;
     BypassModerationFromSendersOrMembers = "BypassModerationFrom" = "BypassModerationFromDLMembers";
@@ -84,6 +85,7 @@ properties! {
     // Microsoft 365 groups.
     Subscribers;
     ExpandSubscribers;
+    AllowOnlyMembersToPost;
     // Stored values of attributes whose names are settings above.
     StoredAttributes;
 }
@@ -161,6 +163,7 @@ impl Property {
                 | Self::GuardWindow
                 | Self::Subscribers
                 | Self::ExpandSubscribers
+                | Self::AllowOnlyMembersToPost
         ) || self.is_of_dynamic_groups()
     }
 

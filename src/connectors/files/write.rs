@@ -173,6 +173,9 @@ fn delivery_settings(delivery: &DeliverySettings, cells: &mut Cells) {
     if let Some(both) = delivery.deliver_and_forward {
         cells.push(P::DeliverToMailboxAndForward, both);
     }
+    if let Some(echo) = delivery.echo_to_sender {
+        cells.push(P::EchoGroupMessageBackToSubscribedSender, echo);
+    }
     if let Some(moderation) = &delivery.moderation {
         moderation_settings(moderation, cells);
     }
@@ -216,6 +219,7 @@ fn group(settings: &GroupSettings, cells: &mut Cells) {
     cells.truth(P::SendOofMessageToOriginatorEnabled, settings.send_oof);
     cells.truth(P::HiddenGroupMembershipEnabled, settings.hidden_membership);
     cells.truth(P::BccBlocked, settings.bcc_blocked);
+    cells.truth(P::AllowOnlyMembersToPost, settings.only_members_may_post);
     if let Some(dynamic) = &settings.rule {
         rule(dynamic, cells);
     }

@@ -105,10 +105,11 @@ fn delivery() -> impl Strategy<Value = Option<Box<DeliverySettings>>> {
         of(word().prop_map(Reference::from)),
         of(mailbox("f")),
         truth(),
+        truth(),
         moderation(),
     );
     parts.prop_map(
-        |(accept_from, reject_from, required, size, forward, smtp, both, moderation)| {
+        |(accept_from, reject_from, required, size, forward, smtp, both, echo, moderation)| {
             let settings = DeliverySettings {
                 accept_from,
                 reject_from,
@@ -117,6 +118,7 @@ fn delivery() -> impl Strategy<Value = Option<Box<DeliverySettings>>> {
                 forwarding_address: forward,
                 forwarding_smtp_address: smtp,
                 deliver_and_forward: both,
+                echo_to_sender: echo,
                 moderation,
             };
             (settings != DeliverySettings::default()).then(|| Box::new(settings))
@@ -199,7 +201,7 @@ fn group() -> impl Strategy<Value = GroupSettings> {
         (settings != GuardSettings::default()).then(|| Box::new(settings))
     });
     (
-        (references(), references(), any::<[bool; 5]>()),
+        (references(), references(), any::<[bool; 6]>()),
         of(rule),
         refresh,
         of(duration()),
@@ -216,6 +218,7 @@ fn group() -> impl Strategy<Value = GroupSettings> {
                 send_oof: flags[2],
                 hidden_membership: flags[3],
                 bcc_blocked: flags[4],
+                only_members_may_post: flags[5],
                 rule,
                 refresh,
                 max_age,

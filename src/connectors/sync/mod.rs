@@ -35,12 +35,18 @@ use crate::rolls::standing::Standing;
 use crate::rolls::suspect::{SuspectSettings, Suspects};
 use crate::rolls::{RollDefaults, RollTable, View, Watch};
 use crate::store::StoreFault;
-use crate::store::directory::SharedDirectoryStore;
+use crate::store::directory::{SharedDirectoryStore, SinceImage};
 use rows::Locals;
 
 pub use ask::AskFault;
 pub use clock::{Ticked, Verified};
 pub use decide::{Author, DecideFault, Refreshed};
+
+/// A directory of fewer objects is read as quickly without an image.
+const IMAGE_OBJECTS_MIN: usize = 20_000;
+
+/// One in so many objects changed: the next image is due. A start takes up the changes in less than a second.
+const IMAGE_CHANGED_SHARE: usize = 50;
 
 /// A source as the keeper knows it.
 #[derive(Clone, Debug)]
@@ -227,6 +233,21 @@ impl DirectoryKeeper {
         } else {
             Sources::Overdue
         }
+    }
+
+    /// Has the store keep an image of the directory where a start without one would be slow: none is there, or much
+    /// changed since. Takes seconds at a million objects; commits go on meanwhile.
+    pub fn keep_image(&self) -> Result<(), StoreFault> {
+        let objects = usize::try_from(self.view().directory.len()).unwrap_or(usize::MAX);
+        let is_due = match self.store.since_image() {
+            SinceImage::NoImages => false,
+            SinceImage::Missing => objects >= IMAGE_OBJECTS_MIN,
+            SinceImage::Changed(changed) => changed >= objects.max(IMAGE_OBJECTS_MIN) / IMAGE_CHANGED_SHARE,
+        };
+        if is_due {
+            self.store.keep_image(&|| Arc::clone(&self.view().directory))?;
+        }
+        Ok(())
     }
 
     /// Resolves after the next turn: whoever sleeps until [`DirectoryKeeper::next_instant`] asks again then.

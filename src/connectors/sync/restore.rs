@@ -36,11 +36,20 @@ pub(super) fn restore(
     settings: &KeeperSettings,
     now: Timestamp,
 ) -> Result<Restored, StoreFault> {
-    let stored = store.load()?;
+    // Beside each other: rolls are rows of a database, and the directory may be a file of its own.
+    let (stored, recalled) = std::thread::scope(|scope| {
+        let recalling = scope.spawn(|| store.recall(now));
+        let stored = store.load();
+        (stored, recalling.join().expect("reading an image does not panic"))
+    });
+    let stored = stored?;
     for damage in &stored.damaged {
         tracing::error!(%damage, "a row of the directory store is damaged and left out");
     }
-    let directory = load_directory(store, stored.generation, now)?;
+    let directory = match recalled? {
+        Some(directory) => directory,
+        None => load_directory(store, stored.generation, now)?,
+    };
     let serving = RollTable::default().with_rolls(stored.rolls);
     let mut standings = standings(&stored.life);
     windows(store, &serving, &mut standings, settings, now)?;

@@ -247,6 +247,7 @@ impl World {
             envid: None,
             body: BodyType::SevenBit,
             smtputf8: false,
+            no_auto_replies: false,
             roster,
             queued_at: Timestamp::now(),
             expires_at: Timestamp::now() + letter.expires_in,

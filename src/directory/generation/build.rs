@@ -64,26 +64,12 @@ impl BatchCodes {
     }
 }
 
-/// Columns beside those of attributes.
-const OTHER_COLUMNS: [ColumnId; 4] = [ColumnId::Class, ColumnId::Source, ColumnId::Parent, ColumnId::Stated];
-
-fn place_of(column: ColumnId) -> usize {
-    match column {
-        ColumnId::Class => 0,
-        ColumnId::Source => 1,
-        ColumnId::Parent => 2,
-        ColumnId::Stated => 3,
-        ColumnId::Attribute(attribute) => OTHER_COLUMNS.len() + attribute as usize,
-    }
-}
-
 impl Builder {
     pub(super) fn new() -> Self {
-        let count = OTHER_COLUMNS.len() + Attribute::ALL.len();
         Self {
             rows: Rows::default(),
             columns: Columns::empty(),
-            coded: (0..count).map(|_| ColumnBuilder::default()).collect(),
+            coded: (0..ColumnId::COUNT).map(|_| ColumnBuilder::default()).collect(),
             shards: vec![Vec::new(); SHARDS],
             live: RoaringBitmap::new(),
             groups: RoaringBitmap::new(),
@@ -228,7 +214,7 @@ impl Builder {
     }
 
     fn list_one(&mut self, column: ColumnId, code: Option<u32>, ordinal: Ordinal) {
-        let Some(builder) = self.coded.get_mut(place_of(column)) else {
+        let Some(builder) = self.coded.get_mut(column.place()) else {
             return;
         };
         match code {
@@ -250,9 +236,8 @@ impl Builder {
 
     /// The generation.
     pub(super) fn finish(mut self, number: u64, now: Timestamp) -> Directory {
-        let attributes = Attribute::ALL.iter().map(|attribute| ColumnId::Attribute(*attribute));
-        for column in OTHER_COLUMNS.into_iter().chain(attributes) {
-            let Some(builder) = self.coded.get_mut(place_of(column)).map(std::mem::take) else {
+        for column in ColumnId::all() {
+            let Some(builder) = self.coded.get_mut(column.place()).map(std::mem::take) else {
                 continue;
             };
             if !builder.lists.is_empty() || !builder.inline.is_empty() {

@@ -111,6 +111,18 @@ impl<'b> Draft<'b> {
         }
     }
 
+    /// Objects whose ordinals are known, and ordinals of objects that are gone.
+    pub(super) fn catch_up(&mut self, objects: Vec<(Ordinal, RecipientObject)>, gone: &[Ordinal]) {
+        for (ordinal, object) in objects {
+            self.place(ordinal, object);
+        }
+        for ordinal in gone {
+            if let Some(object) = self.base.recipient(*ordinal) {
+                self.bury(*ordinal, Tombstone::of(&object));
+            }
+        }
+    }
+
     fn place(&mut self, ordinal: Ordinal, object: RecipientObject) {
         let old = self.base.row(ordinal);
         if let Some(old) = old.filter(|old| *old.source() != object.source) {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::directory::change::Tombstone;
 use crate::directory::index::Ordinal;
+use crate::directory::octets::{Cursor, put_number};
 use crate::directory::recipient::RecipientObject;
+use crate::directory::stored;
 
 /// Rows copied together when one of them changes: about 16 KiB of packed people.
 pub(super) const BLOCK_ROWS: usize = 32;
@@ -58,7 +60,62 @@ impl Block {
         };
         if start < end { self.octets.get(start..end) } else { None }
     }
+
+    /// Writes the block for an image: lengths of packed rows, their octets, the other rows.
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut before = 0;
+        for end in self.ends {
+            put_number(out, u64::from(end - before));
+            before = end;
+        }
+        out.extend_from_slice(&self.octets);
+        put_number(out, self.others.len() as u64);
+        for (place, row) in &self.others {
+            match row {
+                Row::Packed(()) => {}
+                Row::Whole(object) => {
+                    let octets = stored::encode(object);
+                    out.extend_from_slice(&[*place, WHOLE]);
+                    put_number(out, octets.len() as u64);
+                    out.extend_from_slice(&octets);
+                }
+                Row::Gone(tombstone) => {
+                    out.extend_from_slice(&[*place, GONE]);
+                    tombstone.put(out);
+                }
+            }
+        }
+    }
+
+    /// Reads what [`Block::put`] wrote; none if it is damaged.
+    fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut ends = [0_u32; BLOCK_ROWS];
+        let mut end = 0_u32;
+        for slot in &mut ends {
+            end = end.checked_add(u32::try_from(cursor.number()?).ok()?)?;
+            *slot = end;
+        }
+        let octets = cursor.take(usize::try_from(end).ok()?)?.into();
+        let others = (0..cursor.count()?).map(|_| {
+            let place = cursor.byte()?;
+            let row = match cursor.byte()? {
+                WHOLE => {
+                    let length = cursor.count()?;
+                    Row::Whole(Arc::new(stored::decode(cursor.take(length)?).ok()?))
+                }
+                GONE => Row::Gone(Arc::new(Tombstone::read(cursor)?)),
+                _ => return None,
+            };
+            Some((place, row))
+        });
+        let others = others.collect::<Option<Others>>()?;
+        Some(Self { ends, octets, others })
+    }
 }
+
+/// How other rows are marked in an image.
+const WHOLE: u8 = 1;
+const GONE: u8 = 2;
 
 /// Where one row is.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +126,9 @@ pub(super) enum Slot<'a> {
 }
 
 type Chunk = [Arc<Block>; CHUNK_BLOCKS];
+
+/// A chunk read from an image.
+pub(super) struct ChunkRead(Arc<Chunk>);
 
 /// All rows of a generation.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +171,34 @@ impl Rows {
             }
             let slot = self.block_mut(chunk, block);
             *slot = Arc::new(rewritten(slot, fresh));
+        }
+    }
+
+    /// How many chunks there are.
+    pub(super) fn chunk_count(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Writes one chunk for an image.
+    pub(super) fn put_chunk(&self, chunk: usize, out: &mut Vec<u8>) {
+        for block in self.chunks.get(chunk).iter().flat_map(|chunk| chunk.iter()) {
+            block.put(out);
+        }
+    }
+
+    /// Reads what [`Rows::put_chunk`] wrote; none if it is damaged.
+    pub(super) fn read_chunk(cursor: &mut Cursor<'_>) -> Option<ChunkRead> {
+        let mut chunk: Chunk = Default::default();
+        for block in &mut chunk {
+            *block = Arc::new(Block::read(cursor)?);
+        }
+        Some(ChunkRead(Arc::new(chunk)))
+    }
+
+    /// All rows, from their chunks in order.
+    pub(super) fn of_chunks(chunks: impl Iterator<Item = ChunkRead>) -> Self {
+        Self {
+            chunks: chunks.map(|ChunkRead(chunk)| chunk).collect(),
         }
     }
 

@@ -5,12 +5,12 @@ use crate::directory::kind::RecipientKind;
 use crate::directory::recipient::{Location, ObjectState};
 
 /// The exponent of the published number; no two kinds share one (held by a test).
-pub(super) fn kind_number(kind: RecipientKind) -> u8 {
+pub(in crate::directory) fn kind_number(kind: RecipientKind) -> u8 {
     kind.recipient_type_details_value()
         .map_or(u8::MAX, |value| value.trailing_zeros() as u8)
 }
 
-pub(super) fn kind_of(number: u8) -> Option<RecipientKind> {
+pub(in crate::directory) fn kind_of(number: u8) -> Option<RecipientKind> {
     RecipientKind::ALL
         .iter()
         .copied()
@@ -42,7 +42,7 @@ pub(in crate::directory) fn state_number(state: ObjectState) -> u8 {
     }
 }
 
-pub(super) fn state_of(number: u8) -> Option<ObjectState> {
+pub(in crate::directory) fn state_of(number: u8) -> Option<ObjectState> {
     match number & 3 {
         0 => Some(ObjectState::Enabled),
         1 => Some(ObjectState::Disabled),

@@ -339,7 +339,7 @@ fn skip_coded(cursor: &mut Cursor<'_>) -> Option<()> {
     Some(())
 }
 
-fn read_value<'a>(cursor: &mut Cursor<'a>) -> Option<Written<'a>> {
+pub(in crate::directory) fn read_value<'a>(cursor: &mut Cursor<'a>) -> Option<Written<'a>> {
     let head = cursor.number()?;
     let rest = head >> 3;
     let length = usize::try_from(rest).ok()?;

@@ -107,6 +107,7 @@ impl Sample {
             envid: Some("x+3D".into()),
             body: BodyType::EightBitMime,
             smtputf8: false,
+            no_auto_replies: false,
             roster,
             queued_at: moment(1),
             expires_at: moment(172_800),

@@ -1,15 +1,11 @@
 //! What every story needs: an organisation on disk, a running `muster`, next hops and clients.
 
 pub mod client;
-pub mod dns;
 pub mod hop;
 pub mod organisation;
-pub mod signing;
 pub mod world;
 
 pub use client::{Client, message};
-pub use dns::NameServer;
 pub use hop::Hop;
 pub use organisation::Organisation;
-pub use signing::SigningKey;
 pub use world::World;

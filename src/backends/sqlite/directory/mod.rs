@@ -1,6 +1,7 @@
 //! `directory.db`: objects, ordinals and rolls, each generation one commit.
 
 mod checkpoint;
+mod image;
 mod life;
 mod objects;
 mod rolls;
@@ -12,18 +13,19 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use self::checkpoint::Checkpointer;
+use self::image::{Images, Touched};
 use super::open::{OpenFault, open_database};
 use super::schema::{Role, connect, keep_meta, meta};
-use crate::directory::Ordinal;
+use crate::directory::{Directory, Ordinal};
 use crate::env::Env;
 use crate::rolls::history::Difference;
 use crate::store::StoreFault;
-use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known};
+use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known, SinceImage};
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
 /// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history. 3: objects as
-/// records.
-const VERSION: i64 = 3;
+/// records. 4: what changed since the image.
+const VERSION: i64 = 4;
 
 const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;";
 
@@ -32,6 +34,7 @@ const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WI
 pub struct SqliteDirectoryStore {
     inner: Arc<Mutex<Inner>>,
     checkpointer: Checkpointer,
+    images: Images,
 }
 
 #[derive(Debug)]
@@ -60,13 +63,18 @@ impl SqliteDirectoryStore {
             generation: counter("generation")? as u64,
             ordinal_next: counter("ordinal_next")? as u32,
         };
+        let images = Images::open(&path, &connection, known, env).map_err(fault())?;
         let inner = Arc::new(Mutex::new(Inner {
             connection,
             known,
             suspect: None,
         }));
         let checkpointer = Checkpointer::start(&path, &inner).map_err(fault())?;
-        Ok(Self { inner, checkpointer })
+        Ok(Self {
+            inner,
+            checkpointer,
+            images,
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -92,7 +100,10 @@ impl DirectoryStore for SqliteDirectoryStore {
             .known
             .check(&batch, |ordinal| objects::id_of(&inner.connection, ordinal))?;
         rolls::check(&inner.connection, &batch).map_err(unreadable)??;
-        if let Err(fault) = write(&mut inner.connection, &batch) {
+        let written = self
+            .images
+            .note(&batch, |touched| write(&mut inner.connection, &batch, touched));
+        if let Err(fault) = written {
             // The table refuses a second ordinal for an id; the transaction is rolled back and the store is sound.
             if fault.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) {
                 return Err(StoreFault::Contradiction(fault.to_string()));
@@ -103,6 +114,18 @@ impl DirectoryStore for SqliteDirectoryStore {
         drop(inner);
         self.checkpointer.look();
         Ok(())
+    }
+
+    fn recall(&self, now: Timestamp) -> Result<Option<Directory>, StoreFault> {
+        self.images.recall(&self.inner, now)
+    }
+
+    fn keep_image(&self, latest: &dyn Fn() -> Arc<Directory>) -> Result<(), StoreFault> {
+        self.images.keep(&self.inner, latest)
+    }
+
+    fn since_image(&self) -> SinceImage {
+        self.images.since()
     }
 
     fn keep(&self, batch: LifeBatch) -> Result<(), StoreFault> {
@@ -193,7 +216,10 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
         rolls::migrate_from_1(&transaction)?;
         transaction.execute_batch(life::TABLES)?;
     }
-    objects::migrate_from_2(&transaction)?;
+    if found < 3 {
+        objects::migrate_from_2(&transaction)?;
+    }
+    transaction.execute_batch(image::TABLES)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
@@ -202,7 +228,7 @@ fn migrate(path: &Path) -> rusqlite::Result<()> {
 
 /// The tables of a new database.
 fn tables() -> String {
-    [META, objects::TABLES, rolls::TABLES, life::TABLES].concat()
+    [META, objects::TABLES, image::TABLES, rolls::TABLES, life::TABLES].concat()
 }
 
 /// Names of the rows of `meta` that hold the digest of a source's latest snapshot.
@@ -234,8 +260,9 @@ fn space(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection.query_row(sql, [], |row| row.get(0)).optional()
 }
 
-fn write(connection: &mut Connection, batch: &ChangeBatch) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, batch: &ChangeBatch, touched: Touched) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    image::write(&transaction, batch, touched)?;
     objects::write(&transaction, batch)?;
     rolls::write(&transaction, batch)?;
     life::write(&transaction, &batch.life)?;
@@ -273,5 +300,7 @@ fn sum(parts: &[&[u8]]) -> u32 {
     sum.finalize()
 }
 
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod tests;

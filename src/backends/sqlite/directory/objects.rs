@@ -57,6 +57,30 @@ pub(super) fn read(connection: &Connection, visit: &mut dyn FnMut(Ordinal, &[u8]
     Ok(damaged)
 }
 
+/// What an ordinal stands for now.
+pub(super) enum Now {
+    Object(Box<RecipientObject>),
+    Gone,
+    Damaged,
+}
+
+/// The objects that were touched after a generation, as they are now.
+pub(super) fn touched_after(connection: &Connection, generation: u64) -> rusqlite::Result<Vec<(Ordinal, Now)>> {
+    let sql = "SELECT touched.ordinal, id, octets, sum FROM touched LEFT JOIN objects USING (ordinal) \
+               WHERE generation > ?1 ORDER BY touched.ordinal";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([generation as i64], |row| {
+        let ordinal = Ordinal(row.get(0)?);
+        if row.get_ref(1)? == rusqlite::types::ValueRef::Null {
+            return Ok((ordinal, Now::Gone));
+        }
+        let object = sound(row).and_then(|(_, octets)| stored::decode(octets).ok());
+        let now = object.map_or(Now::Damaged, |object| Now::Object(Box::new(object)));
+        Ok((ordinal, now))
+    })?;
+    rows.collect()
+}
+
 fn sound<'r>(row: &'r Row<'_>) -> Option<(Ordinal, &'r [u8])> {
     let ordinal: u32 = row.get(0).ok()?;
     let id = row.get_ref(1).ok()?.as_str().ok()?;
