@@ -39,7 +39,7 @@ fn main() {
         let sender = Sender {
             reverse_path: ReversePath::Mailbox(Mailbox::parse(&address(from)).expect("valid")),
             standing: Standing::Internal {
-                network: "bench".into(),
+                proof: muster::resolver::Proof::Network("bench".into()),
             },
         };
         black_box(judge(&object, &sender, &view, &rules));

@@ -7,7 +7,7 @@
 //! | words | [`mail`] [`track`] [`mod@env`] [`limits`] |
 //! | decisions | [`smtp`] [`directory`] [`rolls`] [`resolver`] [`policy`] [`expansion`] [`routing`] [`queue`] |
 //! | keepers | [`spool`] [`store`] [`moderation`] [`categorizer`] |
-//! | edges | [`listener`] [`delivery`] [`connectors`] [`observe`] [`backends`] |
+//! | edges | [`listener`] [`delivery`] [`authenticity`] [`connectors`] [`observe`] [`backends`] |
 //! | app | [`config`] [`admin`] [`app`] |
 
 pub mod env;
@@ -29,6 +29,7 @@ pub mod moderation;
 pub mod spool;
 pub mod store;
 
+pub mod authenticity;
 pub mod backends;
 pub mod connectors;
 pub mod delivery;

@@ -98,6 +98,16 @@ pub const EXPANSION_RECIPIENTS_MAX: usize = 2_000_000;
 /// Most groups walked to find out whether a sender is in one list; beyond it the list counts as not available.
 pub const LISTED_GROUPS_MAX: usize = 20_000;
 
+/// Octets of messages that are brought into memory at once for the check of their signatures; the next waits, within
+/// its time limit.
+pub const AUTHENTICITY_MEMORY_OCTETS_MAX: u64 = 256 * 1024 * 1024;
+
+/// Records of each kind that the checks of signatures and senders keep.
+pub const AUTHENTICITY_CACHED_MAX: u64 = 10_000;
+
+/// Time for all checks of one message.
+pub const AUTHENTICITY_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// A pass longer than this is committed as accepted and finished after the reply (DESIGN §2.2).
 pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 

@@ -251,9 +251,10 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             sources: wiring::sources(&before),
             ..wiring::keeper(&settings)
         });
+        let authenticity = service.authenticity.with_time_limit(settings.authenticity.time_limit);
         service
             .categorizer
-            .reconfigure(wiring::organisation(&settings, &routes));
+            .reconfigure(wiring::organisation(&settings, &routes, &authenticity));
         service.routes.store(Arc::clone(&routes));
         service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {
@@ -262,6 +263,7 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             data_dir: before.data_dir.clone(),
             control_socket: before.control_socket.clone(),
             sources: before.sources.clone(),
+            dns: before.dns.clone(),
             ..settings
         }));
     }

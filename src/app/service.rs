@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::authenticity::Authenticity;
 use crate::backends::sqlite::SqliteSpool;
 use crate::backends::sqlite::directory::SqliteDirectoryStore;
 use crate::backends::sqlite::trace::SqliteTraceStore;
@@ -108,6 +109,8 @@ pub struct Service {
     pub keeper: Arc<DirectoryKeeper>,
     /// The categoriser.
     pub categorizer: Arc<Categorizer>,
+    /// Checks of where messages come from.
+    pub authenticity: Authenticity,
     /// The spool.
     pub spool: Arc<SqliteSpool>,
     /// The trace.
@@ -135,8 +138,9 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         env: env.clone(),
     });
     let spool: SharedSpool = Arc::clone(&parts.spool) as SharedSpool;
+    let authenticity = Authenticity::new(&wiring::checks(&settings));
     let categorizer = Categorizer::new(
-        wiring::organisation(&settings, &routes),
+        wiring::organisation(&settings, &routes, &authenticity),
         views,
         Arc::clone(&spool),
         Arc::clone(&handover) as Arc<dyn Dispatch>,
@@ -155,6 +159,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         env: env.clone(),
         settings: DeliverySettings {
             report_gather: settings.queue.report_gather,
+            name_servers: settings.dns.servers.clone(),
+            dns_timeout: settings.dns.timeout,
             ..DeliverySettings::default()
         },
     }
@@ -169,6 +175,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         started_at: env.clock.now(),
         env,
         keeper: parts.keeper,
+        authenticity,
         categorizer,
         spool: parts.spool,
         traces: parts.traces,

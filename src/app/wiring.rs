@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::authenticity::{Authenticity, CheckSettings};
 use crate::backends::sqlite::SpoolSettings;
 use crate::categorizer::Organisation;
 use crate::config::settings::{self, NextHopTarget, Settings};
@@ -14,9 +15,10 @@ use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
 use crate::expansion;
 use crate::mail::Mailbox;
+use crate::mail::header::sieve::Stamp;
 use crate::policy::Rules;
 use crate::policy::rules;
-use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, TrustedNetwork};
+use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, Tenancy, TrustedNetwork};
 use crate::rolls::RollDefaults;
 use crate::routing::{HostPort, Location, NextHop, RetrySchedule, RouteFault, Routes, RoutesDraft, Target};
 
@@ -91,6 +93,7 @@ pub fn rules(settings: &Settings) -> Rules {
     let policy = &settings.policy;
     Rules {
         trusted: settings.trusted_networks.iter().map(trusted).collect(),
+        authenticity: authenticity_rules(settings),
         spoofed: match policy.spoofed {
             settings::Spoofed::Refuse => rules::SpoofedSender::Refuse,
             settings::Spoofed::External => rules::SpoofedSender::External,
@@ -154,6 +157,37 @@ fn trusted(network: &settings::TrustedNetworkSettings) -> TrustedNetwork {
             kind: DomainKind::Authoritative,
             subdomains: pattern.subdomains,
         })),
+        tenancy: network.tenancy.as_ref().map(|tenancy| Tenancy {
+            stamp: tenancy.stamp.as_ref().map(|(field, tenant)| Stamp {
+                field: Arc::clone(&field.0),
+                tenant: Arc::clone(&tenant.0),
+            }),
+            signature: tenancy.signature,
+        }),
+    }
+}
+
+/// What the message itself may prove.
+fn authenticity_rules(settings: &Settings) -> rules::AuthenticityRules {
+    let authenticity = &settings.authenticity;
+    rules::AuthenticityRules {
+        authserv_id: authenticity.authserv_id.as_str().into(),
+        verify: match authenticity.verify {
+            settings::Verify::WhenNeeded => rules::Verify::WhenNeeded,
+            settings::Verify::Unproven => rules::Verify::Unproven,
+        },
+        dmarc_proves: authenticity.dmarc_proves,
+    }
+}
+
+/// What the checks of where mail comes from go by.
+#[must_use]
+pub fn checks(settings: &Settings) -> CheckSettings {
+    CheckSettings {
+        host: settings.hostname.to_string(),
+        time_limit: settings.authenticity.time_limit,
+        name_servers: settings.dns.servers.clone(),
+        dns_timeout: settings.dns.timeout,
     }
 }
 
@@ -218,7 +252,7 @@ pub fn spool(settings: &Settings) -> SpoolSettings {
 
 /// What the categoriser decides by.
 #[must_use]
-pub fn organisation(settings: &Settings, routes: &Arc<Routes>) -> Organisation {
+pub fn organisation(settings: &Settings, routes: &Arc<Routes>, authenticity: &Authenticity) -> Organisation {
     let postmaster = format!("postmaster@{}", settings.default_domain());
     Organisation {
         host: settings.hostname.to_string(),
@@ -229,6 +263,7 @@ pub fn organisation(settings: &Settings, routes: &Arc<Routes>) -> Organisation {
             recipients_max: settings.limits.expansion_recipients_max as usize,
         },
         hops: Arc::new(RoutedHops(Arc::clone(routes))),
+        authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
     }
 }
@@ -258,12 +293,14 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
         "[[trusted_networks]]",
         before.trusted_networks != after.trusted_networks,
     );
+    note("[authenticity]", before.authenticity != after.authenticity);
     note("accepted_domains", before.accepted_domains != after.accepted_domains);
     note("[rolls]", before.rolls != after.rolls);
     note("[queue]", before.queue != after.queue);
     let fixed: HashMap<&str, bool> = HashMap::from([
         ("[[listeners]]", before.listeners != after.listeners),
         ("data_dir", before.data_dir != after.data_dir),
+        ("[dns]", before.dns != after.dns),
         ("control_socket", before.control_socket != after.control_socket),
         ("[[sources]]", before.sources != after.sources),
         (

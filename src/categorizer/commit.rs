@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Categorizer;
-use super::gate::{busy, relaying, sender};
+use super::gate::busy;
+use super::identify::{Identified, claim, identify, relaying_recorded, unwelcome};
 use super::intake::{AddressedRecipient, ClientFacts, Intake, RcptParameters, Submission};
 use super::pass::{Candidate, Moment, Verdict, acceptance, receive_event, run, screen};
 use crate::limits::PASS_TIME_MAX;
 use crate::mail::header::HeaderFacts;
+use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
 use crate::policy::Refusal;
-use crate::resolver::{Relaying, Sender};
+use crate::resolver::{Sender, Standing};
 use crate::spool::SpoolFault;
 use crate::spool::content::ContentWriter;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
@@ -63,6 +65,10 @@ impl Intake for Submissions {
         }
     }
 
+    fn unwelcome(&self, client: &ClientFacts) -> Unwelcome {
+        unwelcome(client, &self.0.organisation.load().rules)
+    }
+
     fn writer(&self) -> Result<Box<dyn ContentWriter>, Reply> {
         self.0.spool.writer().map_err(|fault| busy(&fault))
     }
@@ -92,7 +98,12 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
             return refusal.reply;
         }
     };
-    let candidate = Arc::new(candidate(submission, head, &organisation.rules));
+    let identified = identify(&organisation, &submission, &head).await;
+    if let Some(refusal) = claim(&identified.sender, &organisation.rules) {
+        categorizer.track_refusal(&client, &reverse_path, None, &refusal);
+        return refusal.reply;
+    }
+    let candidate = Arc::new(candidate(submission, head, identified));
     let pass = tokio::spawn(run(
         Arc::clone(&categorizer),
         Arc::clone(&candidate),
@@ -109,13 +120,23 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
             refusal.reply
         }
         Ok(Ok(Err(fault)) | Err(fault)) => broken(&fault),
+        // A check that gave no answer must be made again, and only the client can have that done.
+        Err(_) if candidate.sender.standing == Standing::Undecided => {
+            let refusal = Refusal::of(Reason::ProofUnavailable, None);
+            categorizer.track_refusal(&client, &reverse_path, None, &refusal);
+            refusal.reply
+        }
         // Over budget. The pass under way is left to itself: it decided as if its refusal were a reply.
         Err(_) => categorizer.accept_pending(candidate).await,
     }
 }
 
-fn candidate(submission: Submission, head: HeaderFacts, rules: &crate::policy::Rules) -> Candidate {
-    let sender = sender(&submission.client, &submission.envelope.reverse_path, rules);
+fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) -> Candidate {
+    let Identified {
+        sender,
+        relaying,
+        findings,
+    } = identified;
     Candidate {
         id: submission.id,
         received_at: submission.received_at,
@@ -123,14 +144,15 @@ fn candidate(submission: Submission, head: HeaderFacts, rules: &crate::policy::R
             listener: submission.client.listener.to_string(),
             client: Some(submission.client.client),
             helo: submission.client.helo.as_deref().map(str::to_owned),
-            proof: sender.standing.proof().map(str::to_owned),
+            proof: sender.standing.proof(),
         },
         kind: MessageKind::Submitted,
         content: submission.content,
         head,
         extended: submission.client.extended,
-        relaying: relaying(&submission.client, rules),
+        relaying,
         sender,
+        findings,
         envelope: submission.envelope,
     }
 }
@@ -285,8 +307,8 @@ impl Categorizer {
         Ok(Candidate {
             id,
             received_at: message.received_at,
-            // Recipients outside our domains were taken at RCPT because the client may relay.
-            relaying: Relaying::Allowed,
+            relaying: relaying_recorded(&message, &content.head, &organisation.rules),
+            findings: None,
             envelope: message.envelope,
             arrival: message.arrival,
             kind: message.kind,

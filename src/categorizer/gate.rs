@@ -10,11 +10,11 @@ use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Refusal, Rules, replies};
 use crate::resolver::sender::trusted;
-use crate::resolver::{Relaying, Sender, Standing};
+use crate::resolver::{Prospect, Relaying, Sender, Standing};
 use crate::spool::{Readiness, SpoolFault};
 use crate::track::{Event, EventKind, Reason};
 
-/// Whether a client may send to domains that are not ours: on `relay` listeners, from trusted networks.
+/// Whether a client may send to domains that are not ours: on `relay` listeners, from networks of our own.
 #[must_use]
 pub fn relaying(client: &ClientFacts, rules: &Rules) -> Relaying {
     match client.role {
@@ -28,6 +28,32 @@ pub fn relaying(client: &ClientFacts, rules: &Rules) -> Relaying {
 #[must_use]
 pub fn sender(client: &ClientFacts, reverse_path: &ReversePath, rules: &Rules) -> Sender {
     Sender::judged(reverse_path, &client.listener, client.client, rules)
+}
+
+/// A sender as he may be seen, and what his client may do then.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Who sends.
+    pub sender: Sender,
+    /// Whether the client may send anywhere.
+    pub relaying: Relaying,
+}
+
+/// The sender at best, if the message itself may still prove him.
+#[must_use]
+pub fn hoped(client: &ClientFacts, reverse_path: &ReversePath, known: &Seen, rules: &Rules) -> Option<Seen> {
+    if known.sender.is_internal() {
+        return None;
+    }
+    let prospect = Prospect::of(reverse_path, &client.listener, client.client, rules)?;
+    Some(Seen {
+        sender: prospect.at_best(&known.sender),
+        relaying: if prospect.is_shared() && client.role == ListenerRole::Relay {
+            Relaying::Allowed
+        } else {
+            known.relaying
+        },
+    })
 }
 
 /// Why the spool takes nothing now, as a reply: always 4yz.
@@ -71,20 +97,60 @@ impl Categorizer {
     ) -> Result<(), Refusal> {
         let organisation = self.organisation.load();
         let rules = &organisation.rules;
-        let sender = sender(client, &envelope.reverse_path, rules);
-        if sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse {
-            return Err(spoofed());
+        let known = Seen {
+            sender: sender(client, &envelope.reverse_path, rules),
+            relaying: relaying(client, rules),
+        };
+        let hoped = hoped(client, &envelope.reverse_path, &known, rules);
+        let refuses = known.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse;
+        match (hoped, refuses) {
+            (None, true) => Err(spoofed()),
+            (None, false) => self.judge_as(&known, envelope, recipient, rules),
+            // The whole message stands or falls with its proof: its last reply says so.
+            (Some(hoped), true) => self.judge_as(&hoped, envelope, recipient, rules),
+            (Some(hoped), false) => self.judge_both(&known, &hoped, envelope, recipient, rules),
         }
+    }
+
+    /// The message may still prove its sender. Whoever takes a stranger's mail is taken with others; whoever takes a
+    /// colleague's only is taken alone, so that the last reply is about him (DESIGN §2.1).
+    fn judge_both(
+        &self,
+        known: &Seen,
+        hoped: &Seen,
+        envelope: &Envelope,
+        recipient: &EnvelopeRecipient,
+        rules: &Rules,
+    ) -> Result<(), Refusal> {
+        let depends = |recipient: &EnvelopeRecipient| match self.judge_as(known, envelope, recipient, rules) {
+            Ok(()) => Ok(false),
+            Err(_) => self.judge_as(hoped, envelope, recipient, rules).map(|()| true),
+        };
+        let depends_himself = depends(recipient)?;
+        let another_depends = matches!(&*envelope.recipients, [only] if depends(only) == Ok(true));
+        if another_depends || (depends_himself && !envelope.recipients.is_empty()) {
+            return Err(Refusal::of(Reason::DecidedByMessage, None));
+        }
+        Ok(())
+    }
+
+    fn judge_as(
+        &self,
+        seen: &Seen,
+        envelope: &Envelope,
+        recipient: &EnvelopeRecipient,
+        rules: &Rules,
+    ) -> Result<(), Refusal> {
         let view = self.views.view();
         let marked = |_: &ObjectId| false;
         let request = Request {
-            sender: &sender,
+            sender: &seen.sender,
             size_bytes: envelope.size_declared,
             report: ReportFacts::default(),
             start: Start::Addressed(&[]),
             marked: &marked,
             in_bcc: &|_, _| false,
-            relaying: relaying(client, rules),
+            relaying: seen.relaying,
             sources: self.views.sources(),
             now: self.env.clock.now(),
             detail: Detail::Quiet,

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, Mailbox, MessageId, Notify, OriginalRecipient, Reply, ReversePath};
 use crate::spool::content::{Content, ContentWriter};
 
@@ -64,11 +66,13 @@ pub struct Submission {
     pub envelope: Envelope,
     /// Its content, synced if it lives in a file.
     pub content: Content,
+    /// The header section as it came, if fields were taken out of it: signatures were made over it.
+    pub original_head: Option<Bytes>,
     /// When the final dot arrived.
     pub received_at: Timestamp,
 }
 
-/// The categoriser as listeners see it. The first three answer at once from memory.
+/// The categoriser as listeners see it. All but the submission answer at once from memory.
 pub trait Intake: Send + Sync + 'static {
     /// May a transaction with this reverse-path begin? `envelope` has no recipients yet.
     fn mail(&self, client: &ClientFacts, envelope: &Envelope) -> Result<(), Reply>;
@@ -82,6 +86,9 @@ pub trait Intake: Send + Sync + 'static {
         recipient: &AddressedRecipient,
         parameters: &RcptParameters,
     ) -> Result<Mailbox, Reply>;
+
+    /// Which fields of its header section do not get in.
+    fn unwelcome(&self, client: &ClientFacts) -> Unwelcome;
 
     /// Where content goes while it arrives.
     fn writer(&self) -> Result<Box<dyn ContentWriter>, Reply>;

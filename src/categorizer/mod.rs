@@ -7,6 +7,7 @@
 mod addressees;
 pub mod commit;
 pub mod gate;
+pub mod identify;
 pub mod intake;
 pub mod outcome;
 pub mod pass;
@@ -65,6 +66,8 @@ pub struct Organisation {
     pub limits: expansion::Limits,
     /// Next hops.
     pub hops: Arc<dyn HopSource>,
+    /// Checks of where messages come from.
+    pub authenticator: Arc<dyn identify::Authenticator>,
     /// Most Received fields.
     pub received_fields_max: usize,
 }

@@ -13,6 +13,7 @@ use super::outcome::{Making, addressed, outcome};
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
+use crate::mail::authentication::Findings;
 use crate::mail::header::HeaderFacts;
 use crate::mail::trace::{Protocol, Received, loop_field, received_field};
 use crate::mail::{Envelope, MessageId, Reply};
@@ -45,6 +46,8 @@ pub struct Candidate {
     pub extended: bool,
     /// Who sends, with his proof.
     pub sender: Sender,
+    /// What checks of where it comes from found, if any were made.
+    pub findings: Option<Arc<Findings>>,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
 }
@@ -137,7 +140,12 @@ impl Categorizer {
     /// Trace fields of every copy: Received, and the marks of addressed groups (DESIGN §6).
     pub(super) fn prefix(&self, candidate: &Candidate, organisation: &Organisation, expansion: &Expansion) -> Bytes {
         let recipients = addressed(&candidate.envelope);
-        let mut prefix = received_field(&Received {
+        // RFC 8601 §4.1: above the Received field of the host that made the checks.
+        let results = candidate.findings.as_ref();
+        let mut prefix = results
+            .map(|findings| findings.field(&organisation.rules.authenticity.authserv_id))
+            .unwrap_or_default();
+        prefix += &received_field(&Received {
             helo: candidate.arrival.helo.as_deref(),
             client: candidate.arrival.client,
             host: &organisation.host,
@@ -199,9 +207,17 @@ pub fn receive_event(candidate: &Candidate, prefix: &[u8]) -> EventKind {
         reverse_path: candidate.envelope.reverse_path.as_str().to_owned(),
         recipients: super::outcome::addressed_texts(&candidate.envelope),
         size_bytes: candidate.content.len() + prefix.len() as u64,
-        sender_proof: candidate.sender.standing.to_string(),
+        sender_proof: sender_proof(candidate),
         header_message_id: candidate.head.message_id.clone(),
         subject: candidate.head.subject.clone(),
+    }
+}
+
+fn sender_proof(candidate: &Candidate) -> String {
+    let standing = &candidate.sender.standing;
+    match &candidate.findings {
+        Some(findings) => format!("{standing} ({})", findings.summary()),
+        None => standing.to_string(),
     }
 }
 
@@ -212,7 +228,13 @@ pub fn tells_by_report(candidate: &Candidate, organisation: &Organisation, momen
         NotifyPartial::Always => true,
         NotifyPartial::Never => false,
         // After the reply there is no other way left to tell (RFC 5321 §6.1).
-        NotifyPartial::Proved => candidate.sender.is_internal() || moment == Moment::AfterReply,
+        NotifyPartial::Proved => {
+            let by_spf = candidate
+                .findings
+                .as_ref()
+                .is_some_and(|findings| findings.return_path_proved());
+            candidate.sender.is_internal() || by_spf || moment == Moment::AfterReply
+        }
     }
 }
 

@@ -288,6 +288,7 @@ impl Categorizer {
             content,
             extended: true,
             sender: Sender::system(),
+            findings: None,
             relaying: Relaying::Allowed,
         };
         self.own_pass(&candidate)

@@ -11,14 +11,16 @@ use serde_spanned::Spanned;
 use super::cross;
 use super::defaults;
 use super::file::{
-    AcceptedDomain, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source, TrustedNetwork,
+    AcceptedDomain, Authenticity, Dns, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source,
+    TrustedNetwork,
 };
 use super::finding::{Findings, Severity};
 use super::settings::{
-    AcceptedDomainKind, AcceptedDomainSettings, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, HostSettings,
-    LargeGroup, LimitSettings, ListenerSettings, LogFormat, LogLevel, LogSettings, Name, NestedRestrictions,
-    NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, RollMode, RollSettings,
-    RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings,
+    AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, AutoReplies, DisabledAccounts, DnsSettings,
+    DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat, LogLevel,
+    LogSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
+    QueueSettings, ReplyDialect, RollMode, RollSettings, RoutingSettings, Settings, SourceSettings, Spoofed,
+    SuppressedReports, TrustedNetworkSettings, Verify,
 };
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
@@ -110,8 +112,11 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
     let patterns: Vec<DomainPattern> = accepted_domains.iter().map(|domain| domain.pattern.clone()).collect();
     let queue = queue(&or(&file.queue, Queue::default()));
     let log = or(&file.log, super::file::Log::default());
+    let hostname = hostname(file, surroundings)?;
     Some(Settings {
-        hostname: hostname(file, surroundings)?,
+        authenticity: authenticity(&or(&file.authenticity, Authenticity::default()), &hostname),
+        dns: dns(&or(&file.dns, Dns::default())),
+        hostname,
         postmaster: stated(&file.postmaster)?,
         control_socket,
         accepted_domains,
@@ -188,7 +193,24 @@ fn trusted_network(network: &TrustedNetwork, accepted: &[DomainPattern]) -> Opti
             Some(_) => list(&network.domains).cloned().collect(),
             None => accepted.to_vec(),
         },
+        tenancy: super::trust::tenancy(network),
     })
+}
+
+fn authenticity(table: &Authenticity, hostname: &Domain) -> AuthenticitySettings {
+    AuthenticitySettings {
+        authserv_id: or(&table.authserv_id, hostname.clone()),
+        verify: or(&table.verify, Verify::WhenNeeded),
+        dmarc_proves: or(&table.dmarc_proves, false),
+        time_limit: or(&table.time_limit, limits::AUTHENTICITY_TIME_MAX),
+    }
+}
+
+fn dns(dns: &Dns) -> DnsSettings {
+    DnsSettings {
+        servers: list(&dns.servers).copied().collect(),
+        timeout: or(&dns.timeout, defaults::DNS_TIMEOUT),
+    }
 }
 
 fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {

@@ -38,7 +38,7 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
 /// Findings as they come together.
 pub(super) struct Checks<'a> {
     pub(super) file: &'a SettingsFile,
-    findings: &'a mut Findings,
+    pub(super) findings: &'a mut Findings,
 }
 
 pub(super) type List<T> = Option<Spanned<Vec<Spanned<T>>>>;
@@ -207,47 +207,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn trusted_networks(&mut self) {
-        let known: Vec<&str> = numbered(&self.file.listeners)
-            .filter_map(|(_, each)| value(&each.name).map(Name::as_str))
-            .collect();
-        for (index, each) in numbered(&self.file.trusted_networks) {
-            let key = format!("trusted_networks[{index}]");
-            for network in each.networks.iter().flat_map(|list| list.get_ref()) {
-                let is_wide = network.get_ref().prefix < if network.get_ref().first.is_ipv4() { 8 } else { 16 };
-                if is_wide {
-                    let message = format!(
-                        "{} trusts a large part of the Internet: whoever connects from there counts as internal",
-                        network.get_ref()
-                    );
-                    self.warn(network.span(), format!("{key}.networks"), message);
-                }
-            }
-            for (list, span, name) in [
-                (
-                    each.networks.as_ref().map(|list| list.get_ref().is_empty()),
-                    each.networks.as_ref().map(Spanned::span),
-                    "networks",
-                ),
-                (
-                    each.listeners.as_ref().map(|list| list.get_ref().is_empty()),
-                    each.listeners.as_ref().map(Spanned::span),
-                    "listeners",
-                ),
-            ] {
-                if let (Some(true), Some(span)) = (list, span)
-                    && !self.findings.has_errors()
-                {
-                    self.error(span, format!("{key}.{name}"), "at least one is needed");
-                }
-            }
-            for name in each.listeners.iter().flat_map(|list| list.get_ref()) {
-                self.known_name(name, &known, format!("{key}.listeners"), "listener");
-            }
-        }
-    }
-
-    fn known_name(&mut self, name: &Spanned<Name>, known: &[&str], key: String, what: &str) {
+    pub(super) fn known_name(&mut self, name: &Spanned<Name>, known: &[&str], key: String, what: &str) {
         if known.contains(&name.get_ref().as_str()) {
             return;
         }

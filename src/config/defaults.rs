@@ -18,6 +18,9 @@ pub const SHRINK_GUARD_SHARE: u32 = 20;
 pub const SHRINK_GUARD_COUNT: u32 = 10;
 pub const SHRINK_GUARD_WINDOW: Duration = Duration::from_secs(60 * MINUTE);
 
+pub const TENANT_FIELD: &str = "X-MS-Exchange-CrossTenant-Id";
+pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub const PORT: u16 = 25;
 pub const CONNECTIONS_MAX: u32 = 20;
 pub const HOST_PREFERENCE: u16 = 10;

@@ -13,6 +13,7 @@ use serde_spanned::Spanned;
 use super::word::{
     AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
     Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
+    Token, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
@@ -43,6 +44,10 @@ keys! {
         required listeners: Vec<Spanned<Listener>>,
         /// Client networks whose senders are internal. Default: none, everybody is a stranger.
         optional trusted_networks: Vec<Spanned<TrustedNetwork>>,
+        /// Checks of where mail comes from: SPF, DKIM, DMARC and ARC.
+        optional authenticity: Authenticity,
+        /// Which name servers are asked.
+        optional dns: Dns,
         /// Where recipient objects come from. At least one.
         required sources: Vec<Spanned<Source>>,
         /// Where copies go. At least one.
@@ -116,7 +121,8 @@ keys! {
         /// Its name; it is recorded with every message as the proof that the sender is internal. Required.
         required name: Name,
         /// IP networks of the clients: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Required.
-        /// Trap: a network that many customers share, such as a cloud provider's, proves the provider, not you.
+        /// Trap: a network that many customers share, such as a cloud provider's, proves the provider, not you: see
+        /// `shared`.
         required networks: Vec<Spanned<Network>>,
         /// Names of the listeners at which these clients are trusted. Required. At a `relay` listener they may
         /// also send to any domain.
@@ -124,6 +130,47 @@ keys! {
         /// Reverse-path domains for which the network is proof; others stay external, and only these may relay.
         /// Default: the accepted domains.
         optional domains: Vec<Spanned<DomainPattern>>,
+        /// Whether other customers of a provider send from these addresses too. Then the network proves nothing by
+        /// itself: `tenant` or `tenant_signature` must say which mail is yours, and all other mail is a stranger's.
+        /// Default: true for addresses of Exchange Online and where a tenant is stated, else false.
+        optional shared: bool,
+        /// Your tenant as the provider stamps it on what you send, in Exchange Online the tenant id (a GUID). Counts if
+        /// the message has exactly one `tenant_field`. Default: none.
+        /// Trap: the stamp is worth as much as the provider's promise to write it over what a customer wrote.
+        optional tenant: Token,
+        /// The field that the provider stamps. Default: `X-MS-Exchange-CrossTenant-Id`.
+        optional tenant_field: Token,
+        /// Whether a DKIM signature by the reverse-path's domain, on a message whose author is the reverse-path, says
+        /// that mail is yours. Default: false.
+        /// Trap: whoever has such a message can send it again to others.
+        optional tenant_signature: bool,
+    }
+
+    /// `[authenticity]`
+    Authenticity {
+        /// Our name in `Authentication-Results` fields; fields that others wrote in this name are removed.
+        /// Default: `hostname`. Trap: machines that should trust each other's results need one name.
+        optional authserv_id: Domain,
+        /// Which mail is checked: `when_needed`, only where a proof depends on it, or `unproven`, all mail that nothing
+        /// else proves internal. Checked mail gets an `Authentication-Results` field. Default: `when_needed`.
+        /// Trap: with `unproven` every stranger's message waits for DNS.
+        optional verify: Verify,
+        /// Whether DMARC pass proves a sender internal if the author is of an accepted domain. Default: false.
+        /// Trap: whoever may send by your DMARC record, such as a newsletter service, counts as a colleague; and a
+        /// signed message can be sent again to others.
+        optional dmarc_proves: bool,
+        /// Time for all checks of one message; what takes longer is a temporary error. Default: 5s.
+        /// Trap: where a proof depends on it the client is told to try again (451).
+        optional time_limit: Duration,
+    }
+
+    /// `[dns]`
+    Dns {
+        /// Name servers with port, `192.0.2.53:53`, for mail exchangers and for the checks of where mail comes from.
+        /// Default: those of the system. Trap: without a port the address is not read.
+        optional servers: Vec<Spanned<SocketAddr>>,
+        /// Wait for one answer; a name server is asked twice. Default: 5s.
+        optional timeout: Duration,
     }
 
     /// `[[sources]]`
@@ -349,5 +396,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Listener TrustedNetwork Source NextHop Routing RoutedDomain Policy Rolls Queue Limits Tracking }
+readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Rolls Queue Limits Tracking }
 readable! { text AcceptedDomain: name Host: host }

@@ -11,6 +11,7 @@ pub mod finding;
 mod load;
 mod quantity;
 pub mod settings;
+mod trust;
 pub mod word;
 
 pub use crate::connectors::document::units;

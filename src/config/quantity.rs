@@ -57,6 +57,12 @@ impl Checks<'_> {
         if let Some(policy) = value(&file.policy) {
             self.positive(&policy.moderation_expiry, "policy.moderation_expiry".into());
         }
+        if let Some(authenticity) = value(&file.authenticity) {
+            self.positive(&authenticity.time_limit, "authenticity.time_limit".into());
+        }
+        if let Some(dns) = value(&file.dns) {
+            self.positive(&dns.timeout, "dns.timeout".into());
+        }
         let Some(rolls) = value(&file.rolls) else {
             return;
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub use super::word::{
     AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
     Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
+    Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
@@ -35,6 +36,10 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     /// Networks whose senders are internal; names are unique.
     pub trusted_networks: Vec<TrustedNetworkSettings>,
+    /// Checks of where mail comes from.
+    pub authenticity: AuthenticitySettings,
+    /// Name servers.
+    pub dns: DnsSettings,
     /// Where recipient objects come from; names are unique.
     pub sources: Vec<SourceSettings>,
     /// Where copies go; names are unique.
@@ -130,6 +135,39 @@ pub struct TrustedNetworkSettings {
     pub listeners: Vec<Name>,
     /// Reverse-path domains; the accepted domains where the file names none.
     pub domains: Vec<DomainPattern>,
+    /// What must come on top; none: the addresses are the organisation's alone.
+    pub tenancy: Option<TenancySettings>,
+}
+
+/// How a shared network's provider says whose mail it is; at least one of the two does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenancySettings {
+    /// Field and value of the stamp.
+    pub stamp: Option<(Token, Token)>,
+    /// Whether a signature does.
+    pub signature: bool,
+}
+
+/// `[authenticity]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthenticitySettings {
+    /// Our name in results.
+    pub authserv_id: Domain,
+    /// Which mail is checked.
+    pub verify: Verify,
+    /// Whether DMARC pass proves.
+    pub dmarc_proves: bool,
+    /// Time for the checks of one message.
+    pub time_limit: Duration,
+}
+
+/// `[dns]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Empty: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// Wait for one answer.
+    pub timeout: Duration,
 }
 
 /// `[[sources]]`

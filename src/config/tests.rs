@@ -153,6 +153,8 @@ fn the_documented_defaults_are_the_defaults() {
         settings.rolls.max_age = None;
         settings.rolls.suspects.suppress = crate::rolls::suspect::Suppression::Never;
         settings.sources[0].max_age = None;
+        settings.authenticity.authserv_id = settings.hostname.clone();
+        settings.dns.servers.clear();
         settings.routing.side_by_side = None;
         settings.sources[0].path = PathBuf::new();
         settings

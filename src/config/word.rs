@@ -138,6 +138,13 @@ words! {
         /// The owners decide.
         "hold" => Hold,
     }
+    /// Which mail is checked by SPF, DKIM, DMARC and ARC.
+    Verify {
+        /// Mail whose standing depends on it.
+        "when_needed" => WhenNeeded,
+        /// All mail that nothing else proves internal.
+        "unproven" => Unproven,
+    }
     /// When stored lists are computed.
     RollMode {
         /// With every change of the directory.
@@ -288,6 +295,26 @@ impl Read for HostPort {
                 let bare = text.trim().trim_start_matches("smtp://").trim_end_matches('/');
                 Self::parse(bare).map(|_| bare.to_owned())
             })
+        })
+    }
+}
+
+/// Printable ASCII without blanks and colons: a tenant id, the name of a header field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Token(pub Arc<str>);
+
+impl Read for Token {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        let what = "printable characters without blanks and colons, at most 255";
+        text_by(node, path, faults, what, |text| {
+            let fits = |text: &str| {
+                (1..=255).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':')
+            };
+            if fits(text) {
+                return Ok(Self(text.into()));
+            }
+            let meant = text.trim().trim_end_matches(':');
+            Err(fits(meant).then(|| meant.to_owned()))
         })
     }
 }

@@ -39,20 +39,9 @@ impl Dns {
     /// temporary fault.
     #[must_use]
     pub fn new(name_servers: &[SocketAddr], timeout: Duration) -> Self {
-        let builder = if name_servers.is_empty() {
-            Resolver::builder_tokio().ok()
-        } else {
-            let config = ResolverConfig::from_name_servers(name_servers.iter().map(|at| server(*at)).collect());
-            Some(Resolver::builder_with_config(config, TokioRuntimeProvider::default()))
-        };
-        let resolver = builder.and_then(|mut builder| {
-            let options: &mut ResolverOpts = builder.options_mut();
-            options.timeout = timeout;
-            options.attempts = 2;
-            options.edns0 = true;
-            builder.build().ok()
-        });
-        Self { resolver }
+        Self {
+            resolver: resolver(name_servers, timeout),
+        }
     }
 
     fn resolver(&self) -> Result<&TokioResolver, DnsFault> {
@@ -110,6 +99,22 @@ impl Dns {
         });
         Err(faults.into_iter().next().unwrap_or(DnsFault::Empty))
     }
+}
+
+/// A resolver that asks the given name servers, or the system's; none if the system has no usable settings.
+#[must_use]
+pub fn resolver(name_servers: &[SocketAddr], timeout: Duration) -> Option<TokioResolver> {
+    let mut builder = if name_servers.is_empty() {
+        Resolver::builder_tokio().ok()?
+    } else {
+        let config = ResolverConfig::from_name_servers(name_servers.iter().map(|at| server(*at)).collect());
+        Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    options.timeout = timeout;
+    options.attempts = 2;
+    options.edns0 = true;
+    builder.build().ok()
 }
 
 /// Addresses of a host of the settings, as the system resolves names: the hosts file and search domains count.

@@ -3,7 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake};
+use crate::mail::header::sieve::Sieve;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
 use crate::smtp::command::ForwardPath;
 use crate::smtp::params::RcptParameters;
@@ -16,9 +19,33 @@ use crate::track::Reason;
 pub(super) struct IntakeGate {
     pub(super) intake: Arc<dyn Intake>,
     pub(super) client: ClientFacts,
-    content: Option<Box<dyn ContentWriter>>,
+    content: Option<Arriving>,
     /// Writing content failed; answered at the end of data.
     failure: Option<io::Error>,
+}
+
+/// Content on its way in.
+pub(super) struct Arriving {
+    writer: Box<dyn ContentWriter>,
+    sieve: Sieve,
+}
+
+impl Arriving {
+    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        match &*self.sieve.push(octets) {
+            [] => Ok(()),
+            octets => self.writer.write(octets),
+        }
+    }
+
+    /// Writes what was kept back; gives the writer, and the header section as it came if that was changed.
+    pub(super) fn end(mut self) -> io::Result<(Box<dyn ContentWriter>, Option<Bytes>)> {
+        let rest = self.sieve.finish();
+        if !rest.is_empty() {
+            self.writer.write(&rest)?;
+        }
+        Ok((self.writer, self.sieve.original().cloned()))
+    }
 }
 
 impl IntakeGate {
@@ -32,9 +59,9 @@ impl IntakeGate {
     }
 
     /// The content that has come, or why it could not be kept.
-    pub(super) fn take_content(&mut self) -> io::Result<Box<dyn ContentWriter>> {
+    pub(super) fn take_content(&mut self) -> io::Result<Arriving> {
         match (self.failure.take(), self.content.take()) {
-            (None, Some(writer)) => Ok(writer),
+            (None, Some(arriving)) => Ok(arriving),
             (Some(error), _) => Err(error),
             (None, None) => Err(io::Error::other("content without a writer")),
         }
@@ -77,13 +104,16 @@ impl Gate for IntakeGate {
 
     fn begin_content(&mut self, _envelope: &Envelope) -> Result<(), Reply> {
         self.failure = None;
-        self.content = Some(self.intake.writer()?);
+        self.content = Some(Arriving {
+            writer: self.intake.writer()?,
+            sieve: Sieve::new(self.intake.unwelcome(&self.client)),
+        });
         Ok(())
     }
 
     fn content(&mut self, octets: &[u8]) {
-        if let Some(writer) = &mut self.content
-            && let Err(error) = writer.write(octets)
+        if let Some(arriving) = &mut self.content
+            && let Err(error) = arriving.write(octets)
         {
             self.failure = Some(error);
             self.content = None;

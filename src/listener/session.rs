@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::accept::{Shared, stop_asked};
 use super::deadline::Deadline;
-use super::gate::IntakeGate;
+use super::gate::{Arriving, IntakeGate};
 use crate::categorizer::intake::{ClientFacts, Submission};
 use crate::limits::{CONTENT_BUFFER_OCTETS, LINGER_TIMEOUT, SESSION_BUFFER_OCTETS};
 use crate::mail::{Envelope, MessageId, Reply};
@@ -137,17 +137,18 @@ impl Session {
     /// Hands the message over, and brings back the answer.
     async fn submit(&mut self, envelope: Envelope) -> Reply {
         let received_at = self.shared.env.clock.now();
-        let content = match self.gate.take_content() {
-            Ok(writer) => finish(writer).await,
+        let content = match self.gate.take_content().and_then(Arriving::end) {
+            Ok((writer, original_head)) => finish(writer).await.map(|content| (content, original_head)),
             Err(error) => Err(error),
         };
         match content {
-            Ok(content) => {
+            Ok((content, original_head)) => {
                 let submission = Submission {
                     id: self.shared.new_id(received_at),
                     client: self.gate.client.clone(),
                     envelope,
                     content,
+                    original_head,
                     received_at,
                 };
                 self.gate.intake.submit(submission).await

@@ -9,6 +9,7 @@ mod addressees;
 mod author;
 mod facts;
 mod media;
+pub mod sieve;
 mod words;
 
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 use crate::limits;
 
 pub use addressees::addressees_of;
-pub use author::{Authors, authors_of};
+pub use author::{AuthorFault, Authors, authors_of};
 pub use facts::{AutoSubmitted, HeaderFacts, ReportFacts};
 pub use media::MediaType;
 pub use words::decoded_for_display;

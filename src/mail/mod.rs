@@ -1,6 +1,7 @@
 //! Words of mail: addresses, envelopes, header sections, replies, reports.
 
 pub mod address;
+pub mod authentication;
 pub mod envelope;
 pub mod header;
 pub mod id;

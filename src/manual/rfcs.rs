@@ -144,6 +144,12 @@ pub const RFCS: &[Rfc] = &[
         "stand for a stranger where none is named",
     ),
     rfc(6152, "8BITMIME", Done, "content is never converted"),
+    rfc(
+        6376,
+        "DKIM",
+        Done,
+        "verified; a signature that covers a part of the body or not the author is not taken",
+    ),
     rfc(6522, "multipart/report", Done, ""),
     rfc(6531, "SMTPUTF8", Done, "addresses are never downgraded"),
     rfc(
@@ -158,11 +164,37 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "message/global-delivery-status where an address needs it",
     ),
+    rfc(
+        6854,
+        "Group syntax in From",
+        No,
+        "such a message has no author we could judge by",
+    ),
+    rfc(7208, "SPF", Done, "checked and told; never a refusal by itself"),
+    rfc(
+        7489,
+        "DMARC",
+        Partly,
+        "checked and told, may prove a sender internal; records are found by walking up the tree; no reports are sent",
+    ),
     rfc(7505, "Null MX", Done, ""),
     rfc(
         8259,
         "JSON",
         Done,
         "directory files and answers; read with line and column",
+    ),
+    rfc(8301, "DKIM algorithms", Done, "rsa-sha1 is not taken"),
+    rfc(
+        8601,
+        "Authentication-Results",
+        Done,
+        "one field of ours on checked mail; others' fields in our name are removed",
+    ),
+    rfc(
+        8617,
+        "ARC",
+        Partly,
+        "a chain is checked and told; it proves nothing here",
     ),
 ];

@@ -6,7 +6,7 @@
 use super::explanation::Fact;
 use super::{Refusal, Rules};
 use crate::directory::RecipientObject;
-use crate::resolver::Sender;
+use crate::resolver::{Sender, Standing};
 use crate::track::Reason;
 
 /// Whether the recipient takes internal senders only, and whether its source says so or the default does.
@@ -19,6 +19,15 @@ pub fn required(object: &RecipientObject, rules: &Rules) -> (bool, bool) {
     match stated {
         Some(required) => (required, false),
         None => (object.kind.is_group() && rules.groups_internal_only, true),
+    }
+}
+
+/// The reason of a refusal that proof would have averted: trouble with the check of it is temporary (promise 7).
+pub(super) fn for_want_of_proof(sender: &Sender, reason: Reason) -> Reason {
+    if sender.standing == Standing::Undecided {
+        Reason::ProofUnavailable
+    } else {
+        reason
     }
 }
 
@@ -37,5 +46,8 @@ pub(super) fn judge(
         return Ok(());
     }
     facts.push(Fact::AuthenticationMissing { by_default });
-    Err(Refusal::of(Reason::SenderNotAuthenticated, Some(object.kind)))
+    Err(Refusal::of(
+        for_want_of_proof(sender, Reason::SenderNotAuthenticated),
+        Some(object.kind),
+    ))
 }

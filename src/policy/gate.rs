@@ -93,8 +93,8 @@ pub fn judge(
         facts.push(Fact::NestedNotAsked);
     } else {
         authentication::judge(object, from.sender, rules, facts)?;
-        restriction::judge(object, &from.identity, view, facts)?;
-        restriction::judge_members_only(object, &from.identity, view, facts)?;
+        restriction::judge(object, from, view, facts)?;
+        restriction::judge_members_only(object, from, view, facts)?;
     }
     match moderation::judge(object, &from.identity, approved_above, view, facts)? {
         Ruling::Pass => {}

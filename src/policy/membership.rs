@@ -51,7 +51,7 @@ impl Identity {
         let (accepted_as, proven) = match sender.standing {
             Standing::System | Standing::Internal { .. } => (unique, unique),
             Standing::External => (unique, false),
-            Standing::Null | Standing::Spoofed => (false, false),
+            Standing::Null | Standing::Undecided | Standing::Spoofed => (false, false),
         };
         Self {
             objects,

@@ -64,6 +64,8 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
             (5, 7, 1),
             "This server accepts mail from senders of this domain only if they are authenticated",
         ),
+        Reason::ProofUnavailable => Reply::new(451, (4, 7, 1), "The sender cannot be verified yet; try again later"),
+        Reason::DecidedByMessage => Reply::new(452, (4, 5, 3), "This recipient needs a transaction of its own"),
         Reason::TooLargeForRecipient => refused(
             (5, 2, 3),
             "RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
@@ -205,6 +207,8 @@ mod tests {
             (Reason::RollStaleRefuse, None, "550 5.2.4"),
             (Reason::ForwardingLoop, None, "554 5.4.6"),
             (Reason::RelayDenied, None, "550 5.7.64"),
+            (Reason::ProofUnavailable, None, "451 4.7.1"),
+            (Reason::DecidedByMessage, None, "452 4.5.3"),
         ] {
             let reply = of(reason, kind).to_string();
             assert!(reply.starts_with(expected), "{reason}: {reply}");

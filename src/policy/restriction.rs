@@ -8,9 +8,10 @@
 //! | no | yes | yes | reject |
 //! | no | no | any | reject |
 
-use super::Refusal;
+use super::authentication::for_want_of_proof;
 use super::explanation::{Fact, Listed};
-use super::membership::{Answer, Doubt, Identity, ask, is_member};
+use super::membership::{Answer, Doubt, ask, is_member};
+use super::{Refusal, SenderFacts};
 use crate::directory::{Ordinal, RecipientObject};
 use crate::rolls::View;
 use crate::track::Reason;
@@ -18,10 +19,11 @@ use crate::track::Reason;
 /// Asks the reject list, then the accept list. What cannot be evaluated is 451, never open (promise 2).
 pub(super) fn judge(
     object: &RecipientObject,
-    identity: &Identity,
+    from: &SenderFacts<'_>,
     view: &View,
     facts: &mut Vec<Fact>,
 ) -> Result<(), Refusal> {
+    let identity = &from.identity;
     let Some(delivery) = object.delivery.as_deref() else {
         return Ok(());
     };
@@ -48,7 +50,8 @@ pub(super) fn judge(
         }
         Answer::NotListed => {
             facts.push(Fact::NotAccepted);
-            Err(Refusal::of(Reason::SenderNotAccepted, Some(object.kind)))
+            let reason = for_want_of_proof(from.sender, Reason::SenderNotAccepted);
+            Err(Refusal::of(reason, Some(object.kind)))
         }
         Answer::NotReady(group) => Err(not_ready(group, view, facts)),
     }
@@ -57,13 +60,14 @@ pub(super) fn judge(
 /// AllowOnlyMembersToPost of a Microsoft 365 group: 5.7.193 to everybody else.
 pub(super) fn judge_members_only(
     object: &RecipientObject,
-    identity: &Identity,
+    from: &SenderFacts<'_>,
     view: &View,
     facts: &mut Vec<Fact>,
 ) -> Result<(), Refusal> {
     if !object.group.as_deref().is_some_and(|group| group.only_members_may_post) {
         return Ok(());
     }
+    let identity = &from.identity;
     let group = view.directory.ordinal_of(&object.id);
     let is_member = group.and_then(|group| is_member(group, identity, view));
     match (is_member, group) {
@@ -76,7 +80,8 @@ pub(super) fn judge_members_only(
         }
         (Some(_) | None, _) => {
             facts.push(Fact::NotMember);
-            Err(Refusal::of(Reason::SenderNotMember, Some(object.kind)))
+            let reason = for_want_of_proof(from.sender, Reason::SenderNotMember);
+            Err(Refusal::of(reason, Some(object.kind)))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The organisation's settings that decide about mail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,38 @@ impl Default for LargeGroup {
     }
 }
 
+/// Which mail is checked by SPF, DKIM, DMARC and ARC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// Mail whose standing depends on it.
+    #[default]
+    WhenNeeded,
+    /// All mail that the connection does not prove internal.
+    Unproven,
+}
+
+/// Checks of where a message comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuthenticityRules {
+    /// Our name in `Authentication-Results`; others' results in this name are removed.
+    pub authserv_id: Arc<str>,
+    /// Which mail is checked.
+    pub verify: Verify,
+    /// Whether DMARC pass with an accepted domain as author proves a sender internal.
+    pub dmarc_proves: bool,
+}
+
+impl Default for AuthenticityRules {
+    fn default() -> Self {
+        Self {
+            authserv_id: "localhost".into(),
+            verify: Verify::default(),
+            dmarc_proves: false,
+        }
+    }
+}
+
 /// All of them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Rules {
@@ -153,6 +186,8 @@ pub struct Rules {
     pub postmaster: Mailbox,
     /// Networks that prove senders internal, in the order of the settings.
     pub trusted: Vec<TrustedNetwork>,
+    /// What the message itself may prove.
+    pub authenticity: AuthenticityRules,
     /// Mail that claims an accepted domain without proof.
     pub spoofed: SpoofedSender,
     /// `lena+detail@`.
@@ -190,6 +225,7 @@ impl Rules {
             accepted,
             postmaster,
             trusted: Vec::new(),
+            authenticity: AuthenticityRules::default(),
             spoofed: SpoofedSender::default(),
             plus_addressing: PlusAddressing::default(),
             disabled_accounts: DisabledAccounts::default(),

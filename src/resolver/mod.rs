@@ -2,14 +2,16 @@
 //!
 //! In: addresses, the directory, the organisation's settings, where the client connects from.
 //! Out: an object or an outside address to relay to; a sender with the proof of what he is.
-//! Never: takes a header field or a domain as proof; answers "unknown" before the directory is loaded.
+//! Never: takes a header field or a domain as proof by itself; answers "unknown" before the directory is loaded.
 
 pub mod accepted;
 pub mod lookup;
 pub mod network;
+pub mod proof;
 pub mod sender;
 
 pub use accepted::{AcceptedDomain, AcceptedDomains, DomainKind};
 pub use lookup::{How, Relaying, Resolved, Sources, resolve};
-pub use network::{IpNet, TrustedNetwork};
+pub use network::{IpNet, Tenancy, TrustedNetwork};
+pub use proof::{Evidence, Proof, Prospect};
 pub use sender::{Sender, Standing};

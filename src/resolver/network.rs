@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::AcceptedDomains;
+use crate::mail::header::sieve::Stamp;
 
 /// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +51,24 @@ fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(u32::from(rest)).unwrap_or(0)).into()),
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & u128::MAX.checked_shl(u32::from(rest)).unwrap_or(0)).into()),
     })
+}
+
+/// Addresses that all customers of Exchange Online send from, as its published endpoint list names them.
+const EXCHANGE_ONLINE: [&str; 6] = [
+    "40.92.0.0/15",
+    "40.107.0.0/16",
+    "52.100.0.0/14",
+    "104.47.0.0/17",
+    "2a01:111:f400::/48",
+    "2a01:111:f403::/48",
+];
+
+/// True if the range and Exchange Online's have an address in common.
+#[must_use]
+pub fn is_exchange_online(range: &IpNet) -> bool {
+    let theirs = EXCHANGE_ONLINE.iter().filter_map(|text| text.parse::<IpNet>().ok());
+    let mut overlapping = theirs.filter(|theirs| theirs.contains(range.first) || range.contains(theirs.first));
+    overlapping.next().is_some()
 }
 
 impl FromStr for IpNet {
@@ -114,10 +133,23 @@ pub struct TrustedNetwork {
     pub listeners: Vec<Arc<str>>,
     /// Reverse-path domains it proves; settings that name none mean the accepted domains, written out here.
     pub domains: AcceptedDomains,
+    /// What must come on top, where many customers of a provider share the addresses; none: they are ours alone.
+    pub tenancy: Option<Tenancy>,
+}
+
+/// How a provider that many customers share says for which of them a message is. The addresses prove the provider
+/// only. With neither part nothing is proved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tenancy {
+    /// The field that the provider writes, with our tenant.
+    pub stamp: Option<Stamp>,
+    /// A DKIM signature that covers the reverse-path proves as well.
+    pub signature: bool,
 }
 
 impl TrustedNetwork {
-    /// True if a client at this address is in the network, on this listener.
+    /// True if a client at this address is in the network, on this listener. For one with a tenancy that proves the
+    /// provider, not the organisation.
     #[must_use]
     pub fn holds(&self, listener: &str, client: IpAddr) -> bool {
         (self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener))
@@ -148,6 +180,27 @@ mod tests {
         ] {
             let net: IpNet = net.parse().expect("a test range");
             assert_eq!(net.contains(address.parse().expect("valid")), holds, "{net} {address}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_exchange_online_are_known() {
+        for (range, theirs) in [
+            ("40.92.0.0/15", true),
+            ("40.93.7.1", true),
+            ("40.0.0.0/8", true),
+            ("0.0.0.0/0", true),
+            ("52.103.255.0/24", true),
+            ("2a01:111:f403:c100::/56", true),
+            ("40.94.0.0/16", false),
+            ("10.0.0.0/8", false),
+            ("2001:db8::/32", false),
+        ] {
+            assert_eq!(
+                is_exchange_online(&range.parse().expect("a test range")),
+                theirs,
+                "{range}"
+            );
         }
     }
 

@@ -1,33 +1,33 @@
 //! Who the sender is, and what proves it (DESIGN §6, `exchange-semantics.md` §3.2).
 //!
 //! In: the reverse-path, the listener, the client's address, the trusted networks.
-//! Out: a [`Sender`] with its standing. Never: a header field, a domain or loopback as proof.
+//! Out: a [`Sender`] with its standing. Never: a domain or loopback as proof, nor a header field by itself
+//! ([`super::proof`] says what a message may add).
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::network::TrustedNetwork;
+use super::proof::Proof;
 use crate::mail::ReversePath;
 use crate::policy::Rules;
 
 /// What the sender is taken for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "standing")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// A report or notice of our own: exempt from every rule but those about reports to groups.
     System,
     /// `<>`: a report of another system. Always passes to a single person.
     Null,
-    /// Proven by a trusted network that may use this reverse-path domain.
+    /// Proven to be one of us.
     Internal {
-        /// Name of the network in the settings.
-        network: Arc<str>,
+        /// By what.
+        proof: Proof,
     },
     /// Not one of us.
     External,
+    /// Might be proven one of us by a check that gave no answer for now: a refusal for want of proof is 4yz.
+    Undecided,
     /// Claims an accepted domain without proof and settings say to treat it as external: it may be
     /// rejected as the object it claims to be, never accepted as it.
     Spoofed,
@@ -39,20 +39,20 @@ impl Standing {
     pub fn recorded(reverse_path: &ReversePath, proof: Option<&str>, rules: &Rules) -> Self {
         match (reverse_path, proof) {
             (ReversePath::Null, _) => Self::Null,
-            (ReversePath::Mailbox(_), Some(network)) => Self::Internal {
-                network: network.into(),
+            (ReversePath::Mailbox(_), Some(proof)) => Self::Internal {
+                proof: Proof::recorded(proof),
             },
             (ReversePath::Mailbox(mailbox), None) if rules.accepted.kind_of(mailbox).is_some() => Self::Spoofed,
             (ReversePath::Mailbox(_), None) => Self::External,
         }
     }
 
-    /// The name of what proved it, to be recorded with the message; [`Standing::recorded`] reads it.
+    /// What proved it, to be recorded with the message; [`Standing::recorded`] reads it.
     #[must_use]
-    pub fn proof(&self) -> Option<&str> {
+    pub fn proof(&self) -> Option<String> {
         match self {
-            Self::Internal { network } => Some(network),
-            Self::System | Self::Null | Self::External | Self::Spoofed => None,
+            Self::Internal { proof } => Some(proof.to_string()),
+            Self::System | Self::Null | Self::External | Self::Undecided | Self::Spoofed => None,
         }
     }
 }
@@ -62,8 +62,9 @@ impl fmt::Display for Standing {
         match self {
             Self::System => f.write_str("the system itself"),
             Self::Null => f.write_str("null reverse-path"),
-            Self::Internal { network } => write!(f, "internal, proven by network {network}"),
+            Self::Internal { proof } => write!(f, "internal, proven by {proof}"),
             Self::External => f.write_str("external"),
+            Self::Undecided => f.write_str("external, and what might prove it internal could not be checked"),
             Self::Spoofed => f.write_str("external, claiming an accepted domain without proof"),
         }
     }
@@ -111,7 +112,7 @@ impl Sender {
     pub fn is_internal(&self) -> bool {
         match self.standing {
             Standing::System | Standing::Internal { .. } => true,
-            Standing::Null | Standing::External | Standing::Spoofed => false,
+            Standing::Null | Standing::External | Standing::Undecided | Standing::Spoofed => false,
         }
     }
 
@@ -120,15 +121,17 @@ impl Sender {
     pub fn is_system(&self) -> bool {
         match self.standing {
             Standing::System | Standing::Null => true,
-            Standing::Internal { .. } | Standing::External | Standing::Spoofed => false,
+            Standing::Internal { .. } | Standing::External | Standing::Undecided | Standing::Spoofed => false,
         }
     }
 }
 
-/// The trusted network a client is in, on this listener; the first in the order of the settings.
+/// The network of ours that a client is in, on this listener; the first in the order of the settings. What many
+/// customers share is not ours.
 #[must_use]
 pub fn trusted<'a>(listener: &str, client: IpAddr, rules: &'a Rules) -> Option<&'a TrustedNetwork> {
-    rules.trusted.iter().find(|network| network.holds(listener, client))
+    let mut networks = rules.trusted.iter();
+    networks.find(|network| network.tenancy.is_none() && network.holds(listener, client))
 }
 
 fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &Rules) -> Standing {
@@ -136,13 +139,12 @@ fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &
         return Standing::Null;
     };
     let domain = mailbox.domain_key();
-    let proof = rules
-        .trusted
-        .iter()
-        .find(|network| network.holds(listener, client) && network.domains.kind(&domain).is_some());
+    let proof = rules.trusted.iter().find(|network| {
+        network.tenancy.is_none() && network.holds(listener, client) && network.domains.kind(&domain).is_some()
+    });
     match (proof, rules.accepted.kind(&domain)) {
         (Some(network), _) => Standing::Internal {
-            network: network.name.clone(),
+            proof: Proof::Network(network.name.clone()),
         },
         (None, Some(_)) => Standing::Spoofed,
         (None, None) => Standing::External,
@@ -151,6 +153,8 @@ fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::mail::{Domain, Mailbox};
     use crate::policy::testing::rules;
@@ -166,6 +170,7 @@ mod tests {
                 kind: DomainKind::Authoritative,
                 subdomains: false,
             })),
+            tenancy: None,
         }
     }
 
@@ -182,7 +187,7 @@ mod tests {
             ),
         ];
         let internal = |network: &str| Standing::Internal {
-            network: network.into(),
+            proof: Proof::Network(network.into()),
         };
         for (from, listener, client, expected) in [
             ("lena@contoso.example", "inbound", "192.0.2.5", internal("branch")),
@@ -199,7 +204,7 @@ mod tests {
             let path = ReversePath::Mailbox(Mailbox::parse(from).expect("valid"));
             let sender = Sender::judged(&path, listener, client.parse().expect("valid"), &rules);
             assert_eq!(sender.standing, expected, "{from} {listener} {client}");
-            let again = Standing::recorded(&path, sender.standing.proof(), &rules);
+            let again = Standing::recorded(&path, sender.standing.proof().as_deref(), &rules);
             assert_eq!(again, expected, "recorded {from}");
         }
         let null = Sender::judged(&ReversePath::Null, "relay", "127.0.0.1".parse().expect("valid"), &rules);

@@ -60,6 +60,10 @@ reasons! {
     LargeGroupOpen = "large-group-open", "the group is large and anybody may write to it";
     /// Claims one of our domains without proof.
     SenderSpoofed = "sender-spoofed", "the reverse-path claims an accepted domain without proof";
+    /// A signature or record that might prove the sender internal could not be looked up.
+    ProofUnavailable = "proof-unavailable", "what might prove the sender internal could not be checked for now";
+    /// Goes with others only if it is known who sends, and that is in the message.
+    DecidedByMessage = "decided-by-message", "the message itself decides about this recipient, so it is taken alone";
     /// MaxReceiveSize of the recipient.
     TooLargeForRecipient = "too-large-for-recipient", "the message is larger than this recipient takes";
     /// A list names a group or filter that cannot be evaluated now.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use muster::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
 use muster::env::Env;
 use muster::listener::{Listener, ListenerSettings, Sessions, Stopped};
+use muster::mail::header::sieve::{OrganisationFields, Unwelcome};
 use muster::mail::{Envelope, Mailbox, Reply, ReversePath};
 use muster::spool::content::{Content, ContentWriter};
 use muster::track::Reason;
@@ -89,6 +90,13 @@ impl Intake for Handle {
                 Err(Reply::new(550, (5, 1, 10), "no such recipient"))
             }
             AddressedRecipient::Mailbox(mailbox) => Ok(mailbox.clone()),
+        }
+    }
+
+    fn unwelcome(&self, _client: &ClientFacts) -> Unwelcome {
+        Unwelcome {
+            authserv_id: Some("muster.contoso.example".into()),
+            organisation: OrganisationFields::Removed,
         }
     }
 

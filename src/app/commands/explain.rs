@@ -111,12 +111,22 @@ fn seen(
         helo: None,
         extended: true,
     };
-    Ok(vec![Seen {
-        seen_as: SeenAs::Client,
+    let known = gate::Seen {
         sender: gate::sender(&client, from, rules),
         relaying: gate::relaying(&client, rules),
-        message_octets_max: listener.message_octets_max,
-    }])
+    };
+    // What the message may still prove is for `explain` as for a RCPT: both answers, and what decides.
+    let hoped = gate::hoped(&client, from, &known, rules);
+    let ways = [(SeenAs::Client, Some(known)), (SeenAs::Internal, hoped)];
+    let seen = ways.into_iter().filter_map(|(seen_as, seen)| {
+        seen.map(|seen| Seen {
+            seen_as,
+            sender: seen.sender,
+            relaying: seen.relaying,
+            message_octets_max: listener.message_octets_max,
+        })
+    });
+    Ok(seen.collect())
 }
 
 fn verdict(

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
 use crate::env::Env;
 use crate::listener::{Listener, ListenerSettings};
+use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
 use crate::spool::Spool as _;
 use crate::spool::content::ContentWriter;
@@ -104,6 +105,10 @@ impl Intake for Taken {
             AddressedRecipient::Mailbox(mailbox) => Ok(mailbox.clone()),
             AddressedRecipient::Postmaster => Err(Reply::new(550, (5, 1, 1), "Not here")),
         }
+    }
+
+    fn unwelcome(&self, _: &ClientFacts) -> Unwelcome {
+        Unwelcome::nothing()
     }
 
     fn writer(&self) -> Result<Box<dyn ContentWriter>, Reply> {

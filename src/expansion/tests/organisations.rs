@@ -133,7 +133,9 @@ fn sender(message: &Message) -> Sender {
         .is_some_and(|from| from.domain() == "contoso.example");
     let standing = match (message.standing, ours) {
         (0, _) => Standing::Null,
-        (1..4, _) => Standing::Internal { network: "test".into() },
+        (1..4, _) => Standing::Internal {
+            proof: crate::resolver::Proof::Network("test".into()),
+        },
         (_, true) => Standing::Spoofed,
         (_, false) => Standing::External,
     };

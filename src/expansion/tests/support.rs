@@ -91,7 +91,9 @@ pub(super) fn external(address: &str) -> Sender {
 pub(super) fn internal(address: &str) -> Sender {
     Sender {
         reverse_path: ReversePath::Mailbox(mailbox(address)),
-        standing: Standing::Internal { network: "test".into() },
+        standing: Standing::Internal {
+            proof: crate::resolver::Proof::Network("test".into()),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Authors (RFC 5322 §3.6.2): who says to have written the message.
 //!
-//! One strict grammar for policy: what two readers could read differently is [`Authors::Unclear`], which
-//! callers treat as "no match" (`reliability.md` §3.1).
+//! One strict grammar for policy: what two readers could read differently is [`Authors::Unclear`] with the reason,
+//! which callers treat as "no match" or refuse (`reliability.md` §3.1).
 
 use super::HeaderSection;
 use super::words::{has_outside_quotes, outside_quotes, without_comments};
@@ -19,7 +19,21 @@ pub enum Authors {
     /// These mailboxes, at least one.
     Named(Vec<Mailbox>),
     /// Several fields, no mailbox, or something that readers disagree about.
-    Unclear,
+    Unclear(AuthorFault),
+}
+
+/// Why the authors of a message are not read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AuthorFault {
+    /// More than one `From` field (RFC 5322 §3.6 allows one): readers show the first, the last or both.
+    SeveralFields,
+    /// Group syntax (RFC 6854 allows it): a name without a mailbox, or mailboxes that many readers do not show.
+    Group,
+    /// An encoded-word where an address belongs (RFC 2047 §5 forbids it): some readers decode it.
+    Encoded,
+    /// Anything else that is no `mailbox-list`: no address, a second `@`, a route, a quote that does not end, an
+    /// address in an unquoted display name, more than a hundred mailboxes.
+    Malformed,
 }
 
 /// Reads the authors of a section.
@@ -30,9 +44,29 @@ pub fn authors_of(section: &HeaderSection<'_>) -> Authors {
         return Authors::Missing;
     };
     if fields.next().is_some() {
-        return Authors::Unclear;
+        return Authors::Unclear(AuthorFault::SeveralFields);
     }
-    mailbox_list(&field.unfolded()).map_or(Authors::Unclear, Authors::Named)
+    let value = field.unfolded();
+    mailbox_list(&value).map_or_else(|| Authors::Unclear(fault(&value)), Authors::Named)
+}
+
+/// Why a value is no list of mailboxes, for people: the answer is the same.
+fn fault(value: &str) -> AuthorFault {
+    let Some(value) = without_comments(value) else {
+        return AuthorFault::Malformed;
+    };
+    let outside = |element: &str, wanted: &[char]| has_outside_quotes(element, wanted);
+    let is_encoded = |element: &str| {
+        let address = element.rfind('<').map_or(element, |open| &element[open..]);
+        address.contains("=?")
+    };
+    if outside(&value, &[';']) && outside(&value, &[':']) {
+        AuthorFault::Group
+    } else if outside_quotes(&value, ',').any(|element| mailbox(element.trim()).is_none() && is_encoded(element)) {
+        AuthorFault::Encoded
+    } else {
+        AuthorFault::Malformed
+    }
 }
 
 /// `mailbox-list` of RFC 5322 §3.4; groups, routes and empty elements are not read.
@@ -49,6 +83,11 @@ fn mailbox_list(value: &str) -> Option<Vec<Mailbox>> {
 }
 
 fn mailbox(element: &str) -> Option<Mailbox> {
+    // An encoded-word is a valid atom; a reader that decodes it sees another address.
+    address(element).filter(|mailbox| !mailbox.as_str().contains("=?"))
+}
+
+fn address(element: &str) -> Option<Mailbox> {
     let Some(rest) = element.strip_suffix('>') else {
         // No brackets: only a bare address. A blank, a second `@` or a quote would be somebody's guess.
         return Mailbox::parse(element).ok();
@@ -75,46 +114,49 @@ mod tests {
 
     #[test]
     fn reads_authors_strictly() {
-        let unclear = || None;
+        use AuthorFault::{Encoded, Group, Malformed, SeveralFields};
         for (field, expected) in [
-            ("From: lena@contoso.example", Some(vec!["lena@contoso.example"])),
-            ("from: Lena <lena@contoso.example>", Some(vec!["lena@contoso.example"])),
+            ("From: lena@contoso.example", Ok(vec!["lena@contoso.example"])),
+            ("from: Lena <lena@contoso.example>", Ok(vec!["lena@contoso.example"])),
             (
                 "From: \"A, B\" <a@x.example>, b@x.example",
-                Some(vec!["a@x.example", "b@x.example"]),
+                Ok(vec!["a@x.example", "b@x.example"]),
             ),
             (
                 "From: Lena (Sales <fake@x.example>)\r\n <lena@contoso.example>",
-                Some(vec!["lena@contoso.example"]),
+                Ok(vec!["lena@contoso.example"]),
             ),
             (
                 "From: \"cfo@contoso.example\" <x@mail.example>",
-                Some(vec!["x@mail.example"]),
+                Ok(vec!["x@mail.example"]),
             ),
             (
                 "From: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= <x@mail.example>",
-                Some(vec!["x@mail.example"]),
+                Ok(vec!["x@mail.example"]),
             ),
-            ("From: cfo@contoso.example <x@mail.example>", unclear()),
-            ("From: \"Lena\" cfo@contoso.example <x@mail.example>", unclear()),
-            ("From: <a@x.example> <b@x.example>", unclear()),
-            ("From: a <b@x.example <c@x.example>", unclear()),
-            ("From: \"a <b\" <c@x.example>", Some(vec!["c@x.example"])),
-            ("From: a@x.example b@x.example", unclear()),
-            ("From: <@relay.example:a@x.example>", unclear()),
-            ("From: friends: a@x.example;", unclear()),
-            ("From: a@x.example,", unclear()),
-            ("From: a@x.example\r\nFrom: b@x.example", unclear()),
-            ("From: \"open <a@x.example>", unclear()),
-            ("From: a@x.example\u{0}", unclear()),
-            ("From:", unclear()),
+            ("From: cfo@contoso.example <x@mail.example>", Err(Malformed)),
+            ("From: \"Lena\" cfo@contoso.example <x@mail.example>", Err(Malformed)),
+            ("From: <a@x.example> <b@x.example>", Err(Malformed)),
+            ("From: a <b@x.example <c@x.example>", Err(Malformed)),
+            ("From: \"a <b\" <c@x.example>", Ok(vec!["c@x.example"])),
+            ("From: a@x.example b@x.example", Err(Malformed)),
+            ("From: <@relay.example:a@x.example>", Err(Malformed)),
+            ("From: friends: a@x.example;", Err(Group)),
+            ("From: undisclosed:;", Err(Group)),
+            ("From: =?utf-8?Q?a=40x.example?=", Err(Encoded)),
+            ("From: Lena <=?utf-8?Q?a?=@x.example>", Err(Encoded)),
+            ("From: Lena <a@=?utf-8?Q?x?=.example>", Err(Encoded)),
+            ("From: a@x.example,", Err(Malformed)),
+            ("From: a@x.example\r\nFrom: b@x.example", Err(SeveralFields)),
+            ("From: \"open <a@x.example>", Err(Malformed)),
+            ("From: a@x.example\u{0}", Err(Malformed)),
+            ("From:", Err(Malformed)),
         ] {
             let message = format!("{field}\r\n\r\n");
             let section = HeaderSection::parse(message.as_bytes()).expect("small");
             let read = authors_of(&section);
-            let expected = expected.map_or(Authors::Unclear, |list| {
-                Authors::Named(list.iter().map(|text| Mailbox::parse(text).expect("valid")).collect())
-            });
+            let named = |list: Vec<&str>| list.iter().map(|text| Mailbox::parse(text).expect("valid")).collect();
+            let expected = expected.map_or_else(Authors::Unclear, |list| Authors::Named(named(list)));
             assert_eq!(read, expected, "{field}");
         }
         let section = HeaderSection::parse(b"Subject: x\r\n\r\n").expect("small");

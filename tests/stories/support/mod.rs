@@ -1,8 +1,10 @@
 //! What every story needs: an organisation on disk, a running `muster`, next hops and clients.
 
 pub mod client;
+pub mod dns;
 pub mod hop;
 pub mod organisation;
+pub mod signing;
 pub mod world;
 
 pub use client::{Client, message};

@@ -1,5 +1,6 @@
 //! A running `muster` with two next hops, `cloud` and `onprem`, and a default, `internet`.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ struct Process {
     child: Child,
     inbound: SocketAddr,
     relay: SocketAddr,
+    listeners: HashMap<String, SocketAddr>,
 }
 
 impl World {
@@ -129,6 +131,11 @@ impl World {
     /// Address of the `inbound` listener.
     pub fn inbound(&self) -> SocketAddr {
         self.process().inbound
+    }
+
+    /// A session with another listener, one of [`World::more`].
+    pub fn client_of(&self, listener: &str) -> Client {
+        Client::connect(self.process().listeners[listener])
     }
 
     /// Process id of the service.
@@ -260,14 +267,16 @@ impl Process {
             .spawn()
             .expect("muster starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe was asked for")).lines();
-        let (mut inbound, mut relay) = (None, None);
+        let mut listeners = HashMap::new();
         // `serve` prints one line `listening NAME ROLE ADDRESS` per listener, then `ready`.
         for line in lines.by_ref() {
             let line = line.expect("readable output");
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
-                ["listening", "inbound", _, address] => inbound = address.parse().ok(),
-                ["listening", "relay", _, address] => relay = address.parse().ok(),
+                ["listening", name, _, address] => {
+                    let address = address.parse().expect("an address");
+                    listeners.insert((*name).to_owned(), address);
+                }
                 ["ready", ..] => break,
                 _ => {}
             }
@@ -275,8 +284,9 @@ impl Process {
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,
-            inbound: inbound.expect("muster said where it listens (inbound)"),
-            relay: relay.expect("muster said where it listens (relay)"),
+            inbound: listeners["inbound"],
+            relay: listeners["relay"],
+            listeners,
         }
     }
 

@@ -1,0 +1,168 @@
+//! Who sends, once the message is there: what the connection proves, then what the message adds.
+//!
+//! In: a submission and its header facts. Out: the sender with his proof, whether he may relay, what checks found.
+//! Never: a check that no rule asks for; a wait beyond the time limit of the checks.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::intake::{ClientFacts, ListenerRole, Submission};
+use super::{Organisation, gate};
+use crate::mail::ReversePath;
+use crate::mail::authentication::{Checks, Findings};
+use crate::mail::header::HeaderFacts;
+use crate::mail::header::sieve::{OrganisationFields, Unwelcome};
+use crate::policy::rules::{SpoofedSender, Verify};
+use crate::policy::{Refusal, Rules};
+use crate::resolver::proof::shared;
+use crate::resolver::sender::trusted;
+use crate::resolver::{Evidence, Prospect, Relaying, Sender, Standing};
+use crate::spool::content::Content;
+use crate::spool::message::StoredMessage;
+use crate::track::Reason;
+
+/// What is to be checked of one message.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Which checks.
+    pub checks: Checks,
+    /// The message.
+    pub content: Content,
+    /// Its header section as it came, if fields were taken out.
+    pub original_head: Option<Bytes>,
+    /// MAIL FROM.
+    pub reverse_path: ReversePath,
+    /// Client address.
+    pub client: IpAddr,
+    /// EHLO or HELO argument.
+    pub helo: Option<Arc<str>>,
+}
+
+/// Checks of where a message comes from. Answers within a time limit of its own.
+pub trait Authenticator: Send + Sync {
+    /// Makes the checks.
+    fn check(&self, question: Question) -> Pin<Box<dyn Future<Output = Findings> + Send>>;
+}
+
+/// Who sends.
+#[derive(Clone, Debug)]
+pub(super) struct Identified {
+    pub(super) sender: Sender,
+    pub(super) relaying: Relaying,
+    pub(super) findings: Option<Arc<Findings>>,
+}
+
+/// Finds out who sends a message.
+pub(super) async fn identify(organisation: &Organisation, submission: &Submission, head: &HeaderFacts) -> Identified {
+    let rules = &organisation.rules;
+    let (client, reverse_path) = (&submission.client, &submission.envelope.reverse_path);
+    let sender = gate::sender(client, reverse_path, rules);
+    let relaying = gate::relaying(client, rules);
+    if sender.is_internal() {
+        return Identified {
+            sender,
+            relaying,
+            findings: None,
+        };
+    }
+    // The stamp is read as the sieve saw it, before it took the organisation's fields away.
+    let section = submission.original_head.as_ref().unwrap_or(&submission.content.head);
+    let prospect = Prospect::of(reverse_path, &client.listener, client.client, rules);
+    let stamped = prospect.is_some_and(|prospect| prospect.stamped(section));
+    let checks = match rules.authenticity.verify {
+        _ if stamped => Checks::default(),
+        Verify::Unproven => Checks::ALL,
+        Verify::WhenNeeded => prospect.map_or_else(Checks::default, |prospect| prospect.checks(section, &head.authors)),
+    };
+    let findings = if checks.is_empty() {
+        None
+    } else {
+        let question = Question {
+            checks,
+            content: submission.content.clone(),
+            original_head: submission.original_head.clone(),
+            reverse_path: reverse_path.clone(),
+            client: client.client,
+            helo: client.helo.clone(),
+        };
+        Some(Arc::new(organisation.authenticator.check(question).await))
+    };
+    let evidence = Evidence {
+        head: section,
+        authors: &head.authors,
+        findings: findings.as_deref(),
+    };
+    let sender = prospect.map_or_else(|| sender.clone(), |prospect| prospect.weigh(sender.clone(), &evidence));
+    Identified {
+        relaying: if may_relay(client, &sender, stamped, rules) {
+            Relaying::Allowed
+        } else {
+            relaying
+        },
+        sender,
+        findings,
+    }
+}
+
+/// Through a shared network only our own tenant's mail goes anywhere: others are customers of the same provider.
+fn may_relay(client: &ClientFacts, sender: &Sender, stamped: bool, rules: &Rules) -> bool {
+    client.role == ListenerRole::Relay
+        && shared(&client.listener, client.client, rules).is_some()
+        && (sender.is_internal() || stamped)
+}
+
+/// Whether a kept message may go on to other domains: recipients there were taken at RCPT because its client may
+/// relay, or because the message might prove that it may.
+pub(super) fn relaying_recorded(message: &StoredMessage, head: &[u8], rules: &Rules) -> Relaying {
+    let arrival = &message.arrival;
+    let Some(client) = arrival.client.filter(|_| arrival.proof.is_none()) else {
+        return Relaying::Allowed;
+    };
+    if shared(&arrival.listener, client, rules).is_none() {
+        return Relaying::Allowed;
+    }
+    let prospect = Prospect::of(&message.envelope.reverse_path, &arrival.listener, client, rules);
+    match prospect {
+        Some(prospect) if prospect.stamped(head) => Relaying::Allowed,
+        Some(_) | None => Relaying::Denied,
+    }
+}
+
+/// What mail without the proof it needs is told as a whole.
+pub(super) fn claim(sender: &Sender, rules: &Rules) -> Option<Refusal> {
+    if rules.spoofed != SpoofedSender::Refuse {
+        return None;
+    }
+    let ours = |path: &ReversePath| {
+        path.mailbox()
+            .is_some_and(|path| rules.accepted.kind_of(path).is_some())
+    };
+    match sender.standing {
+        Standing::Spoofed => Some(gate::spoofed()),
+        Standing::Undecided if ours(&sender.reverse_path) => Some(Refusal::of(Reason::ProofUnavailable, None)),
+        Standing::System | Standing::Null | Standing::Internal { .. } | Standing::External | Standing::Undecided => {
+            None
+        }
+    }
+}
+
+/// Which fields of a client's messages do not get in.
+pub(super) fn unwelcome(client: &ClientFacts, rules: &Rules) -> Unwelcome {
+    let organisation = if trusted(&client.listener, client.client, rules).is_some() {
+        OrganisationFields::Kept
+    } else {
+        let network = shared(&client.listener, client.client, rules);
+        let stamp = network
+            .and_then(|network| network.tenancy.as_ref())
+            .and_then(|tenancy| tenancy.stamp.clone());
+        stamp.map_or(OrganisationFields::Removed, OrganisationFields::KeptIf)
+    };
+    Unwelcome {
+        authserv_id: Some(rules.authenticity.authserv_id.clone()),
+        organisation,
+    }
+}
