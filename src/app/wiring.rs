@@ -94,6 +94,11 @@ pub fn rules(settings: &Settings) -> Rules {
     Rules {
         trusted: settings.trusted_networks.iter().map(trusted).collect(),
         authenticity: authenticity_rules(settings),
+        author: match policy.author {
+            settings::Author::Ignore => rules::AuthorRule::Ignore,
+            settings::Author::Permitted => rules::AuthorRule::Permitted,
+            settings::Author::Same => rules::AuthorRule::Same,
+        },
         spoofed: match policy.spoofed {
             settings::Spoofed::Refuse => rules::SpoofedSender::Refuse,
             settings::Spoofed::External => rules::SpoofedSender::External,

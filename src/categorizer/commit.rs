@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Categorizer;
 use super::gate::busy;
-use super::identify::{Identified, claim, identify, relaying_recorded, unwelcome};
+use super::identify::{Identified, authored, claim, identify, relaying_recorded, unwelcome};
 use super::intake::{AddressedRecipient, ClientFacts, Intake, RcptParameters, Submission};
 use super::pass::{Candidate, Moment, Verdict, acceptance, receive_event, run, screen};
 use crate::limits::PASS_TIME_MAX;
@@ -99,7 +99,10 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
         }
     };
     let identified = identify(&organisation, &submission, &head).await;
-    if let Some(refusal) = claim(&identified.sender, &organisation.rules) {
+    let rules = &organisation.rules;
+    let refusal =
+        claim(&identified.sender, rules).or_else(|| authored(&identified, &client, &head, &categorizer.view(), rules));
+    if let Some(refusal) = refusal {
         categorizer.track_refusal(&client, &reverse_path, None, &refusal);
         return refusal.reply;
     }

@@ -17,10 +17,11 @@ use crate::mail::authentication::{Checks, Findings};
 use crate::mail::header::HeaderFacts;
 use crate::mail::header::sieve::{OrganisationFields, Unwelcome};
 use crate::policy::rules::{SpoofedSender, Verify};
-use crate::policy::{Refusal, Rules};
+use crate::policy::{Refusal, Rules, author};
 use crate::resolver::proof::shared;
 use crate::resolver::sender::trusted;
 use crate::resolver::{Evidence, Prospect, Relaying, Sender, Standing};
+use crate::rolls::View;
 use crate::spool::content::Content;
 use crate::spool::message::StoredMessage;
 use crate::track::Reason;
@@ -76,7 +77,16 @@ pub(super) async fn identify(organisation: &Organisation, submission: &Submissio
     let checks = match rules.authenticity.verify {
         _ if stamped => Checks::default(),
         Verify::Unproven => Checks::ALL,
-        Verify::WhenNeeded => prospect.map_or_else(Checks::default, |prospect| prospect.checks(section, &head.authors)),
+        Verify::WhenNeeded => {
+            let proof = prospect.map_or_else(Checks::default, |prospect| prospect.checks(section, &head.authors));
+            let dmarc = proof.dmarc || author::asks_for_dmarc(&head.authors, rules);
+            Checks {
+                spf: dmarc,
+                dkim: proof.dkim || dmarc,
+                dmarc,
+                ..proof
+            }
+        }
     };
     let findings = if checks.is_empty() {
         None
@@ -148,6 +158,26 @@ pub(super) fn claim(sender: &Sender, rules: &Rules) -> Option<Refusal> {
             None
         }
     }
+}
+
+/// What a message is told whose author is not as the settings ask.
+pub(super) fn authored(
+    identified: &Identified,
+    client: &ClientFacts,
+    head: &HeaderFacts,
+    view: &View,
+    rules: &Rules,
+) -> Option<Refusal> {
+    let question = author::Question {
+        sender: &identified.sender,
+        authors: &head.authors,
+        session: match trusted(&client.listener, client.client, rules) {
+            Some(_) => author::Session::Trusted,
+            None => author::Session::Untrusted,
+        },
+        findings: identified.findings.as_deref(),
+    };
+    author::judge(&question, view, rules).err()
 }
 
 /// Which fields of a client's messages do not get in.

@@ -16,9 +16,9 @@ use super::file::{
 };
 use super::finding::{Findings, Severity};
 use super::settings::{
-    AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, AutoReplies, DisabledAccounts, DnsSettings,
-    DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat, LogLevel,
-    LogSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
+    AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
+    DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat,
+    LogLevel, LogSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
     QueueSettings, ReplyDialect, RollMode, RollSettings, RoutingSettings, Settings, SourceSettings, Spoofed,
     SuppressedReports, TrustedNetworkSettings, Verify,
 };
@@ -287,6 +287,7 @@ fn policy(policy: &Policy) -> PolicySettings {
         nested_restrictions: or(&policy.nested_restrictions, NestedRestrictions::Enforce),
         notify_partial: or(&policy.notify_partial, NotifyPartial::Proved),
         spoofed: or(&policy.spoofed, Spoofed::Refuse),
+        author: or(&policy.author, Author::Ignore),
         reply_dialect: or(&policy.reply_dialect, ReplyDialect::ExchangeOnline),
         suppressed_reports: or(&policy.suppressed_reports, SuppressedReports::Null),
         auto_replies: or(&policy.auto_replies, AutoReplies::AsGroupSays),

@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::word::{
-    AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
-    Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
-    Token, Verify,
+    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
+    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed,
+    SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
@@ -284,6 +284,13 @@ keys! {
         /// Default: `refuse`. Trap: outside services that write in your name are refused until their networks are
         /// trusted.
         optional spoofed: Spoofed,
+        /// Whether the author in `From` must be the sender: `ignore` as Exchange, which looks at the reverse-path only;
+        /// `permitted`, the sender or somebody who lets him send as him or on his behalf (`send_as`,
+        /// `grant_send_on_behalf_to`); `same`, the sender only. With the last two, mail from outside in the name of an
+        /// accepted domain, from a domain that looks like one, and mail without exactly one readable `From` field is
+        /// refused. Default: `ignore`.
+        /// Trap: a colleague's mail that comes back from a list outside is refused unless DMARC passes for it.
+        optional author: Author,
         /// Form of refusals, in replies and reports: codes as `exchange_online` gives them (5.7.133, 5.7.124,
         /// 5.1.10) or as `exchange` Server does (5.7.1, 5.1.1). The words that help desks search for
         /// (`RESOLVER.RST.NotAuthorized`) stand in both. Default: `exchange_online`.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::word::{
-    AcceptedDomainKind, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat, LogLevel,
-    Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed, SuppressedReports,
-    Token, Verify,
+    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
+    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed,
+    SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
@@ -259,6 +259,8 @@ pub struct PolicySettings {
     pub notify_partial: NotifyPartial,
     /// Mail that claims our domains without proof.
     pub spoofed: Spoofed,
+    /// Whether the author must be the sender.
+    pub author: Author,
     /// Form of refusals.
     pub reply_dialect: ReplyDialect,
     /// Return path where a group reports to nobody.

@@ -138,6 +138,15 @@ words! {
         /// The owners decide.
         "hold" => Hold,
     }
+    /// Whether `From` must say who sent it.
+    Author {
+        /// It is not looked at.
+        "ignore" => Ignore,
+        /// The sender, or somebody who permitted him.
+        "permitted" => Permitted,
+        /// The sender.
+        "same" => Same,
+    }
     /// Which mail is checked by SPF, DKIM, DMARC and ARC.
     Verify {
         /// Mail whose standing depends on it.

@@ -144,6 +144,7 @@ pub enum Setting {
     ForwardingAddress,
     Moderators,
     BypassModeration,
+    SendAs,
     Subscribers,
 }
 
@@ -157,6 +158,7 @@ impl std::fmt::Display for Setting {
             Self::ForwardingAddress => "ForwardingAddress",
             Self::Moderators => "ModeratedBy",
             Self::BypassModeration => "BypassModerationFromSendersOrMembers",
+            Self::SendAs => "SendAs",
             Self::Subscribers => "Subscribers",
         })
     }
@@ -220,6 +222,7 @@ pub(super) fn references(object: &RecipientObject) -> Vec<(Setting, &[Reference]
         all.push((Setting::AcceptFrom, &delivery.accept_from));
         all.push((Setting::RejectFrom, &delivery.reject_from));
         all.push((Setting::ForwardingAddress, delivery.forwarding_address.as_slice()));
+        all.push((Setting::SendAs, &delivery.send_as));
         if let Some(moderation) = delivery.moderation.as_deref() {
             all.push((Setting::Moderators, &moderation.moderators));
             all.push((Setting::BypassModeration, &moderation.bypass));

@@ -79,6 +79,10 @@ pub struct DeliverySettings {
     /// sent himself; false, the default, does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub echo_to_sender: Option<bool>,
+    /// Who may send as this object (the Send As permission); groups stand for their members. Who may send on its
+    /// behalf is its attribute GrantSendOnBehalfTo.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub send_as: Vec<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moderation: Option<Box<ModerationSettings>>,
 }

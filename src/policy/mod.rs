@@ -6,6 +6,7 @@
 //! answered differently at RCPT, in the pass, in `explain` and at the release of a hold.
 
 pub mod authentication;
+pub mod author;
 pub mod explanation;
 pub mod gate;
 mod large;

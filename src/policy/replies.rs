@@ -40,10 +40,7 @@ fn class(kind: Option<RecipientKind>) -> Class {
 pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
     let refused = |status: (u8, u16, u16), text: &'static str| Reply::new(550, status, text);
     match reason {
-        Reason::RecipientUnknown | Reason::GroupVanished => refused(
-            (5, 1, 10),
-            "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
-        ),
+        Reason::RecipientUnknown | Reason::GroupVanished => unknown(),
         Reason::RecipientAmbiguous => refused((5, 1, 4), "RESOLVER.ADR.Ambiguous; ambiguous address"),
         Reason::RecipientInvalid => refused((5, 2, 0), "RESOLVER.ADR.BadPrimary; recipient has no usable address"),
         Reason::RelayDenied => refused((5, 7, 64), "TenantAttribution; Relay Access Denied"),
@@ -60,10 +57,14 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
             (5, 7, 1),
             "The group is too large to be open to everybody; ask its owner who may write to it",
         ),
-        Reason::SenderSpoofed => refused(
-            (5, 7, 1),
-            "This server accepts mail from senders of this domain only if they are authenticated",
-        ),
+        Reason::SenderSpoofed | Reason::AuthorForged => not_proven(),
+        Reason::SenderLooksAlike | Reason::AuthorLooksAlike => looks_alike(),
+        Reason::AuthorMissing
+        | Reason::AuthorFieldTwice
+        | Reason::AuthorIsGroup
+        | Reason::AuthorEncoded
+        | Reason::AuthorMalformed => no_valid_author(),
+        Reason::AuthorNotPermitted => may_not_send_as(),
         Reason::ProofUnavailable => Reply::new(451, (4, 7, 1), "The sender cannot be verified yet; try again later"),
         Reason::DecidedByMessage => Reply::new(452, (4, 5, 3), "This recipient needs a transaction of its own"),
         Reason::TooLargeForRecipient => refused(
@@ -147,6 +148,33 @@ pub fn in_dialect(reply: Reply, reason: Reason, dialect: ReplyDialect) -> Reply 
     Reply::new(reply.code, status, text)
 }
 
+fn unknown() -> Reply {
+    let text = "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup";
+    Reply::new(550, (5, 1, 10), text)
+}
+
+fn not_proven() -> Reply {
+    let text = "This server accepts mail from senders of this domain only if they are authenticated";
+    Reply::new(550, (5, 7, 1), text)
+}
+
+fn looks_alike() -> Reply {
+    let text = "The sender's domain looks like one of this organisation and is another";
+    Reply::new(550, (5, 7, 1), text)
+}
+
+/// Exchange Online's code for mail without a valid author.
+fn no_valid_author() -> Reply {
+    let text = "Message must be RFC 5322 section 3.6.2 compliant and have one valid From field";
+    Reply::new(550, (5, 7, 512), text)
+}
+
+/// Exchange's code.
+fn may_not_send_as() -> Reply {
+    let text = "SMTP; Client does not have permissions to send as this sender";
+    Reply::new(550, (5, 7, 60), text)
+}
+
 fn authentication(kind: Option<RecipientKind>) -> Reply {
     let (detail, token, what) = match class(kind) {
         Class::Group => (133, "ForGroup", "group"),
@@ -208,6 +236,8 @@ mod tests {
             (Reason::ForwardingLoop, None, "554 5.4.6"),
             (Reason::RelayDenied, None, "550 5.7.64"),
             (Reason::ProofUnavailable, None, "451 4.7.1"),
+            (Reason::AuthorIsGroup, None, "550 5.7.512"),
+            (Reason::AuthorNotPermitted, None, "550 5.7.60"),
             (Reason::DecidedByMessage, None, "452 4.5.3"),
         ] {
             let reply = of(reason, kind).to_string();

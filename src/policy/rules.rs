@@ -145,6 +145,19 @@ impl Default for LargeGroup {
     }
 }
 
+/// Whether `From` must say who sent it; see [`super::author`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthorRule {
+    /// It is not looked at, as in Exchange.
+    #[default]
+    Ignore,
+    /// The sender himself, or somebody who lets him send as him or on his behalf.
+    Permitted,
+    /// The sender himself.
+    Same,
+}
+
 /// Which mail is checked by SPF, DKIM, DMARC and ARC.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -190,6 +203,8 @@ pub struct Rules {
     pub authenticity: AuthenticityRules,
     /// Mail that claims an accepted domain without proof.
     pub spoofed: SpoofedSender,
+    /// Whether the author must be the sender.
+    pub author: AuthorRule,
     /// `lena+detail@`.
     pub plus_addressing: PlusAddressing,
     /// Members with disabled accounts.
@@ -227,6 +242,7 @@ impl Rules {
             trusted: Vec::new(),
             authenticity: AuthenticityRules::default(),
             spoofed: SpoofedSender::default(),
+            author: AuthorRule::default(),
             plus_addressing: PlusAddressing::default(),
             disabled_accounts: DisabledAccounts::default(),
             forwarding: Forwarding::default(),

@@ -60,6 +60,24 @@ reasons! {
     LargeGroupOpen = "large-group-open", "the group is large and anybody may write to it";
     /// Claims one of our domains without proof.
     SenderSpoofed = "sender-spoofed", "the reverse-path claims an accepted domain without proof";
+    /// The reverse-path's domain reads like one of ours.
+    SenderLooksAlike = "sender-looks-alike", "the reverse-path's domain looks like an accepted domain and is none";
+    /// No From field.
+    AuthorMissing = "author-missing", "the message has no From field";
+    /// More than one From field.
+    AuthorFieldTwice = "author-field-twice", "the message has more than one From field";
+    /// From names a group.
+    AuthorIsGroup = "author-is-group", "From names a group instead of mailboxes";
+    /// An encoded-word where From should have an address.
+    AuthorEncoded = "author-encoded", "From has an encoded-word where an address belongs";
+    /// From cannot be read without a guess.
+    AuthorMalformed = "author-malformed", "From is no list of mailboxes";
+    /// An internal sender writes in a name that did not permit him.
+    AuthorNotPermitted = "author-not-permitted", "the sender may not write in the name of the author";
+    /// From claims one of our domains without proof.
+    AuthorForged = "author-forged", "From claims an accepted domain without proof";
+    /// The author's domain reads like one of ours.
+    AuthorLooksAlike = "author-looks-alike", "the author's domain looks like an accepted domain and is none";
     /// A signature or record that might prove the sender internal could not be looked up.
     ProofUnavailable = "proof-unavailable", "what might prove the sender internal could not be checked for now";
     /// Goes with others only if it is known who sends, and that is in the message.

@@ -5,6 +5,7 @@ mod a_difference_between_two_times_has_its_causes;
 mod a_pin_ends_by_itself;
 mod a_rule_is_seen_before_it_is_saved;
 mod a_signature_of_our_domain_proves_the_tenant;
+mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;
 mod another_customer_of_the_provider_is_a_stranger;
 mod automatic_mail_is_told_apart;

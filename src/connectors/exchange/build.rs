@@ -282,6 +282,8 @@ fn delivery(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> 
         forwarding_smtp_address,
         deliver_and_forward: both.filter(|_| forwards),
         echo_to_sender: truth(P::EchoGroupMessageBackToSubscribedSender).filter(|echo| *echo),
+        // A permission on the object in Active Directory, which exports of recipients do not show.
+        send_as: Vec::new(),
         moderation: (moderation != ModerationSettings::default()).then(|| Box::new(moderation)),
     };
     (settings != DeliverySettings::default()).then_some(settings)

@@ -242,6 +242,7 @@ fn delivery(record: &Record, faults: &mut Faults) -> Option<DeliverySettings> {
         forwarding_smtp_address: record.mailbox(P::ForwardingSmtpAddress, faults),
         deliver_and_forward: record.boolean(P::DeliverToMailboxAndForward, faults),
         echo_to_sender: record.boolean(P::EchoGroupMessageBackToSubscribedSender, faults),
+        send_as: record.references(P::SendAs, faults),
         moderation: moderation(record, faults).map(Box::new),
     };
     (settings != DeliverySettings::default()).then_some(settings)

@@ -56,6 +56,7 @@ properties! {
     BypassModerationFromSendersOrMembers = "BypassModerationFrom" = "BypassModerationFromDLMembers";
     BypassNestedModerationEnabled;
     SendModerationNotifications;
+    SendAs;
     // Groups.
     Members;
     ManagedBy;

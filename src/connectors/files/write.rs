@@ -176,6 +176,7 @@ fn delivery_settings(delivery: &DeliverySettings, cells: &mut Cells) {
     if let Some(echo) = delivery.echo_to_sender {
         cells.push(P::EchoGroupMessageBackToSubscribedSender, echo);
     }
+    cells.list(P::SendAs, &delivery.send_as);
     if let Some(moderation) = &delivery.moderation {
         moderation_settings(moderation, cells);
     }

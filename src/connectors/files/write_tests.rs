@@ -106,10 +106,11 @@ fn delivery() -> impl Strategy<Value = Option<Box<DeliverySettings>>> {
         of(mailbox("f")),
         truth(),
         truth(),
+        references(),
         moderation(),
     );
     parts.prop_map(
-        |(accept_from, reject_from, required, size, forward, smtp, both, echo, moderation)| {
+        |(accept_from, reject_from, required, size, forward, smtp, both, echo, send_as, moderation)| {
             let settings = DeliverySettings {
                 accept_from,
                 reject_from,
@@ -119,6 +120,7 @@ fn delivery() -> impl Strategy<Value = Option<Box<DeliverySettings>>> {
                 forwarding_smtp_address: smtp,
                 deliver_and_forward: both,
                 echo_to_sender: echo,
+                send_as,
                 moderation,
             };
             (settings != DeliverySettings::default()).then(|| Box::new(settings))
