@@ -143,6 +143,15 @@ pub const LARGE_GROUP_MEMBERS: u64 = 5_000;
 /// Most addresses of To and Cc that are read to find out whether a group was addressed in Bcc.
 pub const ADDRESSEES_MAX: usize = 10_000;
 
+/// Most octets of a returned report that are read; what it returns of the message may be longer.
+pub const BOUNCE_OCTETS_MAX: usize = 256 * 1024;
+
+/// Most recipients that one returned report is read for.
+pub const BOUNCE_RECIPIENTS_MAX: usize = 1_000;
+
+/// Most recipients that reports came back about, remembered until the trace knows of them.
+pub const RETURNS_REMEMBERED_MAX: usize = 100_000;
+
 /// Most lists of senders whose groups are remembered beside one table of rolls.
 pub const REMEMBERED_LISTS_MAX: usize = 10_000;
 

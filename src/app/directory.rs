@@ -224,7 +224,8 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             return reloaded;
         }
     };
-    let routes = match wiring::routes(&settings) {
+    let returns = wiring::returns(&settings, &service.return_key);
+    let routes = match wiring::routes(&settings, returns.as_ref()) {
         Ok(routes) => Arc::new(routes),
         Err(fault) => {
             reloaded
@@ -254,7 +255,7 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
         let authenticity = service.authenticity.with_time_limit(settings.authenticity.time_limit);
         service
             .categorizer
-            .reconfigure(wiring::organisation(&settings, &routes, &authenticity));
+            .reconfigure(wiring::organisation(&settings, &routes, &authenticity, returns));
         service.routes.store(Arc::clone(&routes));
         service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {

@@ -73,7 +73,7 @@ fn check(path: &Path) -> CheckReport {
             return report;
         }
     };
-    if let Err(fault) = wiring::routes(&settings) {
+    if let Err(fault) = wiring::routes(&settings, None) {
         report
             .findings
             .push(plain(Severity::Error, format!("routing: {fault}")));

@@ -15,12 +15,14 @@ use crate::backends::sqlite::SqliteSpool;
 use crate::backends::sqlite::directory::SqliteDirectoryStore;
 use crate::backends::sqlite::trace::SqliteTraceStore;
 use crate::categorizer::commit::Submissions;
+use crate::categorizer::returned::Returning;
 use crate::categorizer::{Categorizer, Dispatch, Views};
 use crate::config::settings::Settings;
 use crate::connectors::sync::DirectoryKeeper;
 use crate::delivery::{Delivery, DeliveryHandle, DeliverySettings};
 use crate::env::Env;
 use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
+use crate::mail::return_path::ReturnKey;
 use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
 use crate::resolver::Sources;
@@ -107,6 +109,8 @@ pub struct Service {
     pub started_at: Timestamp,
     /// The directory.
     pub keeper: Arc<DirectoryKeeper>,
+    /// Key of the addresses that reports come back to.
+    pub return_key: ReturnKey,
     /// The categoriser.
     pub categorizer: Arc<Categorizer>,
     /// Checks of where messages come from.
@@ -130,7 +134,8 @@ pub struct Service {
 /// Puts the parts together; nothing listens yet.
 pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Result<Arc<Service>, StartFault> {
     let parts = Parts::open(&settings, &env)?;
-    let routes = Arc::new(wiring::routes(&settings)?);
+    let returns = wiring::returns(&settings, &parts.return_key);
+    let routes = Arc::new(wiring::routes(&settings, returns.as_ref())?);
     let shared_routes = Arc::new(ArcSwap::new(Arc::clone(&routes)));
     let handover = Arc::new(Handover::default());
     let views = Arc::new(KeptViews {
@@ -140,13 +145,17 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
     let spool: SharedSpool = Arc::clone(&parts.spool) as SharedSpool;
     let authenticity = Authenticity::new(&wiring::checks(&settings));
     let categorizer = Categorizer::new(
-        wiring::organisation(&settings, &routes, &authenticity),
+        wiring::organisation(&settings, &routes, &authenticity, returns),
         views,
         Arc::clone(&spool),
         Arc::clone(&handover) as Arc<dyn Dispatch>,
         parts.loop_key,
         env.clone(),
     );
+    categorizer.read_reports(Returning::new(
+        Arc::clone(&parts.traces),
+        Arc::new(Lessons(Arc::clone(&parts.keeper))),
+    ));
     let delivery = Delivery {
         spool: Arc::clone(&spool),
         routes: Arc::clone(&routes),
@@ -176,6 +185,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         env,
         keeper: parts.keeper,
         authenticity,
+        return_key: parts.return_key,
         categorizer,
         spool: parts.spool,
         traces: parts.traces,
@@ -279,6 +289,7 @@ struct Parts {
     keeper: Arc<DirectoryKeeper>,
     traces: SharedTraceStore,
     loop_key: LoopKey,
+    return_key: ReturnKey,
 }
 
 impl Parts {
@@ -308,24 +319,23 @@ impl Parts {
             spool: Arc::new(spool),
             keeper: Arc::new(keeper),
             traces: Arc::new(traces),
-            loop_key: loop_key(&data.join("loop.key"), env)?,
+            loop_key: LoopKey::new(key(&data.join("loop.key"), env)?),
+            return_key: ReturnKey(key(&data.join("return.key"), env)?),
         })
     }
 }
 
-/// The key of the loop field: made once per data directory, readable by its owner only.
-fn loop_key(path: &Path, env: &Env) -> Result<LoopKey, StartFault> {
+/// A local key: made once per data directory, readable by its owner only.
+fn key(path: &Path, env: &Env) -> Result<[u8; 32], StartFault> {
     match std::fs::read(path) {
-        Ok(octets) => {
-            let octets = octets.as_slice().try_into().map_err(|_| {
-                let fault = std::io::Error::other("this is not a key of 32 octets; remove it to have a new one made");
-                file(path, fault)
-            })?;
-            Ok(LoopKey::new(octets))
-        }
+        Ok(octets) => octets.as_slice().try_into().map_err(|_| {
+            let fault = std::io::Error::other("this is not a key of 32 octets; remove it to have a new one made");
+            file(path, fault)
+        }),
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
             use std::io::Write as _;
-            let key = LoopKey::random(&*env.chance);
+            let mut key = [0; 32];
+            env.chance.fill(&mut key);
             let temporary = path.with_extension("new");
             let write = || {
                 let mut out = std::fs::OpenOptions::new()
@@ -334,7 +344,7 @@ fn loop_key(path: &Path, env: &Env) -> Result<LoopKey, StartFault> {
                     .truncate(true)
                     .mode(0o600)
                     .open(&temporary)?;
-                out.write_all(key.octets())?;
+                out.write_all(&key)?;
                 out.sync_all()?;
                 std::fs::rename(&temporary, path)
             };

@@ -16,6 +16,7 @@ use crate::directory::group::RefreshMode;
 use crate::expansion;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
+use crate::mail::return_path::{OwnDomain, ReturnKey, ReturnPathRule, ReturnPaths};
 use crate::policy::Rules;
 use crate::policy::rules;
 use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, Tenancy, TrustedNetwork};
@@ -25,14 +26,18 @@ use crate::routing::{HostPort, Location, NextHop, RetrySchedule, RouteFault, Rou
 use super::hops::RoutedHops;
 
 /// The routes that the settings draw.
-pub fn routes(settings: &Settings) -> Result<Routes, RouteFault> {
+pub fn routes(settings: &Settings, returns: Option<&Arc<ReturnPaths>>) -> Result<Routes, RouteFault> {
     let routing = &settings.routing;
     let pattern = |pattern: &settings::DomainPattern| {
         let prefix = if pattern.subdomains { "*." } else { "" };
         format!("{prefix}{}", pattern.domain)
     };
     Routes::build(RoutesDraft {
-        hops: settings.next_hops.iter().map(|hop| next_hop(hop, settings)).collect(),
+        hops: settings
+            .next_hops
+            .iter()
+            .map(|hop| next_hop(hop, settings, returns))
+            .collect(),
         locations: vec![
             (Location::Cloud, routing.cloud.to_string()),
             (Location::OnPremises, routing.on_premises.to_string()),
@@ -48,7 +53,24 @@ pub fn routes(settings: &Settings) -> Result<Routes, RouteFault> {
     })
 }
 
-fn next_hop(hop: &settings::NextHopSettings, settings: &Settings) -> NextHop {
+/// Addresses that reports come back to, if settings name one.
+#[must_use]
+pub fn returns(settings: &Settings, key: &ReturnKey) -> Option<Arc<ReturnPaths>> {
+    let paths = settings.return_paths.as_ref()?;
+    let own = settings.accepted_domains.iter().map(|domain| OwnDomain {
+        domain: domain.pattern.domain.clone(),
+        subdomains: domain.pattern.subdomains,
+    });
+    Some(Arc::new(ReturnPaths {
+        key: key.clone(),
+        bounces: paths.bounce_address.clone(),
+        srs_domain: paths.srs_domain.clone(),
+        own: own.collect(),
+        valid_for: paths.valid_for,
+    }))
+}
+
+fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Option<&Arc<ReturnPaths>>) -> NextHop {
     let target = match &hop.target {
         NextHopTarget::Hosts(hosts) => Target::Hosts(
             hosts
@@ -71,6 +93,12 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings) -> NextHop {
     made.recipients_max = hop.recipients_max as usize;
     made.connections_max = hop.connections_max as usize;
     made.expiry = hop.expiry;
+    made.return_path = match (hop.return_path, returns) {
+        // A check of settings refuses the last two without an address to come back to.
+        (settings::ReturnPath::Original, _) | (_, None) => ReturnPathRule::Original,
+        (settings::ReturnPath::Srs, Some(paths)) => ReturnPathRule::Rewritten(Arc::clone(paths)),
+        (settings::ReturnPath::Bounces, Some(paths)) => ReturnPathRule::Bounces(Arc::clone(paths)),
+    };
     made.retry = RetrySchedule {
         first: queue.retry_first,
         longest: queue.retry_max,
@@ -257,7 +285,12 @@ pub fn spool(settings: &Settings) -> SpoolSettings {
 
 /// What the categoriser decides by.
 #[must_use]
-pub fn organisation(settings: &Settings, routes: &Arc<Routes>, authenticity: &Authenticity) -> Organisation {
+pub fn organisation(
+    settings: &Settings,
+    routes: &Arc<Routes>,
+    authenticity: &Authenticity,
+    return_paths: Option<Arc<ReturnPaths>>,
+) -> Organisation {
     let postmaster = format!("postmaster@{}", settings.default_domain());
     Organisation {
         host: settings.hostname.to_string(),
@@ -270,6 +303,7 @@ pub fn organisation(settings: &Settings, routes: &Arc<Routes>, authenticity: &Au
         hops: Arc::new(RoutedHops(Arc::clone(routes))),
         authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
+        return_paths,
     }
 }
 
@@ -302,6 +336,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     note("accepted_domains", before.accepted_domains != after.accepted_domains);
     note("[rolls]", before.rolls != after.rolls);
     note("[queue]", before.queue != after.queue);
+    note("[return_paths]", before.return_paths != after.return_paths);
     let fixed: HashMap<&str, bool> = HashMap::from([
         ("[[listeners]]", before.listeners != after.listeners),
         ("data_dir", before.data_dir != after.data_dir),

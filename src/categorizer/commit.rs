@@ -247,6 +247,9 @@ impl Categorizer {
 
     async fn complete(&self, candidate: &Candidate, outcome: Outcome) {
         let committed = self.spool.complete(candidate.id, outcome.clone()).await;
+        if committed.is_ok() {
+            self.remember_reports(&outcome.events);
+        }
         let stored = self.spool.message(candidate.id);
         match (committed, stored) {
             (Ok(()), Ok(message)) => {
@@ -273,6 +276,7 @@ impl Categorizer {
     /// Hands the copies of a committed acceptance, and of its reports, to the queue.
     pub fn release_copies(&self, acceptance: Acceptance) {
         let Some(outcome) = acceptance.outcome else { return };
+        self.remember_reports(&outcome.events);
         let message = Arc::new(acceptance.message.message);
         if !outcome.sets.is_empty() {
             self.dispatch.enqueue(message, acceptance.message.content, outcome.sets);

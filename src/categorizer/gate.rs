@@ -95,6 +95,9 @@ impl Categorizer {
         envelope: &Envelope,
         recipient: &EnvelopeRecipient,
     ) -> Result<(), Refusal> {
+        if let Some(judged) = self.judge_return_path(envelope, &recipient.forward_path) {
+            return judged;
+        }
         let organisation = self.organisation.load();
         let rules = &organisation.rules;
         let known = Seen {

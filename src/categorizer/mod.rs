@@ -13,16 +13,20 @@ pub mod outcome;
 pub mod pass;
 pub mod release;
 pub mod report;
+pub mod returned;
+mod sent;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
+use self::returned::Returning;
 use crate::env::Env;
 use crate::expansion::{self, HopId, Router};
+use crate::mail::return_path::ReturnPaths;
 use crate::mail::trace::LoopKey;
 use crate::mail::{Mailbox, MessageId};
 use crate::policy::Rules;
@@ -70,6 +74,8 @@ pub struct Organisation {
     pub authenticator: Arc<dyn identify::Authenticator>,
     /// Most Received fields.
     pub received_fields_max: usize,
+    /// Addresses that reports come back to, if a next hop's copies are sent with any.
+    pub return_paths: Option<Arc<ReturnPaths>>,
 }
 
 /// What answers "which view is current" and "may the directory say no".
@@ -94,6 +100,7 @@ pub struct Categorizer {
     env: Env,
     decisions: tokio::sync::Mutex<()>,
     owner_notices: Mutex<HashMap<Mailbox, Timestamp>>,
+    returning: OnceLock<Returning>,
 }
 
 impl Categorizer {
@@ -116,7 +123,13 @@ impl Categorizer {
             env,
             decisions: tokio::sync::Mutex::new(()),
             owner_notices: Mutex::default(),
+            returning: OnceLock::new(),
         })
+    }
+
+    /// From now on reports that come back are read; the first call counts.
+    pub fn read_reports(&self, returning: Returning) {
+        let _ = self.returning.set(returning);
     }
 
     /// Replaces the settings; passes under way finish with the old ones.

@@ -76,6 +76,12 @@ impl Categorizer {
     /// The pass itself: one expansion on one pinned view.
     #[must_use]
     pub fn pass(&self, candidate: &Candidate, moment: Moment) -> Verdict {
+        let returned = self.returned(candidate, moment);
+        returned.unwrap_or_else(|| self.ordinary_pass(candidate, moment))
+    }
+
+    /// The pass of a message to anybody but a return path.
+    pub(super) fn ordinary_pass(&self, candidate: &Candidate, moment: Moment) -> Verdict {
         let organisation = self.organisation.load_full();
         let view = self.views.view();
         let now = self.env.clock.now();

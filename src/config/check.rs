@@ -19,8 +19,8 @@ use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
     DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat,
     LogLevel, LogSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
-    QueueSettings, ReplyDialect, RollMode, RollSettings, RoutingSettings, Settings, SourceSettings, Spoofed,
-    SuppressedReports, TrustedNetworkSettings, Verify,
+    QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings, RoutingSettings, Settings,
+    SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify,
 };
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
@@ -138,6 +138,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         policy: policy(&or(&file.policy, Policy::default())),
         rolls: rolls(&or(&file.rolls, Rolls::default())),
         queue,
+        return_paths: return_paths(file),
         limits: limit_settings(&or(&file.limits, Limits::default())),
         tracking_retention: file
             .tracking
@@ -259,6 +260,17 @@ fn next_hop(hop: &NextHop, data_dir: &Path, expiry: Duration) -> Option<NextHopS
             u32::try_from(limits::BATCH_RECIPIENTS_MAX).unwrap_or(u32::MAX),
         ),
         expiry: or(&hop.expiry, expiry),
+        return_path: or(&hop.return_path, ReturnPath::Original),
+    })
+}
+
+fn return_paths(file: &SettingsFile) -> Option<ReturnPathSettings> {
+    let stated_paths = file.return_paths.as_ref()?.get_ref();
+    let bounce_address = stated(&stated_paths.bounce_address)?;
+    Some(ReturnPathSettings {
+        srs_domain: stated(&stated_paths.srs_domain).unwrap_or_else(|| bounce_address.domain_key()),
+        valid_for: or(&stated_paths.valid_for, defaults::RETURN_PATH_VALID_FOR),
+        bounce_address,
     })
 }
 

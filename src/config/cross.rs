@@ -29,6 +29,7 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.next_hops();
     checks.routing();
     checks.sources();
+    checks.return_paths();
     checks.quantities();
     if !checks.findings.has_errors() {
         checks.doubts();

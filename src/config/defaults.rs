@@ -10,6 +10,11 @@ const DAY: u64 = 24 * HOUR;
 pub const DATA_DIR: &str = "/var/lib/muster";
 pub const CONTROL_SOCKET: &str = "control.sock";
 
+/// How long return paths take reports: most systems give up after five days.
+pub const RETURN_PATH_VALID_FOR: Duration = Duration::from_secs(10 * DAY);
+/// Longest local-part of the address that reports come back to.
+pub const RETURN_PATH_LOCAL_PART_MAX: usize = 14;
+
 /// Longest path of a local socket, the final zero not counted (`sun_path` of unix(7) has 108 octets).
 pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
 

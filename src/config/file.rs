@@ -12,7 +12,7 @@ use serde_spanned::Spanned;
 
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed,
+    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, SourceKind, Spoofed,
     SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
@@ -62,6 +62,8 @@ keys! {
         optional queue: Queue,
         /// Bounds of the whole service.
         optional limits: Limits,
+        /// Addresses of our own that reports about copies come back to. Needed by next hops that say so.
+        optional return_paths: ReturnPaths,
         /// What became of each message, kept for `muster trace`.
         optional tracking: Tracking,
     }
@@ -227,6 +229,10 @@ keys! {
         optional recipients_max: u32,
         /// Time after which a waiting copy is reported as failed. Default: `queue.expiry`.
         optional expiry: Duration,
+        /// Reverse-path of its copies: `original`; `srs` rewrites outside senders, because this hop would ask their
+        /// domain's SPF record about us; `bounces` gives every batch an address of ours, and passes reports that come
+        /// back on to the sender or the group's owner. Default: `original`. Trap: a hop that trusts us needs neither.
+        optional return_path: ReturnPath,
     }
 
     /// One server of a next hop.
@@ -396,6 +402,17 @@ keys! {
         optional expansion_recipients_max: u32,
     }
 
+    /// `[return_paths]`
+    ReturnPaths {
+        /// Reports about copies come back to `LOCAL+TOKEN@DOMAIN` of this address. Default: none; `return_path` at a
+        /// next hop needs it. Trap: its domain must be an accepted domain whose mail arrives here, also from outside.
+        optional bounce_address: Mailbox,
+        /// Domain of rewritten outside senders, an accepted domain. Default: that of `bounce_address`.
+        optional srs_domain: Domain,
+        /// How long a return path takes reports. Default: 10d. Trap: systems that try for days report late.
+        optional valid_for: Duration,
+    }
+
     /// `[tracking]`
     Tracking {
         /// How long events are kept. Default: 90d. Trap: they name senders and recipients; the law may want less.
@@ -403,5 +420,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Rolls Queue Limits Tracking }
+readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Rolls Queue Limits ReturnPaths Tracking }
 readable! { text AcceptedDomain: name Host: host }

@@ -10,6 +10,7 @@ pub mod file;
 pub mod finding;
 mod load;
 mod quantity;
+mod returns;
 pub mod settings;
 mod trust;
 pub mod word;

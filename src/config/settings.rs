@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, Role, RollMode, SourceKind, Spoofed,
+    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, SourceKind, Spoofed,
     SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub queue: QueueSettings,
     /// Bounds.
     pub limits: LimitSettings,
+    /// Addresses that reports come back to; none: next hops are sent the original.
+    pub return_paths: Option<ReturnPathSettings>,
     /// How long tracking events are kept.
     pub tracking_retention: Duration,
 }
@@ -204,6 +206,19 @@ pub struct NextHopSettings {
     pub recipients_max: u32,
     /// Time after which a waiting copy has failed.
     pub expiry: Duration,
+    /// Reverse-path of its copies.
+    pub return_path: ReturnPath,
+}
+
+/// `[return_paths]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnPathSettings {
+    /// Where reports come to.
+    pub bounce_address: Mailbox,
+    /// Domain of rewritten senders.
+    pub srs_domain: Domain,
+    /// How long.
+    pub valid_for: Duration,
 }
 
 /// Where a next hop is.

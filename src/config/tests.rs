@@ -156,6 +156,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.authenticity.authserv_id = settings.hostname.clone();
         settings.dns.servers.clear();
         settings.routing.side_by_side = None;
+        settings.return_paths = None;
         settings.sources[0].path = PathBuf::new();
         settings
     };

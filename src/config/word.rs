@@ -154,6 +154,15 @@ words! {
         /// All mail that nothing else proves internal.
         "unproven" => Unproven,
     }
+    /// Reverse-path of the copies for a next hop.
+    ReturnPath {
+        /// The sender's, or what the group's report settings say.
+        "original" => Original,
+        /// Outside senders rewritten.
+        "srs" => Srs,
+        /// An address of ours for each batch.
+        "bounces" => Bounces,
+    }
     /// When stored lists are computed.
     RollMode {
         /// With every change of the directory.

@@ -31,6 +31,8 @@ pub struct Done {
     pub notify_passed: bool,
     /// Today's addresses.
     pub readdressed: Readdressed,
+    /// Reports about the copies come back to us: that they were taken is not the last word.
+    pub reports_come_back: bool,
 }
 
 impl Done {
@@ -157,6 +159,7 @@ impl Shared {
                 remote: None,
                 notify_passed: false,
                 readdressed: Readdressed::new(),
+                reports_come_back: false,
             };
             if let Err(fault) = shared.settle(done).await {
                 shared.unsettled(&fault);

@@ -18,7 +18,7 @@ use super::plan::{Readdressed, forward_path};
 use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
 use super::work::Place;
-use crate::mail::{BodyType, MessageId, Notify, OriginalRecipient, Reply, ReturnContent, SetId};
+use crate::mail::{BodyType, MessageId, Notify, OriginalRecipient, Reply, ReturnContent, ReversePath, SetId};
 use crate::queue::{LastAnswer, ranks};
 use crate::routing::NextHop;
 use crate::track::Reason;
@@ -60,6 +60,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
         let job = Job {
             directory: directory.to_owned(),
             next_hop: hop.name.clone(),
+            reverse_path: loaded.reverse_path(&hop.return_path, &batch.ranks, shared.now()),
             loaded: Arc::clone(&loaded),
             ranks: batch.ranks.clone(),
             readdressed,
@@ -96,6 +97,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
             // The requests are in the `.json`.
             notify_passed: true,
             readdressed,
+            reports_come_back: false,
         });
         if let Err(fault) = commit.await {
             shared.unsettled(&fault);
@@ -111,6 +113,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
 struct Job {
     directory: std::path::PathBuf,
     next_hop: String,
+    reverse_path: ReversePath,
     loaded: Arc<Loaded>,
     ranks: ranks::Ranges,
     readdressed: Readdressed,
@@ -174,7 +177,7 @@ impl Job {
             set: set.id,
             next_hop: &self.next_hop,
             written_at: self.at,
-            reverse_path: set.reverse_path.as_str(),
+            reverse_path: self.reverse_path.as_str(),
             recipients: ranks::each(&self.ranks).map(recipient).collect(),
             body: set.body,
             smtputf8: set.smtputf8,

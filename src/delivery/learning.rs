@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::account::Done;
 use super::verdict::Verdict;
@@ -16,6 +16,9 @@ use crate::rolls::suspect::{Lesson, Suspects, Taught};
 /// Most recipients of one transaction that can be refused together and each be doubted for it, if they are more than
 /// half of it.
 const REFUSED_TOGETHER_MAX: usize = 10;
+
+/// Time in which a system that took a message reports that it could not deliver it.
+const REPORTS_COME_WITHIN: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// What a batch teaches.
 pub(super) fn lessons(done: &Done, suspects: &Suspects, now: Timestamp) -> Vec<Lesson> {
@@ -47,7 +50,13 @@ pub(super) fn lessons(done: &Done, suspects: &Suspects, now: Timestamp) -> Vec<L
             }
             Verdict::Relayed(_) if !suspects.is_empty() => {
                 let taken = ranks::each(&run.ranks).filter_map(|rank| lesson(rank, Taught::Taken));
-                lessons.extend(taken.filter(|lesson| suspects.of(&lesson.address.key()).is_some()));
+                // Who takes first and reports later would have reported by then.
+                let is_settled =
+                    |last: Timestamp| !done.reports_come_back || now.duration_since(last) > REPORTS_COME_WITHIN;
+                lessons.extend(taken.filter(|lesson| {
+                    let known = suspects.of(&lesson.address.key());
+                    known.is_some_and(|known| known.last().is_none_or(is_settled))
+                }));
             }
             Verdict::Relayed(_) | Verdict::Deferred(..) | Verdict::Dropped(_) | Verdict::Untried => {}
         }

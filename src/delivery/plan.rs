@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
-use crate::mail::{Mailbox, Reply};
+use crate::mail::{Mailbox, Reply, ReversePath};
 use crate::queue::ranks;
 use crate::smtp::extension::Extensions;
 use crate::smtp::plan::{MailCommand, PlanFault, TransactionPlan};
@@ -37,7 +37,13 @@ pub fn forward_path<'a>(loaded: &'a Loaded, readdressed: &'a Readdressed, rank: 
 
 /// Plans a transaction for the ranks.
 #[must_use]
-pub fn plan(peer: &Extensions, loaded: &Loaded, ranges: &[(u32, u32)], readdressed: &Readdressed) -> Planned {
+pub fn plan(
+    peer: &Extensions,
+    loaded: &Loaded,
+    reverse_path: &ReversePath,
+    ranges: &[(u32, u32)],
+    readdressed: &Readdressed,
+) -> Planned {
     let set = &loaded.set;
     let path = |rank: u32| forward_path(loaded, readdressed, rank);
     // RFC 6531 §3.4: the parameter is for messages that need it. One that was only offered with it needs it for its
@@ -45,7 +51,7 @@ pub fn plan(peer: &Extensions, loaded: &Loaded, ranges: &[(u32, u32)], readdress
     let content_needs = set.smtputf8 && !header_is_ascii(loaded);
     let smtputf8 = content_needs || (peer.smtputf8 && !ranks::each(ranges).all(|rank| path(rank).is_ascii()));
     let mail = MailCommand {
-        reverse_path: &set.reverse_path,
+        reverse_path,
         size_bytes: loaded.prefix().len() as u64 + loaded.content.len(),
         body: set.body,
         smtputf8,

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
+use crate::mail::return_path::{Copies, ReturnPathRule, ReturnedCopy, copy_of};
 use crate::mail::trace::NO_AUTO_REPLIES_FIELD;
-use crate::mail::{Notify, SetId};
+use crate::mail::{Notify, ReversePath, SetId};
 use crate::spool::content::{Content, Octets};
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, SpoolFault};
@@ -44,6 +46,23 @@ impl Loaded {
         let mut prefix = self.message.prefix.to_vec();
         prefix.extend_from_slice(NO_AUTO_REPLIES_FIELD.as_bytes());
         prefix.into()
+    }
+
+    /// The reverse-path that a next hop's rule gives a batch of these copies.
+    #[must_use]
+    pub fn reverse_path(&self, rule: &ReturnPathRule, ranges: &[(u32, u32)], now: Timestamp) -> ReversePath {
+        let ends = ranges.first().zip(ranges.last());
+        let ranks = ends.map_or((0, 0), |(first, last)| (first.0, last.1));
+        let copies = Copies {
+            reverse_path: &self.set.reverse_path,
+            message_reverse_path: &self.message.envelope.reverse_path,
+            copy: ReturnedCopy {
+                proved: self.message.arrival.proof.is_some(),
+                quiet: self.set.no_auto_replies,
+                ..copy_of(self.set.id, self.set.message, ranks)
+            },
+        };
+        rule.apply(&copies, now)
     }
 
     /// DSN requests of a rank.

@@ -14,6 +14,7 @@ use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
 use crate::limits;
 use crate::mail::Reply;
+use crate::mail::return_path::ReturnPathRule;
 use crate::queue::{Batch, Bounds, DestinationId, LastAnswer, ranks};
 use crate::routing::{NextHop, Target};
 use crate::smtp::client::{Conclusion, Stage, TransactionResult};
@@ -117,7 +118,7 @@ impl Place {
             }
             Target::Hosts(_) | Target::Mx => {
                 if let Some(session) = self.open(&hop, domain.as_deref()).await {
-                    self.serve(session).await;
+                    self.serve(session, &hop).await;
                 }
             }
         }
@@ -186,11 +187,11 @@ impl Place {
         }
     }
 
-    async fn serve(&self, mut session: Session) {
+    async fn serve(&self, mut session: Session, hop: &NextHop) {
         let settings = &self.shared.settings;
         loop {
             let then = match self.shared.next(self.id, &self.bell) {
-                Next::Work(batch, loaded) => self.send(&mut session, batch, loaded).await,
+                Next::Work(batch, loaded) => self.send(&mut session, hop, batch, loaded).await,
                 Next::Idle => match session.rest(&self.bell, settings.session_idle_max).await {
                     Ok(rested) => self.after_rest(rested),
                     Err(fault) => {
@@ -222,17 +223,18 @@ impl Place {
     }
 
     /// Sends one batch.
-    async fn send(&self, session: &mut Session, batch: Batch, loaded: Option<Arc<Loaded>>) -> Then {
+    async fn send(&self, session: &mut Session, hop: &NextHop, batch: Batch, loaded: Option<Arc<Loaded>>) -> Then {
         let Some((held, loaded, readdressed)) = self.prepare(batch, loaded).await else {
             return Then::GoesOn;
         };
         let batch = held.batch.as_ref().expect("just held");
         let peer = *session.client().extensions();
+        let reverse_path = loaded.reverse_path(&hop.return_path, &batch.ranks, self.shared.now());
         let Planned {
             plan,
             members,
             mut verdicts,
-        } = plan(&peer, &loaded, &batch.ranks, &readdressed);
+        } = plan(&peer, &loaded, &reverse_path, &batch.ranks, &readdressed);
         let was_used = session.messages > 0;
         if let Some(plan) = plan {
             let transacted = match session.transact(plan, &loaded.prefix(), &loaded.content).await {
@@ -245,7 +247,7 @@ impl Place {
                 Err(Halt::Unreadable(Transacted { .. })) => {
                     let verdict = Verdict::Deferred(Reason::StoreSuspect, None);
                     verdicts = Verdicts::all(batch.ranks.clone(), verdict);
-                    self.settle(session, held, loaded, verdicts, readdressed);
+                    self.settle(session, hop, held, loaded, (verdicts, readdressed));
                     return Then::Ends;
                 }
             };
@@ -256,17 +258,17 @@ impl Place {
             verdicts.add_result(&members, &transacted.result);
             self.learn(session, &transacted);
         }
-        self.settle(session, held, loaded, verdicts, readdressed);
+        self.settle(session, hop, held, loaded, (verdicts, readdressed));
         Then::GoesOn
     }
 
     fn settle(
         &self,
         session: &mut Session,
+        hop: &NextHop,
         held: Held,
         loaded: Arc<Loaded>,
-        verdicts: Verdicts,
-        readdressed: Readdressed,
+        (verdicts, readdressed): (Verdicts, Readdressed),
     ) {
         let commit = self.shared.settle(Done {
             batch: held.release(),
@@ -275,6 +277,7 @@ impl Place {
             remote: Some(session.candidate.shown()),
             notify_passed: session.client().extensions().dsn,
             readdressed,
+            reports_come_back: matches!(hop.return_path, ReturnPathRule::Bounces(_)),
         });
         session.settle(commit);
     }

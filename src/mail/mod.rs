@@ -2,11 +2,13 @@
 
 pub mod address;
 pub mod authentication;
+pub mod bounce;
 pub mod envelope;
 pub mod header;
 pub mod id;
 pub mod reply;
 pub mod report;
+pub mod return_path;
 pub mod status;
 pub mod trace;
 

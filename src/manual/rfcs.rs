@@ -37,7 +37,7 @@ pub const RFCS: &[Rfc] = &[
         2045,
         "MIME part one",
         Partly,
-        "Content-Type is read to recognise reports; bodies are never altered",
+        "read to recognise reports, and one level deep where they come back; bodies are never altered",
     ),
     rfc(
         2047,
@@ -78,7 +78,7 @@ pub const RFCS: &[Rfc] = &[
         3464,
         "Delivery status notifications",
         Done,
-        "failed, delayed, relayed, expanded; `delivered` is not ours to say",
+        "failed, delayed, relayed, expanded; `delivered` is not ours to say; others' are read at return paths of ours",
     ),
     rfc(
         3834,
@@ -123,6 +123,12 @@ pub const RFCS: &[Rfc] = &[
         "(&) and (|) are refused: a list emptied by accident would be everybody",
     ),
     rfc(4632, "CIDR", Done, "how trusted networks are written"),
+    rfc(
+        4648,
+        "Base 32",
+        Done,
+        "in return paths, in lower case and without padding",
+    ),
     rfc(4954, "AUTH", Planned, "AUTH is a later issue"),
     rfc(5321, "SMTP", Done, "without source routes, EXPN and VRFY of names"),
     rfc(

@@ -151,6 +151,10 @@ mod tests {
             self.0.roster(message, set)
         }
 
+        fn message_of(&self, set: crate::mail::SetId) -> Result<Option<MessageId>, StoreFault> {
+            self.0.message_of(set)
+        }
+
         fn prune(&self, before: jiff::Timestamp) -> Result<u64, StoreFault> {
             self.0.prune(before)
         }

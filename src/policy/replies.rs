@@ -32,6 +32,10 @@ fn class(kind: Option<RecipientKind>) -> Class {
     }
 }
 
+const LARGE_AND_OPEN: &str = "The group is too large to be open to everybody; ask its owner who may write to it";
+const TOO_LARGE: &str = "RESOLVER.RST.RecipSizeLimit; message too large for this recipient";
+const NO_MEMBER: &str = "UnifiedGroupAgent; Delivery failed because the sender isn't a group member";
+
 /// The reply for a reason; `kind` is that of the recipient, where the code depends on it.
 ///
 /// A reason that ends no dialogue (a drop, a route) gets the generic refusal of its class, so that a caller's
@@ -40,7 +44,8 @@ fn class(kind: Option<RecipientKind>) -> Class {
 pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
     let refused = |status: (u8, u16, u16), text: &'static str| Reply::new(550, status, text);
     match reason {
-        Reason::RecipientUnknown | Reason::GroupVanished => unknown(),
+        // No difference to an unknown recipient: a guess learns nothing.
+        Reason::RecipientUnknown | Reason::ReturnPathUnknown | Reason::GroupVanished => unknown(),
         Reason::RecipientAmbiguous => refused((5, 1, 4), "RESOLVER.ADR.Ambiguous; ambiguous address"),
         Reason::RecipientInvalid => refused((5, 2, 0), "RESOLVER.ADR.BadPrimary; recipient has no usable address"),
         Reason::RelayDenied => refused((5, 7, 64), "TenantAttribution; Relay Access Denied"),
@@ -48,15 +53,9 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::DirectoryNotReady => Reply::new(451, (4, 3, 0), "Recipients cannot be checked yet; try again later"),
         Reason::SenderNotAuthenticated => authentication(kind),
         Reason::SenderRejected | Reason::SenderNotAccepted => not_authorized(kind),
-        Reason::SenderNotMember => refused(
-            (5, 7, 193),
-            "UnifiedGroupAgent; Delivery failed because the sender isn't a group member",
-        ),
+        Reason::SenderNotMember => refused((5, 7, 193), NO_MEMBER),
         Reason::AddressedInBcc => refused((5, 7, 1), "Name the group in To or Cc: it takes no mail in Bcc"),
-        Reason::LargeGroupOpen => refused(
-            (5, 7, 1),
-            "The group is too large to be open to everybody; ask its owner who may write to it",
-        ),
+        Reason::LargeGroupOpen => refused((5, 7, 1), LARGE_AND_OPEN),
         Reason::SenderSpoofed | Reason::AuthorForged => not_proven(),
         Reason::SenderLooksAlike | Reason::AuthorLooksAlike => looks_alike(),
         Reason::AuthorMissing
@@ -67,10 +66,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::AuthorNotPermitted => may_not_send_as(),
         Reason::ProofUnavailable => Reply::new(451, (4, 7, 1), "The sender cannot be verified yet; try again later"),
         Reason::DecidedByMessage => Reply::new(452, (4, 5, 3), "This recipient needs a transaction of its own"),
-        Reason::TooLargeForRecipient => refused(
-            (5, 2, 3),
-            "RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
-        ),
+        Reason::TooLargeForRecipient => refused((5, 2, 3), TOO_LARGE),
         Reason::ListNotReady => Reply::new(451, (4, 7, 1), "Permission cannot be checked yet; try again later"),
         Reason::NoModerator => refused((5, 7, 1), "Delivery needs an approval that nobody can give"),
         Reason::ModerationRejected => refused((5, 7, 1), "A moderator did not approve the message"),
@@ -87,6 +83,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::ForwardingLoop | Reason::GroupLoop | Reason::HopLimit => {
             Reply::new(554, (5, 4, 6), "Hop count exceeded - possible mail loop")
         }
+        Reason::ReturnPathMisused => refused((5, 7, 1), "This address takes reports only"),
         Reason::NoRoute => refused((5, 4, 4), "No route to the recipient"),
         Reason::DomainTakesNoMail => Reply::new(556, (5, 1, 10), "Recipient domain takes no mail"),
         Reason::DnsFailed => Reply::new(451, (4, 4, 3), "The recipient's domain cannot be looked up now"),
@@ -99,6 +96,9 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::MemberUnresolved
         | Reason::ReportToGroup
         | Reason::OwnerMissing
+        | Reason::ReportedUndeliverable
+        | Reason::ReportRead
+        | Reason::AutoReplySuppressed
         | Reason::SenderNotEchoed
         | Reason::BareLineEnd
         | Reason::TooLargeForSystem
@@ -136,7 +136,9 @@ pub fn in_dialect(reply: Reply, reason: Reason, dialect: ReplyDialect) -> Reply 
     }
     let (status, text) = match reason {
         Reason::RecipientUnknown if reply.text == EX_UNKNOWN => ((5, 1, 1), EX_UNKNOWN),
-        Reason::RecipientUnknown | Reason::GroupVanished => ((5, 1, 1), "RESOLVER.ADR.RecipNotFound; not found"),
+        Reason::RecipientUnknown | Reason::ReturnPathUnknown | Reason::GroupVanished => {
+            ((5, 1, 1), "RESOLVER.ADR.RecipNotFound; not found")
+        }
         Reason::SenderNotAuthenticated => ((5, 7, 1), "RESOLVER.RST.AuthRequired; authentication required"),
         Reason::SenderRejected | Reason::SenderNotAccepted | Reason::SenderNotMember => {
             ((5, 7, 1), "RESOLVER.RST.NotAuthorized; not authorized")

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits;
+use crate::mail::return_path::ReturnPathRule;
 
 /// Index of a next hop in [`super::Routes`]; good for one loaded version of the settings only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -119,6 +120,8 @@ pub struct NextHop {
     pub retry: RetrySchedule,
     /// Waits within a session.
     pub timeouts: HopTimeouts,
+    /// Reverse-path of its copies.
+    pub return_path: ReturnPathRule,
 }
 
 impl NextHop {
@@ -135,6 +138,7 @@ impl NextHop {
             expiry: limits::QUEUE_EXPIRY,
             retry: RetrySchedule::default(),
             timeouts: HopTimeouts::default(),
+            return_path: ReturnPathRule::default(),
         }
     }
 }

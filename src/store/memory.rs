@@ -118,6 +118,12 @@ impl TraceStore for MemoryTraceStore {
             .map(|(_, roster)| roster.clone()))
     }
 
+    fn message_of(&self, set: SetId) -> Result<Option<MessageId>, StoreFault> {
+        let state = self.state();
+        let mut found = state.rosters.keys().filter(|(_, id)| *id == set);
+        Ok(found.next_back().map(|(message, _)| *message))
+    }
+
     fn prune(&self, before: Timestamp) -> Result<u64, StoreFault> {
         let mut state = self.state();
         let count = state.events.len();

@@ -64,6 +64,9 @@ pub trait TraceStore: Send + Sync + 'static {
     /// The roster of a set of a message, if it was stored.
     fn roster(&self, message: MessageId, set: SetId) -> Result<Option<Roster>, StoreFault>;
 
+    /// The message that a set belonged to, if its roster was stored; the newest, should a number have come twice.
+    fn message_of(&self, set: SetId) -> Result<Option<MessageId>, StoreFault>;
+
     /// Removes what is older than `before`; returns how many events.
     fn prune(&self, before: Timestamp) -> Result<u64, StoreFault>;
 }
@@ -213,6 +216,10 @@ pub(crate) mod contract {
             let stored = trace.roster(sample.id(), sample.set().id).expect("reads");
             assert_eq!(stored.as_ref(), Some(&sample.set().roster));
         }
+        for sample in &samples {
+            assert_eq!(trace.message_of(sample.set().id), Ok(Some(sample.id())));
+        }
+        assert_eq!(trace.message_of(SetId(987_654_321)), Ok(None));
         assert_eq!(trace.roster(samples[0].id(), samples[1].set().id), Ok(None));
         for (address, expected) in [
             ("all@contoso.example", vec![samples[1].id(), samples[0].id()]),

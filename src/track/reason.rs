@@ -130,6 +130,17 @@ reasons! {
     TooManyRecipients = "too-many-recipients", "the message would reach more recipients than allowed";
     /// Owner is missing where report-to-owner needs one.
     OwnerMissing = "owner-missing", "reports go to the owner and the group has none";
+    // Reports that come back
+    /// A return path that was not made here, or too long ago.
+    ReturnPathUnknown = "return-path-unknown", "the return path was not made here, or it has expired";
+    /// Something other than a report to a return path.
+    ReturnPathMisused = "return-path-misused", "a return path takes reports only: their reverse-path is null";
+    /// Another system reports that a recipient was not reached.
+    ReportedUndeliverable = "reported-undeliverable", "the next system took the message and reported later that it could not be delivered";
+    /// A report that was read and goes no further.
+    ReportRead = "report-read", "the report came to a return path and was read";
+    /// An automatic reply that the group keeps from the sender.
+    AutoReplySuppressed = "auto-reply-suppressed", "automatic replies to mail through this group do not go to the sender";
     // Loops
     /// Received fields over the limit.
     HopLimit = "hop-limit", "too many Received fields: a mail loop";

@@ -12,5 +12,6 @@ mod loops;
 mod nested;
 mod replies;
 mod reports;
+mod returns;
 mod settings;
 mod table;

@@ -63,6 +63,10 @@ impl SqliteTraceStore {
         connection
             .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
             .map_err(fault())?;
+        // Since reports come back to the number of a set; a store of an earlier release has no such index.
+        connection
+            .execute_batch("CREATE INDEX IF NOT EXISTS rosters_id ON rosters (id)")
+            .map_err(fault())?;
         let through = meta(&connection, "through").map_err(fault())?.unwrap_or(0) as u64;
         let reader = schema::connect(&path, Role::Reader).map_err(fault())?;
         Ok(Self {
@@ -220,6 +224,16 @@ impl TraceStore for SqliteTraceStore {
         let decode = |octets: Vec<u8>| Roster::decode(&octets);
         let decoded = found.map(decode).transpose();
         decoded.map_err(|fault| StoreFault::Unreadable(format!("the roster of {set}: {fault}")))
+    }
+
+    fn message_of(&self, set: SetId) -> Result<Option<MessageId>, StoreFault> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT message FROM rosters WHERE id = ?1 ORDER BY at DESC LIMIT 1")?
+                .query_row([set.0 as i64], |row| row.get::<_, IdColumn>(0))
+                .optional()
+        })
+        .map(|found| found.map(|IdColumn(message)| message))
     }
 
     fn prune(&self, before: Timestamp) -> Result<u64, StoreFault> {

@@ -40,6 +40,12 @@ impl MediaType {
         self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
     }
 
+    /// True for `multipart/…`.
+    #[must_use]
+    pub fn is_multipart(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("multipart")
+    }
+
     /// The first parameter of a lower-case name, unquoted.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
