@@ -7,7 +7,7 @@
 //! | words | [`mail`] [`track`] [`mod@env`] [`limits`] |
 //! | decisions | [`smtp`] [`directory`] [`rolls`] [`resolver`] [`policy`] [`expansion`] [`routing`] [`queue`] |
 //! | keepers | [`spool`] [`store`] [`moderation`] [`categorizer`] |
-//! | edges | [`listener`] [`delivery`] [`authenticity`] [`connectors`] [`observe`] [`backends`] |
+//! | edges | [`listener`] [`delivery`] [`authenticity`] [`connectors`] [`observe`] [`backends`] [`web`] |
 //! | app | [`config`] [`admin`] [`app`] |
 
 pub mod env;
@@ -35,6 +35,7 @@ pub mod connectors;
 pub mod delivery;
 pub mod listener;
 pub mod observe;
+pub mod web;
 
 pub mod admin;
 pub mod app;

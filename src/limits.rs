@@ -135,7 +135,28 @@ pub const REPORT_RECIPIENTS_MAX: usize = 100;
 pub const REPORT_ORIGINAL_OCTETS_MAX: u64 = 64 * 1024;
 
 /// Time a message waits for a moderator (Exchange Server: 5 days).
-pub const MODERATION_EXPIRY: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+pub const MODERATION_EXPIRY: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// Most octets of an original that is attached whole to a request for approval.
+pub const APPROVAL_ORIGINAL_OCTETS_MAX: u64 = 10 * 1024 * 1024;
+
+/// Most octets of originals attached to the requests of one round, which are one commit.
+pub const APPROVAL_ROUND_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// Most octets of a message that are read for the excerpt in a request.
+pub const EXCERPT_SOURCE_OCTETS_MAX: usize = 64 * 1024;
+
+/// Most characters of the excerpt.
+pub const EXCERPT_CHARACTERS_MAX: usize = 2_000;
+
+/// Most connections at once to the moderators' page.
+pub const WEB_CONNECTIONS_MAX: usize = 256;
+
+/// Longest life of a connection to the moderators' page.
+pub const WEB_CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Largest body of a request to the moderators' page.
+pub const WEB_BODY_OCTETS_MAX: usize = 16 * 1024;
 
 /// Members from which on a group is large (Exchange Online: 5,000 need an accept list or approval).
 pub const LARGE_GROUP_MEMBERS: u64 = 5_000;

@@ -37,6 +37,7 @@ const RINGS: [(&str, &[&str]); 5] = [
             "connectors",
             "observe",
             "backends",
+            "web",
         ],
     ),
     ("app", &["config", "admin", "app", "manual", "main", "lib"]),

@@ -96,15 +96,17 @@ pub enum Command {
     ModerateApprove {
         /// The hold.
         hold: HoldId,
-        /// The moderator who decides.
-        moderator: String,
+        /// The moderator who decides; none: the operator himself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        moderator: Option<String>,
     },
     /// Refuse.
     ModerateReject {
         /// The hold.
         hold: HoldId,
-        /// The moderator who decides.
-        moderator: String,
+        /// The moderator who decides; none: the operator himself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        moderator: Option<String>,
         /// Words to the sender.
         comment: Option<String>,
     },

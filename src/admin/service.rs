@@ -140,7 +140,7 @@ pub trait Service: Send + Sync + 'static {
         &self,
         caller: &Caller,
         hold: HoldId,
-        moderator: &str,
+        moderator: Option<&str>,
     ) -> impl Future<Output = Result<HoldDecided, Refusal>> + Send;
 
     /// Refuses; the answer says if another decision came first.
@@ -148,7 +148,7 @@ pub trait Service: Send + Sync + 'static {
         &self,
         caller: &Caller,
         hold: HoldId,
-        moderator: &str,
+        moderator: Option<&str>,
         comment: Option<&str>,
     ) -> impl Future<Output = Result<HoldDecided, Refusal>> + Send;
 
@@ -195,7 +195,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::ModerateList { group } => Answer::ModerateList(service.moderate_list(group.as_deref()).await?),
         Command::ModerateShow { hold } => Answer::ModerateShow(service.moderate_show(*hold).await?),
         Command::ModerateApprove { hold, moderator } => {
-            Answer::ModerateApprove(service.moderate_approve(caller, *hold, moderator).await?)
+            Answer::ModerateApprove(service.moderate_approve(caller, *hold, moderator.as_deref()).await?)
         }
         Command::ModerateReject {
             hold,
@@ -203,7 +203,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
             comment,
         } => Answer::ModerateReject(
             service
-                .moderate_reject(caller, *hold, moderator, comment.as_deref())
+                .moderate_reject(caller, *hold, moderator.as_deref(), comment.as_deref())
                 .await?,
         ),
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),

@@ -420,15 +420,21 @@ impl Service for Sample {
         })
     }
 
-    async fn moderate_approve(&self, caller: &Caller, hold: HoldId, moderator: &str) -> Result<HoldDecided, Refusal> {
+    async fn moderate_approve(
+        &self,
+        caller: &Caller,
+        hold: HoldId,
+        moderator: Option<&str>,
+    ) -> Result<HoldDecided, Refusal> {
         assert!(caller.user_id.is_some(), "the system names the peer of a local socket");
         Ok(HoldDecided {
             id: hold.to_string(),
             applied: hold == HoldId(17),
             decision: Decision::Approved,
-            by: text(moderator),
+            by: text(moderator.unwrap_or("operator")),
             at: now(),
             recipients: 8_214,
+            missing: 0,
         })
     }
 
@@ -436,16 +442,17 @@ impl Service for Sample {
         &self,
         _caller: &Caller,
         hold: HoldId,
-        moderator: &str,
+        moderator: Option<&str>,
         _comment: Option<&str>,
     ) -> Result<HoldDecided, Refusal> {
         Ok(HoldDecided {
             id: hold.to_string(),
             applied: true,
             decision: Decision::Rejected,
-            by: text(moderator),
+            by: text(moderator.unwrap_or("operator")),
             at: now(),
             recipients: 0,
+            missing: 0,
         })
     }
 

@@ -20,12 +20,19 @@ pub struct DeliveryReports(pub Arc<Categorizer>);
 
 impl Reporter for DeliveryReports {
     fn report(&self, request: ReportRequest) -> Option<Acceptance> {
+        if self.0.is_request(&request.message) {
+            // Nobody reads reports to an answer address: they are told to the hold.
+            if request.kind == ReportKind::Failed {
+                self.0.request_failed(&request.reverse_path);
+            }
+            return None;
+        }
         let action = match request.kind {
             ReportKind::Failed => written::Action::Failed,
             ReportKind::Delayed => written::Action::Delayed,
             ReportKind::Relayed => written::Action::Relayed,
             ReportKind::Expanded => written::Action::Expanded,
-            ReportKind::Owner | ReportKind::Moderation => return None,
+            ReportKind::Owner | ReportKind::Moderation | ReportKind::Approval => return None,
         };
         let head = HeaderFacts::read(&request.content.head).unwrap_or_default();
         let mut envelope = request.message.envelope.clone();

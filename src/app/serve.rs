@@ -17,7 +17,7 @@ use super::commands::answering::Commands;
 use super::directory;
 use super::service::{Service, StartFault, assemble};
 
-/// How often holds are looked at for expiry.
+/// How often holds are looked at even if nothing is due.
 const HOLD_TICK: std::time::Duration = std::time::Duration::from_secs(30);
 /// How often old traces and decided holds are removed.
 const PRUNE_TICK: std::time::Duration = std::time::Duration::from_secs(60 * 60);
@@ -89,7 +89,7 @@ async fn run(path: &Path, settings: Settings) -> Result<(), StartFault> {
     tasks.spawn(socket.serve(Arc::new(Commands(Arc::clone(&service)))));
     tasks.spawn(directory::follow(Arc::clone(&service), watches));
     tasks.spawn(directory::tick(Arc::clone(&service)));
-    tasks.spawn(expire_holds(Arc::clone(&service)));
+    tasks.spawn(attend_holds(Arc::clone(&service)));
     tasks.spawn(prune(Arc::clone(&service)));
     announce(&service);
     loop {
@@ -123,6 +123,10 @@ fn announce(service: &Service) {
         println!("listening {} {role} {}", listener.name, listener.address);
         tracing::info!(name = listener.name, role, address = %listener.address, "listening");
     }
+    if let Some(page) = service.page.get() {
+        println!("page {page}");
+        tracing::info!(address = %page, "the moderators' page is open");
+    }
     let settings = service.settings.load();
     let drops: Vec<_> = settings
         .next_hops
@@ -138,16 +142,18 @@ fn announce(service: &Service) {
     println!("ready");
 }
 
-async fn expire_holds(service: Arc<Service>) {
+/// Asks moderators, reminds them, lets holds expire: when something is due, when there are new holds, and every now
+/// and then for what the directory has lost.
+async fn attend_holds(service: Arc<Service>) {
     loop {
-        let next = service.categorizer.expire_holds().await;
+        let next = service.categorizer.attend_holds().await;
         let now = service.env.clock.now();
         let wait = next.and_then(|next| std::time::Duration::try_from(next.duration_since(now)).ok());
-        tokio::time::sleep(
-            wait.unwrap_or(HOLD_TICK)
-                .clamp(std::time::Duration::from_millis(100), HOLD_TICK),
-        )
-        .await;
+        let wait = wait
+            .unwrap_or(HOLD_TICK)
+            .clamp(std::time::Duration::from_millis(100), HOLD_TICK);
+        // Either way it looks again.
+        let _ = tokio::time::timeout(wait, service.categorizer.holds_noticed()).await;
     }
 }
 

@@ -32,6 +32,7 @@ use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, Spool as _};
 use crate::store::trace::SharedTraceStore;
+use crate::web::Page;
 
 use super::lessons::Lessons;
 use super::reports::{DeliveryReports, Today};
@@ -125,6 +126,9 @@ pub struct Service {
     pub routes: Arc<ArcSwap<Routes>>,
     /// Listeners.
     pub listeners: OnceLock<Vec<BoundListener>>,
+    /// Where the moderators' page is.
+    pub page: OnceLock<std::net::SocketAddr>,
+    page_task: Mutex<Option<JoinHandle<()>>>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
     stop_listening: watch::Sender<bool>,
@@ -192,6 +196,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         delivery,
         routes: shared_routes,
         listeners: OnceLock::new(),
+        page: OnceLock::new(),
+        page_task: Mutex::new(None),
         reloading: tokio::sync::Mutex::new(()),
         stop_listening: watch::Sender::new(false),
         trace_writer: Mutex::new(Some(trace_writer)),
@@ -214,6 +220,28 @@ impl Service {
         }
         // Bound once: `open` is called once, before anything else holds the service.
         let _ = self.listeners.set(listeners);
+        self.open_page().await
+    }
+
+    /// The moderators' page, if the settings ask for one.
+    async fn open_page(&self) -> Result<(), StartFault> {
+        let Some(web) = self.settings.load().web.clone() else {
+            return Ok(());
+        };
+        let refused = |fault| StartFault::Listen {
+            name: "web".to_owned(),
+            address: web.address,
+            fault,
+        };
+        let page = Page::bind(web.address, Arc::clone(&self.categorizer))
+            .await
+            .map_err(refused)?;
+        // Set once, as above.
+        let _ = self.page.set(page.local_address().map_err(refused)?);
+        let task = tokio::spawn(page.run(self.stop_listening.subscribe()));
+        if let Ok(mut place) = self.page_task.lock() {
+            *place = Some(task);
+        }
         Ok(())
     }
 
@@ -253,6 +281,12 @@ impl Service {
                     "sessions were cut at the deadline"
                 );
             }
+        }
+        let page = self.page_task.lock().ok().and_then(|mut task| task.take());
+        if let Some(mut page) = page
+            && tokio::time::timeout(SHUTDOWN_MAX, &mut page).await.is_err()
+        {
+            page.abort();
         }
         if !self.delivery.shutdown(SHUTDOWN_MAX).await {
             tracing::warn!("batches in progress were cut at the deadline; they are tried again at the next start");

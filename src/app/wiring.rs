@@ -17,6 +17,9 @@ use crate::expansion;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
 use crate::mail::return_path::{OwnDomain, ReturnKey, ReturnPathRule, ReturnPaths};
+use crate::moderation::letter::Letters;
+use crate::moderation::token::AnswerAddresses;
+use crate::moderation::{Moderation, Substitutes};
 use crate::policy::Rules;
 use crate::policy::rules;
 use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, Tenancy, TrustedNetwork};
@@ -173,7 +176,6 @@ pub fn rules(settings: &Settings) -> Rules {
             },
             members: u64::from(policy.large_group_members),
         },
-        moderation_expiry: policy.moderation_expiry,
         rolls: roll_defaults(settings),
         ..Rules::new(accepted, settings.postmaster.clone())
     }
@@ -300,10 +302,38 @@ pub fn organisation(
             depth_max: settings.limits.expansion_depth_max as usize,
             recipients_max: settings.limits.expansion_recipients_max as usize,
         },
+        moderation: moderation(settings),
         hops: Arc::new(RoutedHops(Arc::clone(routes))),
         authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
         return_paths,
+    }
+}
+
+fn moderation(settings: &Settings) -> Moderation {
+    let stated = &settings.moderation;
+    // Tried out when the settings were read.
+    let letters = Letters::with(stated.template_texts.clone()).unwrap_or_else(|faults| {
+        for fault in faults {
+            tracing::error!(%fault, "a template cannot be used; ours take its place");
+        }
+        Letters::built_in()
+    });
+    let ours = format!("moderation@{}", settings.default_domain());
+    let answers = AnswerAddresses::below(stated.address.clone())
+        .or_else(|| Mailbox::parse(&ours).ok().and_then(AnswerAddresses::below));
+    Moderation {
+        expiry: stated.expiry,
+        quorum: stated.quorum,
+        substitutes: stated
+            .substitutes
+            .clone()
+            .map_or(Substitutes::Owners, Substitutes::Persons),
+        language: stated.language.clone(),
+        letters: Arc::new(letters),
+        answers,
+        page: settings.web.as_ref().map(|web| web.public_url.clone()),
+        zone: TimeZone::system(),
     }
 }
 
@@ -334,6 +364,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     );
     note("[authenticity]", before.authenticity != after.authenticity);
     note("accepted_domains", before.accepted_domains != after.accepted_domains);
+    note("[moderation]", before.moderation != after.moderation);
     note("[rolls]", before.rolls != after.rolls);
     note("[queue]", before.queue != after.queue);
     note("[return_paths]", before.return_paths != after.return_paths);
@@ -343,6 +374,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
         ("[dns]", before.dns != after.dns),
         ("control_socket", before.control_socket != after.control_socket),
         ("[[sources]]", before.sources != after.sources),
+        ("[web]", before.web != after.web),
         (
             "[limits] disk_free_min",
             before.limits.disk_free_min != after.limits.disk_free_min,

@@ -107,6 +107,9 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
         return refusal.reply;
     }
     let candidate = Arc::new(candidate(submission, head, identified));
+    if let Some((hold, token)) = categorizer.answered(&candidate.envelope) {
+        return categorizer.take_answer(&candidate, hold, &token).await;
+    }
     let pass = tokio::spawn(run(
         Arc::clone(&categorizer),
         Arc::clone(&candidate),
@@ -253,6 +256,7 @@ impl Categorizer {
         let stored = self.spool.message(candidate.id);
         match (committed, stored) {
             (Ok(()), Ok(message)) => {
+                self.note_holds(&outcome);
                 self.dispatch
                     .enqueue(Arc::new(message), candidate.content.clone(), outcome.sets);
                 outcome
@@ -277,6 +281,7 @@ impl Categorizer {
     pub fn release_copies(&self, acceptance: Acceptance) {
         let Some(outcome) = acceptance.outcome else { return };
         self.remember_reports(&outcome.events);
+        self.note_holds(&outcome);
         let message = Arc::new(acceptance.message.message);
         if !outcome.sets.is_empty() {
             self.dispatch.enqueue(message, acceptance.message.content, outcome.sets);

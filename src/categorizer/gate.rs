@@ -144,6 +144,10 @@ impl Categorizer {
         recipient: &EnvelopeRecipient,
         rules: &Rules,
     ) -> Result<(), Refusal> {
+        let organisation = self.organisation.load();
+        if let Some(judged) = self.judge_answer(&organisation, envelope, &recipient.forward_path) {
+            return judged;
+        }
         let view = self.views.view();
         let marked = |_: &ObjectId| false;
         let request = Request {

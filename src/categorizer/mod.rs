@@ -5,8 +5,11 @@
 //! Never: a 250 before the commit; half a pass; a report to a null reverse-path.
 
 mod addressees;
+mod answers;
 pub mod commit;
+pub mod decide;
 pub mod gate;
+mod hold_letters;
 pub mod identify;
 pub mod intake;
 pub mod outcome;
@@ -28,13 +31,14 @@ use crate::env::Env;
 use crate::expansion::{self, HopId, Router};
 use crate::mail::return_path::ReturnPaths;
 use crate::mail::trace::LoopKey;
-use crate::mail::{Mailbox, MessageId};
+use crate::mail::{HoldId, Mailbox, MessageId};
+use crate::moderation::Moderation;
 use crate::policy::Rules;
 use crate::resolver::Sources;
 use crate::rolls::View;
-use crate::spool::SharedSpool;
 use crate::spool::content::Content;
-use crate::spool::message::{DeliverySet, StoredMessage};
+use crate::spool::message::{DeliverySet, Hold, StoredMessage};
+use crate::spool::{SharedSpool, SpoolFault};
 
 /// Next hops as the categoriser needs them.
 pub trait NextHops: Router + Send + Sync {
@@ -76,6 +80,8 @@ pub struct Organisation {
     pub received_fields_max: usize,
     /// Addresses that reports come back to, if a next hop's copies are sent with any.
     pub return_paths: Option<Arc<ReturnPaths>>,
+    /// Settings of moderation.
+    pub moderation: Moderation,
 }
 
 /// What answers "which view is current" and "may the directory say no".
@@ -101,6 +107,7 @@ pub struct Categorizer {
     decisions: tokio::sync::Mutex<()>,
     owner_notices: Mutex<HashMap<Mailbox, Timestamp>>,
     returning: OnceLock<Returning>,
+    holds_changed: tokio::sync::Notify,
 }
 
 impl Categorizer {
@@ -124,6 +131,7 @@ impl Categorizer {
             decisions: tokio::sync::Mutex::new(()),
             owner_notices: Mutex::default(),
             returning: OnceLock::new(),
+            holds_changed: tokio::sync::Notify::new(),
         })
     }
 
@@ -153,6 +161,11 @@ impl Categorizer {
     #[must_use]
     pub fn sources(&self) -> Sources {
         self.views.sources()
+    }
+
+    /// A hold in whatever state.
+    pub fn hold(&self, id: HoldId) -> Result<Hold, SpoolFault> {
+        self.spool.hold(id)
     }
 
     /// The time now.

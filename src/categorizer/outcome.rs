@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::NextHops;
 use crate::expansion::{Branch, Expansion, HopId, NewHold};
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, OriginalRecipient, ReversePath};
+use crate::moderation::Moderation;
 use crate::spool::Spool;
+use crate::spool::approval::Approval;
 use crate::spool::message::{DeliverySet, Hold, HoldState, Outcome};
 use crate::spool::roster::{NO_ORDINAL, Roster, RosterOrigin};
 use crate::track::{Event, EventKind};
@@ -29,8 +31,8 @@ pub struct Making<'a> {
     pub spool: &'a dyn Spool,
     /// Now.
     pub now: Timestamp,
-    /// Time a message waits for a moderator.
-    pub moderation_expiry: std::time::Duration,
+    /// Settings of moderation.
+    pub moderation: &'a Moderation,
 }
 
 /// Sets, holds and events of an expansion that was not halted. Reports are added by the caller.
@@ -93,10 +95,19 @@ impl Making<'_> {
             notice: new.notice,
             moderators: new.moderators.clone(),
             held_at: self.now,
-            expires_at: later(self.now, self.moderation_expiry),
+            expires_at: later(self.now, new.expiry.unwrap_or(self.moderation.expiry)),
             state: HoldState::Waiting,
             subject: self.subject.map(str::to_owned),
             sender: self.envelope.reverse_path.clone(),
+            language: new.language.as_deref().map(str::to_owned),
+            approval: Approval {
+                // More than there are moderators could never be had.
+                quorum: new
+                    .quorum
+                    .unwrap_or(self.moderation.quorum)
+                    .clamp(1, u32::try_from(new.moderators.len()).unwrap_or(1).max(1)),
+                ..Approval::default()
+            },
         }
     }
 

@@ -107,7 +107,7 @@ impl Categorizer {
             hops: &*hops,
             spool: &*self.spool,
             now,
-            moderation_expiry: organisation.rules.moderation_expiry,
+            moderation: &organisation.moderation,
         };
         let mut made = outcome(&making, &expansion);
         if moment == Moment::BeforeReply {

@@ -1,27 +1,22 @@
-//! Decisions on holds: the decision and the release it brings are one commit (DESIGN §6).
+//! What an approval releases; it is committed together with the decision (DESIGN §6).
 //!
 //! Rules are judged as at submission, membership at release; who already has the message gets it once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::addressees::Addressees;
 use super::outcome::{Making, outcome};
 use super::pass::{Candidate, Moment, report_facts};
-use super::report::{About, push_report};
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
-use crate::directory::delivery::ModerationNotice;
 use crate::expansion::{self, Committed, Detail, Expansion, HoldStanding, Release, Request, Start};
-use crate::mail::report::Notice;
 use crate::mail::{HoldId, Mailbox};
-use crate::moderation::{self, Actor, DecisionFault};
+use crate::moderation::DecisionFault;
 use crate::policy::Refusal;
 use crate::rolls::View;
-use crate::spool::message::{Hold, HoldDecision, HoldState, Outcome};
+use crate::spool::SpoolFault;
+use crate::spool::message::{Hold, HoldState, Outcome};
 use crate::spool::roster::NO_ORDINAL;
-use crate::spool::{Decided, SpoolFault};
-use crate::track::{Decision, EventKind, ReportKind};
 
 /// Why a hold was not decided.
 #[derive(Debug, thiserror::Error)]
@@ -38,119 +33,26 @@ pub enum ReleaseFault {
 }
 
 impl Categorizer {
-    /// Decides a hold; returns it with the number of recipients released. One decision at a time: a release
-    /// subtracts what earlier ones committed.
-    pub async fn decide(
-        self: &Arc<Self>,
-        id: HoldId,
-        decision: Decision,
-        actor: &Actor,
-        comment: Option<String>,
-    ) -> Result<(Hold, u64), ReleaseFault> {
-        let _one_at_a_time = self.decisions.lock().await;
-        let hold = self.spool.hold(id)?;
-        let state = moderation::decide(&hold, decision, actor, comment.clone(), self.now())?;
-        let (this, held) = (Arc::clone(self), hold.clone());
-        let made = tokio::task::spawn_blocking(move || this.release(&held, decision, comment.as_deref())).await;
-        let mut made = made.map_err(|fault| SpoolFault::Unreadable(fault.to_string()))??;
-        made.1.events.insert(
-            0,
-            crate::track::Event {
-                at: self.now(),
-                message: hold.message,
-                kind: EventKind::Decide {
-                    hold: id,
-                    decision,
-                    by: actor.name(),
-                    comment: comment_of(&state),
-                },
-            },
-        );
-        let (candidate, outcome) = made;
-        self.commit_decision(hold, state, candidate, outcome).await
-    }
-
-    async fn commit_decision(
-        &self,
-        mut hold: Hold,
-        state: HoldState,
-        candidate: Candidate,
-        outcome: Outcome,
-    ) -> Result<(Hold, u64), ReleaseFault> {
-        let message = self.spool.message(hold.message)?;
-        let decided = self
-            .spool
-            .decide(HoldDecision {
-                hold: hold.id,
-                state: state.clone(),
-                outcome: outcome.clone(),
-            })
-            .await?;
-        match decided {
-            Decided::Applied => {
-                let recipients = outcome.sets.iter().map(|set| u64::from(set.roster.len())).sum();
-                if !outcome.sets.is_empty() {
-                    self.dispatch
-                        .enqueue(Arc::new(message), candidate.content, outcome.sets);
-                }
-                outcome
-                    .reports
-                    .into_iter()
-                    .for_each(|report| self.release_copies(report));
-                hold.state = state;
-                Ok((hold, recipients))
-            }
-            Decided::Already(first) => match first.state {
-                HoldState::Decided { decision, by, at, .. } => Err(DecisionFault::Already { decision, by, at }.into()),
-                HoldState::Waiting => Err(SpoolFault::Missing(hold.id.to_string()).into()),
-            },
-        }
-    }
-
     /// Recipients that an approval would release today.
     pub fn would_release(&self, id: HoldId) -> Result<u64, ReleaseFault> {
         let hold = self.spool.hold(id)?;
         if hold.state != HoldState::Waiting {
             return Ok(0);
         }
-        let candidate = self.stored_candidate(hold.message)?;
+        self.would_reach(&hold, &self.stored_candidate(hold.message)?)
+    }
+
+    pub(super) fn would_reach(&self, hold: &Hold, candidate: &Candidate) -> Result<u64, ReleaseFault> {
         let organisation = self.organisation();
-        let release = self.release_of(&hold)?;
+        let release = self.release_of(hold)?;
         let hops = organisation.hops.pass();
         Ok(self
-            .expand_release(&release, &candidate, &organisation, &*hops)
+            .expand_release(&release, candidate, &organisation, &*hops)
             .recipients())
     }
 
-    /// Copies, nested holds and notices of a decision.
-    fn release(
-        &self,
-        hold: &Hold,
-        decision: Decision,
-        comment: Option<&str>,
-    ) -> Result<(Candidate, Outcome), ReleaseFault> {
-        let candidate = self.stored_candidate(hold.message)?;
-        let outcome = match decision {
-            Decision::Approved => self.approved(hold, &candidate)?,
-            Decision::Rejected => {
-                let notice = Notice::ModerationRejected {
-                    group: &hold.recipient,
-                    comment,
-                };
-                self.told(hold, &candidate, &notice)
-            }
-            Decision::Expired => {
-                let notice = Notice::ModerationExpired {
-                    group: &hold.recipient,
-                    held_at: hold.held_at,
-                };
-                self.told(hold, &candidate, &notice)
-            }
-        };
-        Ok((candidate, outcome))
-    }
-
-    fn approved(&self, hold: &Hold, candidate: &Candidate) -> Result<Outcome, ReleaseFault> {
+    /// Copies, nested holds and reports of an approval.
+    pub(super) fn approved(&self, hold: &Hold, candidate: &Candidate) -> Result<Outcome, ReleaseFault> {
         let organisation = self.organisation();
         let space = self.views.space();
         let release = self.release_of(hold)?;
@@ -170,7 +72,7 @@ impl Categorizer {
             hops: &*hops,
             spool: &*self.spool,
             now: self.now(),
-            moderation_expiry: organisation.rules.moderation_expiry,
+            moderation: &organisation.moderation,
         };
         let mut made = outcome(&making, &expansion);
         self.add_reports(&mut made, candidate, &organisation, &expansion, Moment::AfterReply);
@@ -246,52 +148,5 @@ impl Categorizer {
                 (ObjectId::new(other.object), standing)
             })
             .collect())
-    }
-
-    /// The notice to the sender, as `SendModerationNotifications` allows.
-    fn told(&self, hold: &Hold, candidate: &Candidate, notice: &Notice<'_>) -> Outcome {
-        let mut outcome = Outcome::default();
-        let tells = match hold.notice {
-            ModerationNotice::Always => true,
-            ModerationNotice::Internal => candidate.sender.is_internal(),
-            ModerationNotice::Never => false,
-        };
-        if let (true, Some(sender)) = (tells, hold.sender.mailbox()) {
-            let report = self.notice(&About::candidate(candidate), sender, ReportKind::Moderation, notice);
-            push_report(
-                &mut outcome,
-                hold.message,
-                &hold.sender,
-                ReportKind::Moderation,
-                report,
-                self.now(),
-            );
-        }
-        outcome
-    }
-
-    /// Lets holds expire whose time is over; returns when to look again.
-    pub async fn expire_holds(self: &Arc<Self>) -> Option<jiff::Timestamp> {
-        let holds = match self.spool.holds() {
-            Ok(holds) => holds,
-            Err(fault) => {
-                tracing::error!(%fault, "holds cannot be read");
-                return None;
-            }
-        };
-        let due: Vec<HoldId> = moderation::expired(&holds, self.now()).collect();
-        for id in due {
-            if let Err(fault) = self.decide(id, Decision::Expired, &Actor::Expiry, None).await {
-                tracing::warn!(hold = %id, %fault, "a hold could not expire");
-            }
-        }
-        moderation::next_expiry(&holds)
-    }
-}
-
-fn comment_of(state: &HoldState) -> Option<String> {
-    match state {
-        HoldState::Decided { comment, .. } => comment.clone(),
-        HoldState::Waiting => None,
     }
 }

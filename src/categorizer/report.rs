@@ -85,14 +85,14 @@ impl Categorizer {
                 whole: whole.as_deref(),
             },
         });
-        self.own_message(letterhead, composed, about.id, report_kind(action))
+        self.own_message(&letterhead, composed, about.id, report_kind(action), ReversePath::Null)
     }
 
     /// A letter about a message, with its own outcome.
     pub fn notice(&self, about: &About<'_>, to: &Mailbox, kind: ReportKind, notice: &Notice<'_>) -> Option<Acceptance> {
         let letterhead = self.letterhead(to);
         let composed = compose_notice(&letterhead, &about.words(), notice);
-        self.own_message(letterhead, composed, about.id, kind)
+        self.own_message(&letterhead, composed, about.id, kind, ReversePath::Null)
     }
 
     /// What becomes of an accepted message of which nobody is left: one report, or silence to `<>`.
@@ -246,7 +246,7 @@ impl Categorizer {
         true
     }
 
-    fn letterhead(&self, to: &Mailbox) -> Letterhead {
+    pub(super) fn letterhead(&self, to: &Mailbox) -> Letterhead {
         let organisation = self.organisation();
         Letterhead {
             id: self.new_message_id(),
@@ -257,19 +257,26 @@ impl Categorizer {
         }
     }
 
-    /// A message of our own through a pass of its own: from `<>`, to one mailbox, by the rules for the system.
-    fn own_message(
+    /// A message of our own through a pass of its own: to one mailbox, by the rules for the system. From `<>`, or
+    /// from where failures are to be told.
+    pub(super) fn own_message(
         &self,
-        letterhead: Letterhead,
+        letterhead: &Letterhead,
         composed: Composed,
         about: MessageId,
         report: ReportKind,
+        reverse_path: ReversePath,
     ) -> Option<Acceptance> {
-        let mut envelope = Envelope::from(ReversePath::Null);
+        let sender = Sender {
+            reverse_path: reverse_path.clone(),
+            ..Sender::system()
+        };
+        let notify = (reverse_path == ReversePath::Null).then_some(Notify::NEVER);
+        let mut envelope = Envelope::from(reverse_path);
         envelope.body = composed.body;
         envelope.smtputf8 = composed.smtputf8;
         envelope.recipients.push(EnvelopeRecipient {
-            notify: Some(Notify::NEVER),
+            notify,
             ..EnvelopeRecipient::plain(letterhead.to.clone())
         });
         let content = Content::in_memory(composed.octets);
@@ -287,7 +294,7 @@ impl Categorizer {
             head: HeaderFacts::read(&content.head).unwrap_or_default(),
             content,
             extended: true,
-            sender: Sender::system(),
+            sender,
             findings: None,
             relaying: Relaying::Allowed,
         };
@@ -329,7 +336,7 @@ impl Categorizer {
             hops: &*hops,
             spool: &*self.spool,
             now,
-            moderation_expiry: organisation.rules.moderation_expiry,
+            moderation: &organisation.moderation,
         };
         let mut made = outcome(&making, &expansion);
         made.events.insert(0, making.event(receive_event(candidate, &prefix)));

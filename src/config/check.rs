@@ -11,23 +11,24 @@ use serde_spanned::Spanned;
 use super::cross;
 use super::defaults;
 use super::file::{
-    AcceptedDomain, Authenticity, Dns, Limits, Listener, NextHop, Policy, Queue, Rolls, Routing, SettingsFile, Source,
-    TrustedNetwork,
+    AcceptedDomain, Authenticity, Dns, Limits, Listener, Moderation, NextHop, Policy, Queue, Rolls, Routing,
+    SettingsFile, Source, TrustedNetwork, Web,
 };
 use super::finding::{Findings, Severity};
 use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
     DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat,
-    LogLevel, LogSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
-    QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings, RoutingSettings, Settings,
-    SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify,
+    LogLevel, LogSettings, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial,
+    PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
+    RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
 use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::limits;
-use crate::mail::address::Domain;
+use crate::mail::address::{Domain, Mailbox};
+use crate::moderation::letter::FALLBACK;
 use crate::rolls::guard::GuardLimits;
 use crate::rolls::suspect::{Suppression, SuspectSettings};
 
@@ -119,7 +120,6 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         hostname,
         postmaster: stated(&file.postmaster)?,
         control_socket,
-        accepted_domains,
         log: LogSettings {
             level: or(&log.level, LogLevel::Info),
             format: or(&log.format, LogFormat::Text),
@@ -136,6 +136,8 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
             .collect::<Option<_>>()?,
         routing: routing(file.routing.as_ref()?.get_ref())?,
         policy: policy(&or(&file.policy, Policy::default())),
+        moderation: moderation(&or(&file.moderation, Moderation::default()), folder, &accepted_domains)?,
+        web: web(&or(&file.web, Web::default())),
         rolls: rolls(&or(&file.rolls, Rolls::default())),
         queue,
         return_paths: return_paths(file),
@@ -145,6 +147,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
             .as_ref()
             .and_then(|tracking| stated(&tracking.get_ref().retention))
             .unwrap_or(defaults::TRACKING_RETENTION),
+        accepted_domains,
         data_dir,
     })
 }
@@ -309,10 +312,37 @@ fn policy(policy: &Policy) -> PolicySettings {
             u32::try_from(limits::LARGE_GROUP_MEMBERS).unwrap_or(u32::MAX),
         ),
         plus_addressing: or(&policy.plus_addressing, false),
-        moderation_expiry: or(&policy.moderation_expiry, limits::MODERATION_EXPIRY),
         comparison_profile: or(&policy.comparison_profile, ComparisonProfile::default()),
         member_of_group_recursive: or(&policy.member_of_group_recursive, false),
     }
+}
+
+fn moderation(
+    stated_here: &Moderation,
+    folder: &Path,
+    accepted: &[AcceptedDomainSettings],
+) -> Option<ModerationSettings> {
+    let default_domain = &accepted.iter().find(|domain| domain.is_default)?.pattern.domain;
+    let address = format!("{}@{default_domain}", defaults::MODERATION_LOCAL_PART);
+    Some(ModerationSettings {
+        expiry: or(&stated_here.expiry, limits::MODERATION_EXPIRY),
+        quorum: or(&stated_here.quorum, 1),
+        substitutes: stated_here
+            .substitutes
+            .as_ref()
+            .map(|_| list(&stated_here.substitutes).cloned().collect()),
+        language: stated(&stated_here.language).map_or_else(|| FALLBACK.to_owned(), |name| name.to_string()),
+        templates: stated(&stated_here.templates).map(|path| folder.join(path)),
+        template_texts: Vec::new(),
+        address: stated(&stated_here.address).or_else(|| Mailbox::parse(&address).ok())?,
+    })
+}
+
+fn web(web: &Web) -> Option<WebSettings> {
+    Some(WebSettings {
+        address: stated(&web.address)?,
+        public_url: stated(&web.public_url)?.trim_end_matches('/').to_owned(),
+    })
 }
 
 fn rolls(rolls: &Rolls) -> RollSettings {

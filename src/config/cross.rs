@@ -28,6 +28,8 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.trusted_networks();
     checks.next_hops();
     checks.routing();
+    checks.moderation();
+    checks.web();
     checks.sources();
     checks.return_paths();
     checks.quantities();

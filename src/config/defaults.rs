@@ -26,6 +26,8 @@ pub const SHRINK_GUARD_WINDOW: Duration = Duration::from_secs(60 * MINUTE);
 pub const TENANT_FIELD: &str = "X-MS-Exchange-CrossTenant-Id";
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 
+pub const MODERATION_LOCAL_PART: &str = "moderation";
+
 pub const PORT: u16 = 25;
 pub const CONNECTIONS_MAX: u32 = 20;
 pub const HOST_PREFERENCE: u16 = 10;

@@ -56,6 +56,10 @@ keys! {
         required routing: Routing,
         /// Decisions where Exchange leaves one or administrators differ.
         optional policy: Policy,
+        /// Mail that waits for a moderator.
+        optional moderation: Moderation,
+        /// The page on which moderators decide.
+        optional web: Web,
         /// When stored lists of groups are computed and how old they may get.
         optional rolls: Rolls,
         /// Waiting and trying again.
@@ -317,14 +321,46 @@ keys! {
         optional large_group_members: u32,
         /// Whether `lena+anything@` reaches `lena@`. Default: false.
         optional plus_addressing: bool,
-        /// Time a message waits for a moderator. Default: 5d, as Exchange Server.
-        optional moderation_expiry: Duration,
         /// How filters of dynamic groups compare texts unless a group says otherwise: `active_directory` ignores
         /// case, accents and width (`Zurich` = `Zürich`), `cloud` ignores case only. Default: `cloud`.
         optional comparison_profile: ComparisonProfile,
         /// Whether filters may ask for `MemberOfGroupRecursive`: `MemberOfGroup` with the members of nested groups,
         /// which Exchange does not have. Default: false. Trap: such a filter cannot be taken back to Exchange.
         optional member_of_group_recursive: bool,
+    }
+
+    /// `[moderation]`
+    Moderation {
+        /// Time a message waits for a moderator; a group may say otherwise (`moderation_expiry`). After half of it
+        /// moderators are reminded and substitutes are asked. Default: 2d, as Exchange Online.
+        optional expiry: Duration,
+        /// Approvals that are needed; a group may say otherwise (`moderation_quorum`). One refusal always ends it.
+        /// Default: 1. Trap: a group with fewer moderators needs all of them.
+        optional quorum: u32,
+        /// Who is asked when half of the time is over, or when no moderator can be reached; a group may say
+        /// otherwise (`moderation_substitutes`). Default: the owners of the group.
+        optional substitutes: Vec<Spanned<Mailbox>>,
+        /// Language of requests and notices: `en`, `de`, or a folder in `templates`; a group may say otherwise
+        /// (`moderation_language`). Default: `en`.
+        optional language: Name,
+        /// Folder with templates that take the place of ours: `en/request.txt`, `de/rejected.txt`, `fr/page.html`.
+        /// A relative path starts at the settings file. Default: none.
+        /// Trap: a template that breaks on a value it does not expect is replaced by ours, with an error in the log.
+        optional templates: PathBuf,
+        /// Address below which moderators answer by mail: `moderation+m17.TOKEN@…`. Its domain must be accepted, its
+        /// local-part at most 17 octets. Default: `moderation` in the default domain.
+        /// Trap: mail for it must reach this service; route the address here where a domain is shared.
+        optional address: Mailbox,
+    }
+
+    /// `[web]`
+    Web {
+        /// IP address and port of the moderators' page: `127.0.0.1:8025`. Default: none, there is no page and
+        /// requests carry no links. Trap: it speaks plain HTTP; put a reverse proxy with TLS in front of it.
+        optional address: SocketAddr,
+        /// How moderators' browsers reach it: `https://mail.contoso.example`. Default: none; required with `address`.
+        /// Trap: whoever can read a link can decide; `http://` shows it to everybody on the way.
+        optional public_url: String,
     }
 
     /// `[rolls]`
@@ -420,5 +456,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Rolls Queue Limits ReturnPaths Tracking }
+readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
 readable! { text AcceptedDomain: name Host: host }

@@ -51,9 +51,10 @@ pub fn load(path: &Path) -> Result<(Settings, Findings), LoadError> {
         file: path,
         hostname: system.nodename().to_str().ok(),
     };
-    let (settings, mut findings) = check(&source, surroundings);
-    if let Some(settings) = &settings {
+    let (mut settings, mut findings) = check(&source, surroundings);
+    if let Some(settings) = &mut settings {
         look_at_paths(settings, &source, &mut findings);
+        super::approval::load_templates(settings, &mut findings);
     }
     match settings {
         Some(settings) if !findings.has_errors() => Ok((settings, findings)),

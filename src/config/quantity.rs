@@ -54,8 +54,9 @@ impl Checks<'_> {
 
     fn policy_and_rolls(&mut self) {
         let file = self.file;
-        if let Some(policy) = value(&file.policy) {
-            self.positive(&policy.moderation_expiry, "policy.moderation_expiry".into());
+        if let Some(moderation) = value(&file.moderation) {
+            self.positive(&moderation.expiry, "moderation.expiry".into());
+            self.at_least_one(&moderation.quorum, "moderation.quorum".into());
         }
         if let Some(authenticity) = value(&file.authenticity) {
             self.positive(&authenticity.time_limit, "authenticity.time_limit".into());

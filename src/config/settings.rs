@@ -48,6 +48,10 @@ pub struct Settings {
     pub routing: RoutingSettings,
     /// Decisions.
     pub policy: PolicySettings,
+    /// Mail that waits for a moderator.
+    pub moderation: ModerationSettings,
+    /// The moderators' page; none: there is none.
+    pub web: Option<WebSettings>,
     /// Stored lists of groups.
     pub rolls: RollSettings,
     /// Waiting.
@@ -288,12 +292,38 @@ pub struct PolicySettings {
     pub large_group_members: u32,
     /// Whether `lena+anything@` reaches `lena@`.
     pub plus_addressing: bool,
-    /// Time a message waits for a moderator.
-    pub moderation_expiry: Duration,
     /// How filters compare texts.
     pub comparison_profile: ComparisonProfile,
     /// Whether filters may ask for membership over nested groups.
     pub member_of_group_recursive: bool,
+}
+
+/// `[moderation]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModerationSettings {
+    /// Time a message waits.
+    pub expiry: Duration,
+    /// Approvals needed.
+    pub quorum: u32,
+    /// Who is asked at half time; none: the owners of the group.
+    pub substitutes: Option<Vec<Mailbox>>,
+    /// Language of letters.
+    pub language: String,
+    /// Folder of templates.
+    pub templates: Option<PathBuf>,
+    /// Their names (`de/request.txt`) and texts.
+    pub template_texts: Vec<(String, String)>,
+    /// Answers go to addresses below it.
+    pub address: Mailbox,
+}
+
+/// `[web]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSettings {
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Without a slash at the end.
+    pub public_url: String,
 }
 
 /// `[rolls]`

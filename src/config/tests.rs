@@ -90,6 +90,7 @@ fn settings_of(path: &Path) -> Settings {
 fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("directory")).expect("a folder");
+    fs::create_dir(folder.path().join("templates")).expect("a folder");
     let path = folder.path().join("muster.toml");
     fs::write(&path, text).expect("writable");
     (folder, path)
@@ -157,6 +158,9 @@ fn the_documented_defaults_are_the_defaults() {
         settings.dns.servers.clear();
         settings.routing.side_by_side = None;
         settings.return_paths = None;
+        settings.moderation.substitutes = None;
+        settings.moderation.templates = None;
+        settings.web = None;
         settings.sources[0].path = PathBuf::new();
         settings
     };

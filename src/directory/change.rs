@@ -144,6 +144,7 @@ pub enum Setting {
     ForwardingAddress,
     Moderators,
     BypassModeration,
+    ModerationSubstitutes,
     SendAs,
     Subscribers,
 }
@@ -158,6 +159,7 @@ impl std::fmt::Display for Setting {
             Self::ForwardingAddress => "ForwardingAddress",
             Self::Moderators => "ModeratedBy",
             Self::BypassModeration => "BypassModerationFromSendersOrMembers",
+            Self::ModerationSubstitutes => "ModerationSubstitutes",
             Self::SendAs => "SendAs",
             Self::Subscribers => "Subscribers",
         })
@@ -226,6 +228,7 @@ pub(super) fn references(object: &RecipientObject) -> Vec<(Setting, &[Reference]
         if let Some(moderation) = delivery.moderation.as_deref() {
             all.push((Setting::Moderators, &moderation.moderators));
             all.push((Setting::BypassModeration, &moderation.bypass));
+            all.push((Setting::ModerationSubstitutes, &moderation.substitutes));
         }
     }
     all

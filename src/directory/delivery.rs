@@ -4,6 +4,7 @@
 //! source did not state; the service default then holds and `explain` says so.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +120,18 @@ pub struct ModerationSettings {
     pub bypass_nested: bool,
     /// `SendModerationNotifications`.
     pub notify: ModerationNotice,
+    /// Time a message waits; none: the service's. Ours, not Exchange's, as are the next three.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Duration>,
+    /// Approvals needed; none: the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// Who is asked when the moderators do not decide; empty: as the service says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub substitutes: Vec<Reference>,
+    /// Language of letters; none: the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Box<str>>,
 }
 
 /// Which senders hear about a rejection.

@@ -126,6 +126,12 @@ pub struct NewHold {
     pub moderators: Vec<Mailbox>,
     /// Who hears about a rejection.
     pub notice: crate::directory::delivery::ModerationNotice,
+    /// Time it waits; none: the service's.
+    pub expiry: Option<std::time::Duration>,
+    /// Approvals needed; none: the service's.
+    pub quorum: Option<u32>,
+    /// Language of letters; none: the service's.
+    pub language: Option<Box<str>>,
 }
 
 /// Nested groups that are gone: told to the owner, not to the sender (DESIGN §5).

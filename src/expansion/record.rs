@@ -38,6 +38,9 @@ impl Walk<'_> {
             bypass_nested: state.approved_above,
             moderators,
             notice: settings.map(|settings| settings.notify).unwrap_or_default(),
+            expiry: settings.and_then(|settings| settings.expiry),
+            quorum: settings.and_then(|settings| settings.quorum),
+            language: settings.and_then(|settings| settings.language.clone()),
         });
     }
 

@@ -10,6 +10,7 @@
 //! addresses), and the delivery-status part is a format of its own.
 
 mod human;
+mod letter;
 mod machine;
 mod notice;
 mod text;
@@ -24,7 +25,9 @@ use super::header::HeaderSection;
 use super::{BodyType, EnhancedStatus, Mailbox, MessageId, OriginalRecipient, Reply, ReturnContent};
 use crate::limits;
 
+pub use letter::{Letter, compose_letter};
 pub use notice::{Notice, compose_notice};
+pub use text::{one_line, readable_subject};
 
 /// From whom, to whom, when: what every report begins with.
 #[derive(Clone, Debug)]

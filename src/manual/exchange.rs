@@ -84,8 +84,8 @@ pub const PARAMETERS: &[Parameter] = &[
     ),
     parameter(
         "SendModerationNotifications",
-        Partly,
-        "who is told of a refusal; always told of an expiry",
+        Done,
+        "who is told that a message was refused or not decided in time",
     ),
     parameter("ReportToOriginatorEnabled", Done, "reverse-path unchanged"),
     parameter("ReportToManagerEnabled", Done, "reverse-path of the owner"),

@@ -1,23 +1,67 @@
-//! Messages held for a moderator, and the decision on them.
+//! Messages held for a moderator: who is asked, who decides, what people are told.
 //!
-//! In: holds as the spool keeps them, who decides, the time. Out: the new state, or why not; what is due.
-//! Never: two decisions on one hold (the spool compares and sets); a decision by somebody who may not.
+//! In: holds as the spool keeps them, answers, the time, what the directory says. Out: the changed hold and what
+//! goes with it; letters and pages in the reader's language.
+//! Never: two decisions on one hold (the spool compares and sets); a decision by somebody who may not; a token
+//! kept in the clear.
+
+pub mod answer;
+pub mod letter;
+pub mod machine;
+#[cfg(test)]
+mod machine_tests;
+pub mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::mail::{HoldId, Mailbox};
-use crate::spool::message::{Hold, HoldState};
+use crate::mail::Mailbox;
 use crate::track::Decision;
+use letter::Letters;
+use token::AnswerAddresses;
+
+/// Settings of moderation.
+#[derive(Clone, Debug)]
+pub struct Moderation {
+    /// Time a message waits, where its group says nothing.
+    pub expiry: Duration,
+    /// Approvals needed, where its group says nothing.
+    pub quorum: u32,
+    /// Who is asked at half time, where its group says nothing.
+    pub substitutes: Substitutes,
+    /// Language of letters, where its group says nothing.
+    pub language: String,
+    /// The letters.
+    pub letters: Arc<Letters>,
+    /// Where answers by mail go; none: they cannot be given by mail.
+    pub answers: Option<AnswerAddresses>,
+    /// Where moderators reach the page, without a slash at the end; none: there is no page.
+    pub page: Option<String>,
+    /// Zone of times in letters.
+    pub zone: TimeZone,
+}
+
+/// Who is asked when moderators do not decide.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Substitutes {
+    /// The group's owners.
+    Owners,
+    /// These.
+    Persons(Vec<Mailbox>),
+}
 
 /// Who decides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Actor {
     /// Somebody with access to the control socket, in his own name.
     Operator,
-    /// A moderator of the group; his addresses are compared.
+    /// A moderator of the group, or a substitute who was asked; his addresses are compared.
     Moderator(Mailbox),
-    /// The expiry.
-    Expiry,
+    /// Time, or a group that is gone.
+    Service,
 }
 
 impl Actor {
@@ -27,7 +71,7 @@ impl Actor {
         match self {
             Self::Operator => "operator".to_owned(),
             Self::Moderator(address) => address.to_string(),
-            Self::Expiry => "muster".to_owned(),
+            Self::Service => "muster".to_owned(),
         }
     }
 }
@@ -38,6 +82,17 @@ pub enum DecisionFault {
     /// Not among the hold's moderators.
     #[error("{0} is not a moderator of this message")]
     NotModerator(Mailbox),
+    /// A moderator who has left: his address is no longer in the directory.
+    #[error("{0} is no longer in the directory and decides no more")]
+    Gone(Mailbox),
+    /// The same moderator approved before, and more approvals are needed.
+    #[error("already counted at {at}; {missing} more needed")]
+    Voted {
+        /// When.
+        at: Timestamp,
+        /// Approvals still needed.
+        missing: u32,
+    },
     /// Somebody was first.
     #[error("already {} by {by} at {at}", word(*.decision))]
     Already {
@@ -57,115 +112,5 @@ pub fn word(decision: Decision) -> &'static str {
         Decision::Approved => "approved",
         Decision::Rejected => "rejected",
         Decision::Expired => "expired",
-    }
-}
-
-/// The state that a decision gives a hold, if it may be made.
-///
-/// An operator may always decide: he could change the group's moderators as well.
-pub fn decide(
-    hold: &Hold,
-    decision: Decision,
-    actor: &Actor,
-    comment: Option<String>,
-    now: Timestamp,
-) -> Result<HoldState, DecisionFault> {
-    if let HoldState::Decided { decision, by, at, .. } = &hold.state {
-        return Err(DecisionFault::Already {
-            decision: *decision,
-            by: by.clone(),
-            at: *at,
-        });
-    }
-    if let Actor::Moderator(address) = actor {
-        let key = address.key();
-        if !hold.moderators.iter().any(|moderator| moderator.key() == key) {
-            return Err(DecisionFault::NotModerator(address.clone()));
-        }
-    }
-    Ok(HoldState::Decided {
-        decision,
-        by: actor.name(),
-        at: now,
-        comment,
-    })
-}
-
-/// Holds whose time is over.
-pub fn expired(holds: &[Hold], now: Timestamp) -> impl Iterator<Item = HoldId> {
-    holds
-        .iter()
-        .filter(move |hold| hold.state == HoldState::Waiting && hold.expires_at <= now)
-        .map(|hold| hold.id)
-}
-
-/// When the next hold expires.
-#[must_use]
-pub fn next_expiry(holds: &[Hold]) -> Option<Timestamp> {
-    let waiting = holds.iter().filter(|hold| hold.state == HoldState::Waiting);
-    waiting.map(|hold| hold.expires_at).min()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::directory::delivery::ModerationNotice;
-    use crate::mail::{MessageId, ReversePath};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("a test time")
-    }
-
-    fn mailbox(text: &str) -> Mailbox {
-        Mailbox::parse(text).expect("a test address")
-    }
-
-    fn hold(expires: i64) -> Hold {
-        Hold {
-            id: HoldId(1),
-            message: MessageId(uuid::Uuid::nil()),
-            recipient: mailbox("announce@contoso.example"),
-            object: "announce".to_owned(),
-            addressed: 0,
-            path: Vec::new(),
-            reverse_path: ReversePath::Null,
-            notify: None,
-            bypass_nested: false,
-            hidden: false,
-            notice: ModerationNotice::Always,
-            moderators: vec![mailbox("Eva@contoso.example")],
-            held_at: at(0),
-            expires_at: at(expires),
-            state: HoldState::Waiting,
-            subject: None,
-            sender: ReversePath::Null,
-        }
-    }
-
-    #[test]
-    fn only_moderators_and_operators_decide_and_only_once() {
-        let mut hold = hold(10);
-        let eva = Actor::Moderator(mailbox("eva@CONTOSO.example"));
-        let lena = Actor::Moderator(mailbox("lena@contoso.example"));
-        assert!(matches!(
-            decide(&hold, Decision::Approved, &lena, None, at(1)),
-            Err(DecisionFault::NotModerator(_))
-        ));
-        assert!(decide(&hold, Decision::Rejected, &Actor::Operator, None, at(1)).is_ok());
-        hold.state = decide(&hold, Decision::Approved, &eva, None, at(2)).expect("eva may");
-        let fault = decide(&hold, Decision::Rejected, &eva, None, at(3)).expect_err("decided");
-        assert_eq!(
-            fault.to_string(),
-            "already approved by eva@CONTOSO.example at 1970-01-01T00:00:02Z"
-        );
-    }
-
-    #[test]
-    fn a_hold_expires_at_its_time_and_not_before() {
-        let holds = [hold(10), hold(20)];
-        assert_eq!(expired(&holds, at(9)).count(), 0);
-        assert_eq!(expired(&holds, at(10)).count(), 1);
-        assert_eq!(expired(&holds, at(30)).count(), 2);
-        assert_eq!(next_expiry(&holds), Some(at(10)));
     }
 }

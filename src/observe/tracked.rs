@@ -158,6 +158,7 @@ mod tests {
                     decision: Decision::Rejected,
                     by: text("eva@y.example"),
                     comment: Some(text("Secret")),
+                    operation: None,
                 },
                 "hold=m-17 decision=rejected by=eva@y.example",
             ),

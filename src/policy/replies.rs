@@ -88,6 +88,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::DomainTakesNoMail => Reply::new(556, (5, 1, 10), "Recipient domain takes no mail"),
         Reason::DnsFailed => Reply::new(451, (4, 4, 3), "The recipient's domain cannot be looked up now"),
         Reason::Moderated
+        | Reason::AutomaticAnswer
         | Reason::AlreadyExpanded
         | Reason::Duplicate
         | Reason::MemberDeleted

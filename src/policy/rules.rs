@@ -1,11 +1,10 @@
 //! The organisation's settings that decide about mail.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{LARGE_GROUP_MEMBERS, MODERATION_EXPIRY};
+use crate::limits::LARGE_GROUP_MEMBERS;
 use crate::mail::Mailbox;
 use crate::resolver::{AcceptedDomains, TrustedNetwork};
 use crate::rolls::RollDefaults;
@@ -226,8 +225,6 @@ pub struct Rules {
     /// `RequireSenderAuthenticationEnabled` of groups whose source does not say: Exchange's default for new
     /// groups is true; a missing attribute in Active Directory reads false, and the connector says so.
     pub groups_internal_only: bool,
-    /// Time a message waits for a moderator.
-    pub moderation_expiry: Duration,
     /// Age and refresh of rolls where a group says nothing itself.
     pub rolls: RollDefaults,
 }
@@ -253,7 +250,6 @@ impl Rules {
             auto_replies: AutoReplies::default(),
             large_group: LargeGroup::default(),
             groups_internal_only: true,
-            moderation_expiry: MODERATION_EXPIRY,
             rolls: RollDefaults::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod sample;
 
+use super::approval::Approval;
 use super::content::Content;
 use super::message::{HoldDecision, HoldState, MessageKind, Outcome, Progress, RecipientOutcome, SetState, Settlement};
 use super::promise::wait;
@@ -22,6 +23,7 @@ pub(crate) fn check_all(make: impl Fn() -> Box<dyn Spool>) {
         reports_are_part_of_the_commit,
         a_hold_keeps_finished_sets,
         two_moderators_one_winner,
+        a_step_changes_the_hold_it_was_judged_on_and_no_other,
         decided_holds_stay_until_forgotten,
         events_keep_their_order_and_numbers,
         rosters_outlive_their_message_until_traced,
@@ -42,7 +44,16 @@ fn decision(hold: HoldId, by: &str) -> HoldDecision {
             at: moment(10),
             comment: None,
         },
+        approval: revised(1),
         outcome: Outcome::default(),
+    }
+}
+
+/// How a hold stands after so many changes.
+fn revised(revision: u64) -> Approval {
+    Approval {
+        revision,
+        ..Approval::default()
     }
 }
 
@@ -255,6 +266,41 @@ fn two_moderators_one_winner(spool: &dyn Spool) {
         },
         Decided::Applied => panic!("only one decision counts"),
     }
+}
+
+fn a_step_changes_the_hold_it_was_judged_on_and_no_other(spool: &dyn Spool) {
+    let mut sample = Sample::new(spool, 1);
+    let hold = sample.hold(spool);
+    sample.outcome().holds.push(hold.clone());
+    accept(spool, &sample);
+    let asked = |revision, recipients| HoldDecision {
+        state: HoldState::Waiting,
+        approval: Approval {
+            recipients,
+            ..revised(revision)
+        },
+        ..decision(hold.id, "nobody")
+    };
+    assert_eq!(wait(spool.decide(asked(1, 7))), Ok(Decided::Applied));
+    // Judged on the hold as it was before.
+    for stale in [asked(1, 8), decision(hold.id, "boss")] {
+        match wait(spool.decide(stale)).expect("answers") {
+            Decided::Already(now) => assert_eq!((now.approval.recipients, now.state), (7, HoldState::Waiting)),
+            Decided::Applied => panic!("it was judged on an older hold"),
+        }
+    }
+    assert_eq!(spool.holds().expect("reads")[0].approval.revision, 1);
+    wait(spool.settle(settlement(sample.set().id, true))).expect("settles");
+    assert!(
+        spool.message(sample.id()).is_ok(),
+        "a hold that waits keeps its message"
+    );
+    let last = HoldDecision {
+        approval: revised(2),
+        ..decision(hold.id, "boss")
+    };
+    assert_eq!(wait(spool.decide(last)), Ok(Decided::Applied));
+    assert!(is_missing(&spool.message(sample.id())));
 }
 
 fn decided_holds_stay_until_forgotten(spool: &dyn Spool) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::approval::Approval;
 use super::content::Content;
 use super::roster::Roster;
 use crate::directory::delivery::ModerationNotice;
@@ -267,15 +268,23 @@ pub struct Hold {
     pub subject: Option<String>,
     /// Reverse-path of the message: the sender to be told.
     pub sender: ReversePath,
+    /// Language of letters about it; none: that of the settings.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Who was asked, and what has come of it.
+    #[serde(default)]
+    pub approval: Approval,
 }
 
-/// A decision on a hold, with the release it brings.
+/// A change of a hold: a decision with the release it brings, or requests and reminders.
 #[derive(Clone, Debug)]
 pub struct HoldDecision {
     /// Which hold.
     pub hold: HoldId,
-    /// The new state; must be [`HoldState::Decided`].
+    /// The new state; [`HoldState::Waiting`] if this decides nothing.
     pub state: HoldState,
-    /// Copies, nested holds, notices and events.
+    /// How it stands then; its revision is one more than that of the hold it was judged on.
+    pub approval: Approval,
+    /// Copies, nested holds, letters and events.
     pub outcome: Outcome,
 }

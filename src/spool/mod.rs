@@ -4,6 +4,7 @@
 //! Out: a [`Commit`] that resolves only after the sync that covers it.
 //! Never: a promise before the sync; a second try of a sync that failed (DESIGN §7).
 
+pub mod approval;
 pub mod content;
 #[cfg(test)]
 pub(crate) mod contract;
@@ -79,12 +80,12 @@ pub struct Recovered {
     pub holds: Vec<Hold>,
 }
 
-/// How a decision on a hold ended: a compare-and-set, so two moderators give one winner.
+/// How a change of a hold ended: a compare-and-set, so two moderators give one winner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decided {
-    /// This decision counts.
+    /// This change counts.
     Applied,
-    /// Another came first; here it is.
+    /// Another came first; here is the hold. It may still wait: then the change is judged again.
     Already(Box<Hold>),
 }
 
@@ -115,7 +116,8 @@ pub trait Spool: Send + Sync + 'static {
     /// and pending pass.
     fn settle(&self, settlement: Settlement) -> Commit<()>;
 
-    /// Decides a hold, together with its release.
+    /// Changes a hold that waits: a decision together with its release, or a step on the way to it. Applied only
+    /// if the hold waits and its [`approval::Approval::revision`] is one less than that of the change.
     fn decide(&self, decision: HoldDecision) -> Commit<Decided>;
 
     /// Keeps tracking events that belong to no other commit (refusals). Not waited for.

@@ -141,6 +141,7 @@ pub(crate) fn recipients(kind: &EventKind) -> Vec<&str> {
         }
         EventKind::Expand { group, .. } | EventKind::Hold { group, .. } => vec![group],
         EventKind::Decide { .. }
+        | EventKind::Vote { .. }
         | EventKind::Queue { .. }
         | EventKind::Send { .. }
         | EventKind::Defer { .. }

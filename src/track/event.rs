@@ -48,6 +48,8 @@ pub enum ReportKind {
     Owner,
     /// Notice to the sender about a moderation's end.
     Moderation,
+    /// Request to a moderator, or what his answer came to.
+    Approval,
 }
 
 /// What happened. The tag in JSON is the stable event name.
@@ -148,6 +150,18 @@ pub enum EventKind {
         by: String,
         /// The moderator's words.
         comment: Option<String>,
+        /// One number for all decisions of one order.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<uuid::Uuid>,
+    },
+    /// A moderator approved and more approvals are needed.
+    Vote {
+        /// The hold.
+        hold: HoldId,
+        /// Who.
+        by: String,
+        /// Approvals still needed.
+        missing: u32,
     },
     /// A delivery set was made.
     Queue {
@@ -228,6 +242,7 @@ impl EventKind {
             Self::Branch { .. } => "BRANCH",
             Self::Hold { .. } => "HOLD",
             Self::Decide { .. } => "DECIDE",
+            Self::Vote { .. } => "VOTE",
             Self::Queue { .. } => "QUEUE",
             Self::Send { .. } => "SEND",
             Self::Defer { .. } => "DEFER",

@@ -95,6 +95,8 @@ reasons! {
     ModerationExpired = "moderation-expired", "no moderator decided in time";
     /// A moderated group with nobody who could decide.
     NoModerator = "no-moderator", "the group is moderated and has neither moderators nor owners";
+    /// An automatic reply or report to an answer address.
+    AutomaticAnswer = "automatic-answer", "an automatic reply or report decides nothing";
     // Expansion
     /// Computed and empty.
     GroupEmpty = "group-empty", "the group has no members";

@@ -4,11 +4,12 @@
 //! cmdlets and non-delivery reports. Where ours is other on purpose, the row says `Differs:` and why.
 
 #[path = "../stories/support/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod support;
 
 mod lists;
 mod loops;
+mod moderation;
 mod nested;
 mod replies;
 mod reports;

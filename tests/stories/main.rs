@@ -2,6 +2,8 @@
 
 mod a_conversion_changes_nobody_unless_accepted;
 mod a_difference_between_two_times_has_its_causes;
+mod a_moderator_answers_by_mail;
+mod a_moderator_decides_on_the_page;
 mod a_pin_ends_by_itself;
 mod a_rule_is_seen_before_it_is_saved;
 mod a_signature_of_our_domain_proves_the_tenant;
@@ -31,6 +33,7 @@ mod lettre_is_an_independent_client;
 mod mailbox_forwarding_follows_the_setting;
 mod mass_loss_of_objects_is_held;
 mod microsoft_365_group_goes_whole_to_the_cloud;
+mod moderators_are_reminded_and_substitutes_asked;
 mod moderators_refusal_reaches_the_sender;
 mod moved_member_goes_to_todays_next_hop;
 mod nested_groups_own_rule_stops_one_branch;
@@ -50,6 +53,7 @@ mod the_guard_holds_a_mass_removal;
 mod trace_tells_what_became_of_a_message;
 mod trace_tells_who_was_in_the_list;
 mod transaction_recipient_limit_is_452;
+mod two_moderators_decide_at_once;
 mod two_relays_cannot_bounce_a_group;
 mod unknown_recipients_and_relaying_are_refused;
 mod why_names_the_blank_that_keeps_somebody_out;

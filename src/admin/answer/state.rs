@@ -309,4 +309,7 @@ pub struct HoldDecided {
     pub at: Timestamp,
     /// Recipients released.
     pub recipients: u64,
+    /// Approvals still needed; the hold waits while there are any.
+    #[serde(default)]
+    pub missing: u32,
 }

@@ -240,8 +240,16 @@ enum ModerateVerb {
         #[arg(value_name = "HOLD")]
         hold: HoldId,
         /// The moderator who decides.
-        #[arg(long = "as", value_name = "ADDRESS")]
-        moderator: String,
+        #[arg(
+            long = "as",
+            value_name = "ADDRESS",
+            required_unless_present = "operator",
+            conflicts_with = "operator"
+        )]
+        moderator: Option<String>,
+        /// Decide as the operator, in the place of all moderators.
+        #[arg(long)]
+        operator: bool,
     },
     /// Refuse a message; the sender is told unless the group says otherwise.
     Reject {
@@ -249,8 +257,16 @@ enum ModerateVerb {
         #[arg(value_name = "HOLD")]
         hold: HoldId,
         /// The moderator who decides.
-        #[arg(long = "as", value_name = "ADDRESS")]
-        moderator: String,
+        #[arg(
+            long = "as",
+            value_name = "ADDRESS",
+            required_unless_present = "operator",
+            conflicts_with = "operator"
+        )]
+        moderator: Option<String>,
+        /// Decide as the operator, in the place of all moderators.
+        #[arg(long)]
+        operator: bool,
         /// Words to the sender.
         #[arg(long, alias = "reason", value_name = "TEXT")]
         comment: Option<String>,
@@ -392,11 +408,12 @@ impl ModerateVerb {
         match self {
             Self::List { group } => Command::ModerateList { group },
             Self::Show { hold } => Command::ModerateShow { hold },
-            Self::Approve { hold, moderator } => Command::ModerateApprove { hold, moderator },
+            Self::Approve { hold, moderator, .. } => Command::ModerateApprove { hold, moderator },
             Self::Reject {
                 hold,
                 moderator,
                 comment,
+                ..
             } => Command::ModerateReject {
                 hold,
                 moderator,

@@ -67,6 +67,11 @@ pub(super) fn decided(decided: &HoldDecided, reader: &Reader) -> String {
         Decision::Expired => "expired",
     };
     let (id, by) = (clean(&decided.id), clean(&decided.by));
+    if decided.missing > 0 {
+        let more = count(decided.missing.into(), "more approval is", "more approvals are");
+        let word = if decided.applied { "counted" } else { "counted before" };
+        return format!("{id}: approval by {by} {word}; {more} needed\n");
+    }
     if !decided.applied {
         return format!("{id} was already {word} by {by} at {}\n", clock(decided.at, reader));
     }

@@ -17,10 +17,10 @@ use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::connectors::sync::Verified;
 use crate::delivery::Selection;
 use crate::mail::{HoldId, Mailbox, MessageId, SetId};
+use crate::moderation::machine::Answer;
 use crate::resolver::Sources;
 use crate::spool::message::StoredSet;
 use crate::spool::{Readiness, Spool};
-use crate::track::Decision;
 
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
@@ -310,14 +310,19 @@ impl Answers for Commands {
         .await
     }
 
-    async fn moderate_approve(&self, caller: &Caller, hold: HoldId, moderator: &str) -> Result<HoldDecided, Refusal> {
+    async fn moderate_approve(
+        &self,
+        caller: &Caller,
+        hold: HoldId,
+        moderator: Option<&str>,
+    ) -> Result<HoldDecided, Refusal> {
         let service = &self.0;
         holds::decide(
             &service.categorizer,
             &*service.spool,
             caller,
             hold,
-            Decision::Approved,
+            Answer::Approve,
             moderator,
             None,
         )
@@ -328,7 +333,7 @@ impl Answers for Commands {
         &self,
         caller: &Caller,
         hold: HoldId,
-        moderator: &str,
+        moderator: Option<&str>,
         comment: Option<&str>,
     ) -> Result<HoldDecided, Refusal> {
         let service = &self.0;
@@ -337,7 +342,7 @@ impl Answers for Commands {
             &*service.spool,
             caller,
             hold,
-            Decision::Rejected,
+            Answer::Reject,
             moderator,
             comment,
         )

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary};
 use crate::admin::service::{Caller, Refusal, RefusalKind};
 use crate::categorizer::Categorizer;
+use crate::categorizer::decide::Settled;
 use crate::categorizer::release::ReleaseFault;
 use crate::mail::{HoldId, Mailbox};
+use crate::moderation::machine::{self, Answer};
 use crate::moderation::{self, Actor, DecisionFault};
 use crate::spool::message::{Hold, HoldState};
 use crate::spool::{Spool, SpoolFault};
@@ -65,39 +67,49 @@ pub fn find(spool: &dyn Spool, id: HoldId) -> Result<Hold, Refusal> {
     })
 }
 
-/// Decides, in the name of a moderator.
+/// Decides, in the name of a moderator or as the operator.
 pub async fn decide(
     categorizer: &Arc<Categorizer>,
     spool: &dyn Spool,
     caller: &Caller,
     id: HoldId,
-    decision: Decision,
-    moderator: &str,
+    answer: Answer,
+    moderator: Option<&str>,
     comment: Option<&str>,
 ) -> Result<HoldDecided, Refusal> {
     let before = find(spool, id)?;
-    let moderator = Mailbox::parse(moderator)
-        .map_err(|fault| Refusal::new(RefusalKind::Usage, format!("moderator `{moderator}`: {fault}")))?;
-    let named = moderator.to_string();
-    let actor = Actor::Moderator(moderator);
+    let actor = actor(moderator)?;
+    let named = actor.name();
     let decided = categorizer
-        .decide(id, decision, &actor, comment.map(str::to_owned))
+        .decide(id, answer, &actor, comment.map(str::to_owned), None)
         .await;
     match decided {
-        Ok((hold, recipients)) => match hold.state {
-            HoldState::Decided { decision, by, at, .. } => {
-                let word = moderation::word(decision);
-                tracing::info!(%caller, hold = %id, decision = word, moderator = by, "decided by command");
-                Ok(answer(id, true, decision, by, at, recipients))
-            }
-            HoldState::Waiting => Err(Refusal::new(RefusalKind::Broken, "the decision was not kept")),
-        },
-        Err(ReleaseFault::Decision(DecisionFault::Already { decision, by, at })) => {
-            Ok(answer(id, false, decision, by, at, 0))
+        Ok(Settled { hold, recipients }) => {
+            tracing::info!(%caller, hold = %id, ?answer, moderator = named, "decided by command");
+            Ok(match &hold.state {
+                HoldState::Decided { decision, by, at, .. } => HoldDecided {
+                    recipients,
+                    ..decided_by(id, *decision, by, *at)
+                },
+                HoldState::Waiting => HoldDecided {
+                    missing: machine::missing(&hold.approval),
+                    ..decided_by(id, Decision::Approved, &named, categorizer.now())
+                },
+            })
         }
-        Err(ReleaseFault::Decision(fault @ DecisionFault::NotModerator(_))) => {
+        Err(ReleaseFault::Decision(DecisionFault::Already { decision, by, at })) => Ok(HoldDecided {
+            applied: false,
+            ..decided_by(id, decision, &by, at)
+        }),
+        Err(ReleaseFault::Decision(DecisionFault::Voted { at, missing })) => Ok(HoldDecided {
+            applied: false,
+            missing,
+            ..decided_by(id, Decision::Approved, &named, at)
+        }),
+        Err(ReleaseFault::Decision(fault @ (DecisionFault::NotModerator(_) | DecisionFault::Gone(_)))) => {
             tracing::warn!(%caller, hold = %id, moderator = named, "decision by command refused: not a moderator");
-            let names: Vec<String> = before.moderators.iter().map(ToString::to_string).collect();
+            let all = before.moderators.iter().chain(&before.approval.substitutes);
+            let names: Vec<String> = all.map(ToString::to_string).collect();
             let text = format!("{fault}; moderators of {}: {}", before.recipient, names.join(", "));
             Err(Refusal::new(RefusalKind::Guard, text))
         }
@@ -106,21 +118,25 @@ pub async fn decide(
     }
 }
 
-fn answer(
-    id: HoldId,
-    applied: bool,
-    decision: Decision,
-    by: String,
-    at: jiff::Timestamp,
-    recipients: u64,
-) -> HoldDecided {
+/// Who decides by command.
+fn actor(moderator: Option<&str>) -> Result<Actor, Refusal> {
+    let Some(moderator) = moderator else {
+        return Ok(Actor::Operator);
+    };
+    Mailbox::parse(moderator)
+        .map(Actor::Moderator)
+        .map_err(|fault| Refusal::new(RefusalKind::Usage, format!("moderator `{moderator}`: {fault}")))
+}
+
+fn decided_by(id: HoldId, decision: Decision, by: &str, at: jiff::Timestamp) -> HoldDecided {
     HoldDecided {
         id: id.to_string(),
-        applied,
+        applied: true,
         decision,
-        by,
+        by: by.to_owned(),
         at,
-        recipients,
+        recipients: 0,
+        missing: 0,
     }
 }
 

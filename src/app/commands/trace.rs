@@ -156,6 +156,7 @@ fn told(id: MessageId, events: Vec<Event>) -> Option<TracedMessage> {
             | EventKind::Branch { .. }
             | EventKind::Hold { .. }
             | EventKind::Decide { .. }
+            | EventKind::Vote { .. }
             | EventKind::Send { .. }
             | EventKind::Defer { .. }
             | EventKind::Fail { .. }
@@ -327,6 +328,7 @@ impl Book<'_> {
             | EventKind::Receive { .. }
             | EventKind::Expand { .. }
             | EventKind::Report { .. }
+            | EventKind::Vote { .. }
             | EventKind::Done => {}
         }
     }

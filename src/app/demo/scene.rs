@@ -233,7 +233,7 @@ pub async fn approve(stage: &Stage<'_>) -> Result<Outcome, String> {
     let started = clock.monotonic();
     let caller = Caller { user_id: None };
     let decided = commands
-        .moderate_approve(&caller, id, MODERATOR)
+        .moderate_approve(&caller, id, Some(MODERATOR))
         .await
         .map_err(|fault| fault.message)?;
     let verdict = stage.explained(scene).await?;

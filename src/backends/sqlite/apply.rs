@@ -267,7 +267,7 @@ impl<'a> Batch<'a> {
             Ok(hold) => hold,
             Err(damage) => return Ok(Err(SpoolFault::Unreadable(format!("hold {}: {damage}", ready.hold)))),
         };
-        if hold.state != HoldState::Waiting {
+        if hold.state != HoldState::Waiting || ready.approval.revision != hold.approval.revision + 1 {
             return Ok(Ok(Decided::Already(Box::new(hold))));
         }
         let Some(entry) = self.state.live.find(hold.message) else {
@@ -277,15 +277,15 @@ impl<'a> Batch<'a> {
             return Ok(Err(fault));
         }
         hold.state = ready.state;
-        let decided = ReadyHold::new(&hold);
-        let Some(decided_at) = decided.decided_at else {
-            return Ok(Err(SpoolFault::Missing(format!("a decision for hold {}", ready.hold))));
-        };
+        hold.approval = ready.approval;
+        let changed = ReadyHold::new(&hold);
         let sql = "UPDATE holds SET decided_at = ?2, row = ?3 WHERE id = ?1";
-        self.run(sql, (ready.hold.0 as i64, decided_at, decided.row))?;
-        self.change(hold.message, |entry| {
-            entry.holds_waiting = entry.holds_waiting.saturating_sub(1);
-        });
+        self.run(sql, (ready.hold.0 as i64, changed.decided_at, changed.row))?;
+        if changed.decided_at.is_some() {
+            self.change(hold.message, |entry| {
+                entry.holds_waiting = entry.holds_waiting.saturating_sub(1);
+            });
+        }
         self.apply_outcome(hold.message, entry.no, ready.outcome)?;
         self.end_if_over(hold.message)?;
         Ok(Ok(Decided::Applied))

@@ -10,6 +10,7 @@ use super::body::Bodies;
 use super::record::{self, Place, SetRow};
 use crate::limits::{INLINE_CONTENT_OCTETS_MAX, SEGMENT_CONTENT_OCTETS_MAX};
 use crate::mail::{HoldId, MessageId, SetId};
+use crate::spool::approval::Approval;
 use crate::spool::content::{Content, Octets, StoredBody};
 use crate::spool::message::{
     Acceptance, DeliverySet, Hold, HoldDecision, HoldState, MessageKind, Outcome, Settlement, StoredMessage,
@@ -110,10 +111,11 @@ pub(super) struct ReadySettlement {
     pub(super) events: ReadyEvents,
 }
 
-/// A decision ready to be applied.
+/// A change of a hold ready to be applied.
 pub(super) struct ReadyDecision {
     pub(super) hold: HoldId,
     pub(super) state: HoldState,
+    pub(super) approval: Approval,
     pub(super) outcome: ReadyOutcome,
 }
 
@@ -306,11 +308,12 @@ impl ReadySettlement {
 }
 
 impl ReadyDecision {
-    /// Encodes a decision.
+    /// Encodes a change of a hold.
     pub(super) fn new(bodies: &Arc<Bodies>, decision: HoldDecision) -> Result<Self, SpoolFault> {
         Ok(Self {
             hold: decision.hold,
             state: decision.state,
+            approval: decision.approval,
             outcome: ReadyOutcome::new(bodies, decision.outcome)?,
         })
     }

@@ -261,6 +261,7 @@ fn delivery(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> 
         bypass,
         bypass_nested: truth(P::BypassNestedModerationEnabled).unwrap_or(false),
         notify: notices(draft).unwrap_or_default(),
+        ..ModerationSettings::default()
     };
     let required = truth(P::RequireSenderAuthenticationEnabled);
     // Exports print the property for every mailbox; there only the exception says something.

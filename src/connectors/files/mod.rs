@@ -30,6 +30,7 @@
 //! | `accept_messages_only_from_senders_or_members`, `reject_…` | Who may write; also in Exchange's split forms `accept_messages_only_from`, `…_from_dl_members`. |
 //! | `max_receive_size`, `forwarding_address`, `forwarding_smtp_address`, `deliver_to_mailbox_and_forward` | As in Exchange. |
 //! | `moderation_enabled`, `moderated_by`, `bypass_moderation_from_senders_or_members`, `bypass_nested_moderation_enabled`, `send_moderation_notifications` | Approval. |
+//! | `moderation_expiry`, `moderation_quorum`, `moderation_substitutes`, `moderation_language` | Ours: time a message waits, approvals needed, who is asked at half time, language of letters; see `[moderation]`. |
 //! | `members`, `managed_by` | Groups: direct members, owners. Persons and groups are named by address, alias, id or DN. |
 //! | `recipient_filter`, `recipient_container`, `included_recipients`, `conditional_department`, … | Dynamic groups: a filter, or Exchange's precanned conditions. |
 //! | `language` | Dynamic groups, ours: the language of `recipient_filter`, `opath` (default), `ldap` or `entra`. |

@@ -264,6 +264,12 @@ fn moderation(record: &Record, faults: &mut Faults) -> Option<ModerationSettings
         notify: record
             .word(P::SendModerationNotifications, &notices, faults)
             .unwrap_or_default(),
+        expiry: record.duration(P::ModerationExpiry, faults),
+        quorum: record.number(P::ModerationQuorum, faults),
+        substitutes: record.references(P::ModerationSubstitutes, faults),
+        language: record
+            .text(P::ModerationLanguage, faults)
+            .map(|text| Box::from(text.trim())),
     };
     (settings != ModerationSettings::default()).then_some(settings)
 }

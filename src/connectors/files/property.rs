@@ -56,6 +56,10 @@ properties! {
     BypassModerationFromSendersOrMembers = "BypassModerationFrom" = "BypassModerationFromDLMembers";
     BypassNestedModerationEnabled;
     SendModerationNotifications;
+    ModerationExpiry;
+    ModerationQuorum;
+    ModerationSubstitutes;
+    ModerationLanguage;
     SendAs;
     // Groups.
     Members;

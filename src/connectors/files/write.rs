@@ -192,6 +192,14 @@ fn moderation_settings(moderation: &ModerationSettings, cells: &mut Cells) {
         ModerationNotice::Internal => cells.push(P::SendModerationNotifications, "Internal"),
         ModerationNotice::Never => cells.push(P::SendModerationNotifications, "Never"),
     }
+    if let Some(expiry) = moderation.expiry {
+        cells.push(P::ModerationExpiry, show_duration(expiry));
+    }
+    if let Some(quorum) = moderation.quorum {
+        cells.push(P::ModerationQuorum, quorum);
+    }
+    cells.list(P::ModerationSubstitutes, &moderation.substitutes);
+    cells.text(P::ModerationLanguage, moderation.language.as_deref());
 }
 
 fn guard(limits: &GuardSettings, cells: &mut Cells) {

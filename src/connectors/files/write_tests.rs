@@ -81,14 +81,24 @@ fn moderation() -> impl Strategy<Value = Option<Box<ModerationSettings>>> {
         ModerationNotice::Internal,
         ModerationNotice::Never,
     ]);
-    (any::<bool>(), references(), references(), any::<bool>(), notice).prop_map(
-        |(enabled, moderators, bypass, bypass_nested, notify)| {
+    let ours = (
+        of((1..1_000_000_u64).prop_map(std::time::Duration::from_secs)),
+        of(1..9_u32),
+        references(),
+        of(select(vec!["en", "de"])),
+    );
+    (any::<bool>(), references(), references(), any::<bool>(), notice, ours).prop_map(
+        |(enabled, moderators, bypass, bypass_nested, notify, (expiry, quorum, substitutes, language))| {
             let settings = ModerationSettings {
                 enabled,
                 moderators,
                 bypass,
                 bypass_nested,
                 notify,
+                expiry,
+                quorum,
+                substitutes,
+                language: language.map(Box::from),
             };
             (settings != ModerationSettings::default()).then(|| Box::new(settings))
         },

@@ -246,32 +246,14 @@ fn addresses_beyond_ascii_use_rfc_6533() {
 fn letters_say_what_happened() {
     let group = mailbox("announce@contoso.example");
     let vanished: Vec<String> = (0..101).map(|number| format!("old-{number}")).collect();
-    for (notice, subject, sentences) in [
-        (
-            Notice::ModerationRejected {
-                group: &group,
-                comment: Some("too long\r\nFrom: x@y\n"),
-            },
-            "Rejected: Grüße",
-            vec!["was refused", "  too long", "  From: x@y"],
-        ),
-        (
-            Notice::ModerationExpired {
-                group: &group,
-                held_at: time("2026-11-16T07:21:30Z"),
-            },
-            "Expired: Grüße",
-            vec!["nobody decided in time", "Mon, 16 Nov 2026"],
-        ),
-        (
-            Notice::NestedGroupsVanished {
-                group: &group,
-                vanished: &vanished,
-            },
-            "Your group announce@contoso.example names groups that no longer exist",
-            vec!["  old-0", "  and 1 more"],
-        ),
-    ] {
+    for (notice, subject, sentences) in [(
+        Notice::NestedGroupsVanished {
+            group: &group,
+            vanished: &vanished,
+        },
+        "Your group announce@contoso.example names groups that no longer exist",
+        vec!["  old-0", "  and 1 more"],
+    )] {
         let composed = compose_notice(&letterhead(), &about(), &notice);
         assert_eq!(composed.subject, subject);
         let text = String::from_utf8(composed.octets)
@@ -339,6 +321,34 @@ proptest! {
         let diagnostic = text::ascii_line(&Reply::new(550, (5, 0, 0), reply).to_string());
         prop_assert_eq!(&blocks[1][5].1, &format!("smtp; {diagnostic}"));
         prop_assert!(parts[1].1.split(|octet| *octet == b'\n').all(|line| line.len() <= 998));
+    }
+}
+
+proptest! {
+    /// Whatever stands in a letter and in what is attached to it, it has the fields and parts that we gave it.
+    #[test]
+    fn no_text_opens_a_field_or_part_of_a_letter(
+        subject in hostile(), text in hostile(), html in hostile(), body in hostile(),
+    ) {
+        let body = format!("Subject: x\r\n\r\n{body}");
+        let answers = mailbox("moderation+m1.00@contoso.example");
+        let letter = Letter {
+            subject: subject.clone(),
+            text,
+            html: Some(html),
+            attached: Some(Original { head: body.as_bytes(), whole: Some(body.as_bytes()) }),
+            answers: Some(&answers),
+            auto_submitted: "auto-generated",
+        };
+        let composed = compose_letter(&letterhead(), &about(), &letter);
+        let (top, parts) = parts(&composed.octets);
+        let names: Vec<&str> = top.fields().iter().map(|field| field.name).collect();
+        prop_assert_eq!(names, ["Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References",
+            "Auto-Submitted", "MIME-Version", "Reply-To", "X-Auto-Response-Suppress", "Content-Type"]);
+        prop_assert_eq!(header_text(&top), text::one_line(&subject));
+        prop_assert_eq!(parts.len(), 2);
+        prop_assert!(parts[0].0.starts_with("multipart/alternative"));
+        prop_assert_eq!(parts[1].1, body.as_bytes());
     }
 }
 

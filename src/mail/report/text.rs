@@ -9,8 +9,9 @@ use crate::mail::{MessageId, header};
 /// Most octets of one foreign value in a report.
 const VALUE_OCTETS_MAX: usize = 800;
 
-/// One line: control characters are blanks, blanks are single, at most [`VALUE_OCTETS_MAX`] octets.
-pub(super) fn one_line(value: &str) -> String {
+/// One line: control characters are blanks, blanks are single, at most 800 octets.
+#[must_use]
+pub fn one_line(value: &str) -> String {
     let mut out = String::with_capacity(value.len().min(VALUE_OCTETS_MAX));
     for word in value.split(|c: char| c.is_control() || c.is_whitespace()) {
         if word.is_empty() {
@@ -68,8 +69,9 @@ pub(super) fn xtext_decoded(xtext: &str) -> String {
     }
 }
 
-/// A subject for people, without what `prefix` would repeat.
-pub(super) fn readable_subject(subject: Option<&str>) -> String {
+/// A subject for people.
+#[must_use]
+pub fn readable_subject(subject: Option<&str>) -> String {
     let subject = one_line(&header::decoded_for_display(subject.unwrap_or_default()));
     if subject.is_empty() {
         "(no subject)".to_owned()

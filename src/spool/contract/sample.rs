@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::Spool;
+use super::super::approval::Approval;
 use super::super::content::Content;
 use super::super::message::{
     Acceptance, Arrival, DeliverySet, Hold, HoldState, MessageKind, NewMessage, Outcome, SetState, Settlement,
@@ -134,6 +135,8 @@ impl Sample {
             state: HoldState::Waiting,
             subject: Some("test".to_owned()),
             sender: ReversePath::Mailbox(mailbox("lena@contoso.example")),
+            language: None,
+            approval: Approval::default(),
         }
     }
 

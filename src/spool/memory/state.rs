@@ -142,7 +142,7 @@ impl State {
     pub(super) fn decide(&mut self, decision: HoldDecision, now: Timestamp) -> Result<Decided, SpoolFault> {
         let missing = || SpoolFault::Missing(format!("hold {}", decision.hold));
         let hold = self.holds.get(&decision.hold).ok_or_else(missing)?;
-        if hold.state != HoldState::Waiting {
+        if hold.state != HoldState::Waiting || decision.approval.revision != hold.approval.revision + 1 {
             return Ok(Decided::Already(Box::new(hold.clone())));
         }
         let message = hold.message;
@@ -150,11 +150,9 @@ impl State {
             return Err(missing());
         }
         self.check_outcome(message, &decision.outcome)?;
-        if decision.state == HoldState::Waiting {
-            return Err(SpoolFault::Missing(format!("a decision for hold {}", decision.hold)));
-        }
         if let Some(hold) = self.holds.get_mut(&decision.hold) {
             hold.state = decision.state;
+            hold.approval = decision.approval;
         }
         self.apply_outcome(decision.outcome, now);
         self.end_if_over(message, now);

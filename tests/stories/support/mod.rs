@@ -1,5 +1,7 @@
 //! What every story needs: an organisation on disk, a running `muster`, next hops and clients.
 
+pub mod approval;
+pub mod browser;
 pub mod client;
 pub mod dns;
 pub mod hop;
@@ -7,6 +9,7 @@ pub mod organisation;
 pub mod signing;
 pub mod world;
 
+pub use approval::{Request, decoded};
 pub use client::{Client, message};
 pub use hop::Hop;
 pub use organisation::Organisation;

@@ -36,6 +36,7 @@ struct Process {
     inbound: SocketAddr,
     relay: SocketAddr,
     listeners: HashMap<String, SocketAddr>,
+    page: Option<SocketAddr>,
 }
 
 impl World {
@@ -136,6 +137,11 @@ impl World {
     /// A session with another listener, one of [`World::more`].
     pub fn client_of(&self, listener: &str) -> Client {
         Client::connect(self.process().listeners[listener])
+    }
+
+    /// Address of the moderators' page.
+    pub fn page(&self) -> SocketAddr {
+        self.process().page.expect("the story asked for a page")
     }
 
     /// Process id of the service.
@@ -268,6 +274,7 @@ impl Process {
             .expect("muster starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe was asked for")).lines();
         let mut listeners = HashMap::new();
+        let mut page = None;
         // `serve` prints one line `listening NAME ROLE ADDRESS` per listener, then `ready`.
         for line in lines.by_ref() {
             let line = line.expect("readable output");
@@ -277,6 +284,7 @@ impl Process {
                     let address = address.parse().expect("an address");
                     listeners.insert((*name).to_owned(), address);
                 }
+                ["page", address] => page = address.parse().ok(),
                 ["ready", ..] => break,
                 _ => {}
             }
@@ -287,6 +295,7 @@ impl Process {
             inbound: listeners["inbound"],
             relay: listeners["relay"],
             listeners,
+            page,
         }
     }
 
