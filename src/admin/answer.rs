@@ -29,8 +29,8 @@ pub use rule::{
     RuleProposed, RuleText,
 };
 pub use state::{
-    CheckReport, Finding, HoldDecided, HoldShown, HoldSummary, ListenerState, NextHopSummary, OpenRecipient,
-    QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport, Verification,
+    CheckReport, Finding, HoldDecided, HoldLeft, HoldShown, HoldSummary, HoldsDecided, ListenerState, NextHopSummary,
+    OpenRecipient, QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport, Verification,
 };
 
 /// An answer to one [`super::Command`].
@@ -73,6 +73,8 @@ pub enum Answer {
     ModerateApprove(HoldDecided),
     /// To `moderate reject`.
     ModerateReject(HoldDecided),
+    /// To either, of many.
+    ModerateMany(HoldsDecided),
     /// To `reload`.
     Reload(Reloaded),
     /// To questions about rules.
@@ -127,6 +129,7 @@ impl Answer {
             Self::QueueRetry(changed) | Self::QueueDrop(changed) => yes(changed.sets > 0),
             Self::ModerateList(_) | Self::ModerateShow(_) => Meaning::Yes,
             Self::ModerateApprove(decided) | Self::ModerateReject(decided) => yes(decided.applied),
+            Self::ModerateMany(decided) => yes(decided.messages > 0),
             Self::Reload(reloaded) => reloaded.meaning(),
             Self::Rule(answer) => answer.meaning(),
             Self::Roll(answer) => answer.meaning(),

@@ -110,6 +110,8 @@ pub enum Command {
         /// Words to the sender.
         comment: Option<String>,
     },
+    /// Decide many holds at once.
+    ModerateMany(HoldsOrder),
     /// Read settings and directory files again.
     Reload {
         /// Take a directory that the guard holds back.
@@ -252,6 +254,46 @@ pub struct PageQuestion {
     pub count_max: u32,
 }
 
+/// A decision on many holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldsOrder {
+    /// Which.
+    pub selection: HoldSelection,
+    /// Yes or no.
+    pub answer: HoldAnswer,
+    /// The moderator who decides; none: the operator himself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderator: Option<String>,
+    /// Words to the senders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Do it, or say what would be done.
+    pub intent: Intent,
+}
+
+/// Which holds of those that wait; all given conditions hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldSelection {
+    /// Of this group, by any of its addresses.
+    pub group: Option<String>,
+    /// From this sender.
+    pub from: Option<String>,
+    /// Held before.
+    pub held_before: Option<Timestamp>,
+}
+
+/// Yes or no to a held message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldAnswer {
+    /// Release.
+    Approve,
+    /// Refuse.
+    Reject,
+}
+
 /// Which delivery sets; all given conditions hold, none given means all.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -289,6 +331,7 @@ impl Command {
             Self::ModerateShow { .. } => "moderate_show",
             Self::ModerateApprove { .. } => "moderate_approve",
             Self::ModerateReject { .. } => "moderate_reject",
+            Self::ModerateMany(_) => "moderate_many",
             Self::Reload { .. } => "reload",
             Self::Rule(command) => command.name(),
             Self::Roll(command) => command.name(),

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{
     Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
-    HoldShown, HoldSummary, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
-    StatusReport, TracedMessage, WasMember,
+    HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer,
+    RuleAnswer, StatusReport, TracedMessage, WasMember,
 };
 use super::command::{
-    Command, CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
+    Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion,
+    QueueSelection, RollCommand, RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
 
@@ -152,6 +152,13 @@ pub trait Service: Send + Sync + 'static {
         comment: Option<&str>,
     ) -> impl Future<Output = Result<HoldDecided, Refusal>> + Send;
 
+    /// Decides many holds, or says what it would decide.
+    fn moderate_many(
+        &self,
+        caller: &Caller,
+        order: &HoldsOrder,
+    ) -> impl Future<Output = Result<HoldsDecided, Refusal>> + Send;
+
     /// Reads settings and directory again: all or nothing.
     fn reload(&self, caller: &Caller, guard: GuardIntent) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
 
@@ -206,6 +213,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
                 .moderate_reject(caller, *hold, moderator.as_deref(), comment.as_deref())
                 .await?,
         ),
+        Command::ModerateMany(order) => Answer::ModerateMany(service.moderate_many(caller, order).await?),
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
         Command::Rule(command) => Answer::Rule(service.rule(caller, command).await?),
         Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),

@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
-    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, ListenerState, Member, NearestMiss, NextHopSummary,
-    OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
-    RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, Verification, WasMember,
+    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, ListenerState, Member, NearestMiss,
+    NextHopSummary, OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded,
+    RollAnswer, RollState, RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, Verification,
+    WasMember,
 };
 use super::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
-    RuleCommand, TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
+    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -453,6 +454,18 @@ impl Service for Sample {
             at: now(),
             recipients: 0,
             missing: 0,
+        })
+    }
+
+    async fn moderate_many(&self, _caller: &Caller, order: &HoldsOrder) -> Result<HoldsDecided, Refusal> {
+        Ok(HoldsDecided {
+            done: order.intent == Intent::Do,
+            answer: order.answer,
+            messages: 287,
+            senders: 190,
+            recipients: 0,
+            left: Vec::new(),
+            operation: None,
         })
     }
 

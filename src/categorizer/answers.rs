@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::decide::Settled;
+use super::decide::{Manner, Settled};
 use super::hold_letters::start;
 use super::pass::{Candidate, receive_event};
 use super::release::ReleaseFault;
@@ -139,7 +139,10 @@ impl Categorizer {
                 .await;
         };
         let actor = Actor::Moderator(moderator.clone());
-        match self.decide(id, said.answer, &actor, said.comment, None).await {
+        match self
+            .decide(id, said.answer, &actor, said.comment, &Manner::default())
+            .await
+        {
             Ok(Settled { hold, .. }) => match hold.state {
                 HoldState::Waiting => {
                     self.answer_with(candidate, &hold, &moderator, Kind::Counted, |_| {})

@@ -28,6 +28,30 @@ const TRIES_MAX: usize = 5;
 /// Most steps that follow from one another: first requests that cannot be routed, then substitutes, then the alarm.
 const STEPS_MAX: usize = 6;
 
+/// How an answer is carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// One number for all answers of one order.
+    pub operation: Option<uuid::Uuid>,
+    /// Whether the sender is told of a refusal.
+    pub notice: SenderNotice,
+}
+
+/// Whether a sender is told, and of what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SenderNotice {
+    /// Of this message, and of others of his that were refused with it: their subjects.
+    Tell(Vec<String>),
+    /// Another answer of the same order tells him.
+    Elsewhere,
+}
+
+impl Default for SenderNotice {
+    fn default() -> Self {
+        Self::Tell(Vec::new())
+    }
+}
+
 /// What a decision came to.
 #[derive(Clone, Debug)]
 pub struct Settled {
@@ -38,14 +62,14 @@ pub struct Settled {
 }
 
 impl Categorizer {
-    /// Answers for a hold; `operation` is one number for all answers of one order.
+    /// Answers for a hold.
     pub async fn decide(
         self: &Arc<Self>,
         id: HoldId,
         answer: Answer,
         actor: &Actor,
         comment: Option<String>,
-        operation: Option<uuid::Uuid>,
+        manner: &Manner,
     ) -> Result<Settled, ReleaseFault> {
         let _one_at_a_time = self.decisions.lock().await;
         for _ in 0..TRIES_MAX {
@@ -53,7 +77,7 @@ impl Categorizer {
             let around = self.surroundings(&hold);
             let step = machine::answer(&hold, answer, actor, comment.clone(), &around, self.now())?;
             let voted = (step.state == HoldState::Waiting).then(|| actor.name());
-            if let Some(settled) = self.change(hold, step, voted, operation).await? {
+            if let Some(settled) = self.change(hold, step, voted, manner).await? {
                 return Ok(settled);
             }
         }
@@ -69,7 +93,7 @@ impl Categorizer {
                 return Ok(());
             };
             tracing::warn!(hold = %id, %moderator, "a request for approval came back");
-            self.change(hold, step, None, None).await?;
+            self.change(hold, step, None, &Manner::default()).await?;
         }
         self.attend(id).await.map(|_| ())
     }
@@ -116,7 +140,7 @@ impl Categorizer {
             let Some(step) = machine::look(&hold, &self.surroundings(&hold), self.now()) else {
                 break;
             };
-            hold = match self.change(hold, step, None, None).await? {
+            hold = match self.change(hold, step, None, &Manner::default()).await? {
                 Some(settled) => settled.hold,
                 None => self.spool.hold(id)?,
             };
@@ -131,10 +155,10 @@ impl Categorizer {
         hold: Hold,
         step: Step,
         voted: Option<String>,
-        operation: Option<uuid::Uuid>,
+        manner: &Manner,
     ) -> Result<Option<Settled>, ReleaseFault> {
-        let this = Arc::clone(self);
-        let made = tokio::task::spawn_blocking(move || this.made(hold, step, voted, operation)).await;
+        let (this, manner) = (Arc::clone(self), manner.clone());
+        let made = tokio::task::spawn_blocking(move || this.made(hold, step, voted, &manner)).await;
         let (hold, candidate, outcome) = made.map_err(|fault| SpoolFault::Unreadable(fault.to_string()))??;
         let message = self.spool.message(hold.message)?;
         let decided = self
@@ -173,7 +197,7 @@ impl Categorizer {
         mut hold: Hold,
         step: Step,
         voted: Option<String>,
-        operation: Option<uuid::Uuid>,
+        manner: &Manner,
     ) -> Result<(Hold, Candidate, Outcome), ReleaseFault> {
         let candidate = self.stored_candidate(hold.message)?;
         let mut outcome = Outcome::default();
@@ -182,7 +206,7 @@ impl Categorizer {
         }
         hold.state = step.state;
         hold.approval = step.approval;
-        self.note_decision(&hold, voted, operation, &mut outcome);
+        self.note_decision(&hold, voted, manner.operation, &mut outcome);
         let asked = step
             .effects
             .iter()
@@ -198,9 +222,14 @@ impl Categorizer {
                     self.ask(&mut hold, &candidate, &moderator, round, asked, &mut outcome);
                 }
                 Effect::Release => {}
-                Effect::TellRejected => self.tell_sender(&hold, &candidate, Kind::Rejected, &mut outcome),
-                Effect::TellExpired => self.tell_sender(&hold, &candidate, Kind::Expired, &mut outcome),
-                Effect::TellGone => self.tell_sender(&hold, &candidate, Kind::Gone, &mut outcome),
+                Effect::TellRejected => match &manner.notice {
+                    SenderNotice::Tell(also) => {
+                        self.tell_sender(&hold, &candidate, Kind::Rejected, also, &mut outcome);
+                    }
+                    SenderNotice::Elsewhere => {}
+                },
+                Effect::TellExpired => self.tell_sender(&hold, &candidate, Kind::Expired, &[], &mut outcome),
+                Effect::TellGone => self.tell_sender(&hold, &candidate, Kind::Gone, &[], &mut outcome),
                 Effect::Alarm => self.alarm(&hold, &mut outcome),
             }
         }

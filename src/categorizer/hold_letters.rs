@@ -115,7 +115,14 @@ impl Categorizer {
     }
 
     /// The notice to the sender, as `SendModerationNotifications` allows.
-    pub(super) fn tell_sender(&self, hold: &Hold, candidate: &Candidate, kind: Kind, outcome: &mut Outcome) {
+    pub(super) fn tell_sender(
+        &self,
+        hold: &Hold,
+        candidate: &Candidate,
+        kind: Kind,
+        also: &[String],
+        outcome: &mut Outcome,
+    ) {
         let tells = match hold.notice {
             ModerationNotice::Always => true,
             ModerationNotice::Internal => candidate.sender.is_internal(),
@@ -124,8 +131,10 @@ impl Categorizer {
         let Some(sender) = hold.sender.mailbox().filter(|_| tells) else {
             return;
         };
+        let subjects: Vec<String> = also.iter().map(|subject| readable_subject(Some(subject))).collect();
         let letter = self.hold_letter(hold, sender, kind, "auto-replied", |facts| {
-            about_message(facts, candidate)
+            about_message(facts, candidate);
+            facts.also = indented(&subjects.join("\n"));
         });
         push_report(
             outcome,

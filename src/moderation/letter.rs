@@ -160,6 +160,8 @@ pub struct Facts {
     pub mail: MailLinks,
     /// The moderator's words to the sender, indented.
     pub comment: String,
+    /// Subjects of other messages that were refused with this one, indented.
+    pub also: String,
     /// `approved`, `rejected`, `expired`.
     pub decision: String,
     /// By whom.

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::categorizer::Categorizer;
+use crate::categorizer::decide::Manner;
 use crate::categorizer::release::ReleaseFault;
 use crate::limits::WEB_BODY_OCTETS_MAX;
 use crate::mail::{HoldId, Mailbox};
@@ -166,7 +167,9 @@ async fn decide(
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty());
     let actor = Actor::Moderator(found.moderator.clone());
-    let decided = categorizer.decide(found.hold.id, answer, &actor, comment, None).await;
+    let decided = categorizer
+        .decide(found.hold.id, answer, &actor, comment, &Manner::default())
+        .await;
     match decided {
         // Whoever was first, the page now tells who, and a reload sends nothing again.
         Ok(_) | Err(ReleaseFault::Decision(DecisionFault::Already { .. } | DecisionFault::Voted { .. })) => {

@@ -31,6 +31,7 @@ mod half_cloud_half_on_premises;
 mod held_message_survives_restart;
 mod lettre_is_an_independent_client;
 mod mailbox_forwarding_follows_the_setting;
+mod many_messages_are_cleared_at_once;
 mod mass_loss_of_objects_is_held;
 mod microsoft_365_group_goes_whole_to_the_cloud;
 mod moderators_are_reminded_and_substitutes_asked;

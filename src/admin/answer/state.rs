@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Meaning;
+use crate::admin::command::HoldAnswer;
 use crate::mail::{MessageId, Reply};
 use crate::track::{Decision, Reason};
 
@@ -247,6 +248,34 @@ pub struct QueueChanged {
     pub messages: u64,
     /// Open recipients in them.
     pub recipients: u64,
+}
+
+/// `moderate approve` and `moderate reject` of many.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HoldsDecided {
+    /// It was done, not only said.
+    pub done: bool,
+    /// Yes or no.
+    pub answer: HoldAnswer,
+    /// Messages decided, or that would be.
+    pub messages: u64,
+    /// Their senders.
+    pub senders: u64,
+    /// Recipients released, or that would be.
+    pub recipients: u64,
+    /// What was not decided, or would not be, and why.
+    pub left: Vec<HoldLeft>,
+    /// Its number in the trace of every message.
+    pub operation: Option<String>,
+}
+
+/// A hold that an order left as it was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HoldLeft {
+    /// The hold, as `m-17`.
+    pub id: String,
+    /// Why.
+    pub why: String,
 }
 
 /// A line of `moderate list`.

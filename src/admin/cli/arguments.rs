@@ -4,6 +4,7 @@ mod change;
 mod compare;
 mod group;
 mod guard;
+mod moderate;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,10 +19,11 @@ use super::values::{point_in_time, size_in_octets};
 use crate::admin::Command;
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
 use crate::limits;
-use crate::mail::{HoldId, MessageId, SetId};
+use crate::mail::{MessageId, SetId};
 use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
+use moderate::ModerateVerb;
 
 /// Where settings are looked for.
 const SETTINGS: &str = "/etc/muster/muster.toml";
@@ -220,59 +222,6 @@ enum QueueVerb {
     },
 }
 
-#[derive(Subcommand, Debug)]
-enum ModerateVerb {
-    /// Messages that wait, oldest first.
-    List {
-        /// Only for this group.
-        #[arg(long, value_name = "ADDRESS")]
-        group: Option<String>,
-    },
-    /// One message that waits or waited.
-    Show {
-        /// As `m-17`.
-        #[arg(value_name = "HOLD")]
-        hold: HoldId,
-    },
-    /// Release a message to today's members.
-    Approve {
-        /// As `m-17`.
-        #[arg(value_name = "HOLD")]
-        hold: HoldId,
-        /// The moderator who decides.
-        #[arg(
-            long = "as",
-            value_name = "ADDRESS",
-            required_unless_present = "operator",
-            conflicts_with = "operator"
-        )]
-        moderator: Option<String>,
-        /// Decide as the operator, in the place of all moderators.
-        #[arg(long)]
-        operator: bool,
-    },
-    /// Refuse a message; the sender is told unless the group says otherwise.
-    Reject {
-        /// As `m-17`.
-        #[arg(value_name = "HOLD")]
-        hold: HoldId,
-        /// The moderator who decides.
-        #[arg(
-            long = "as",
-            value_name = "ADDRESS",
-            required_unless_present = "operator",
-            conflicts_with = "operator"
-        )]
-        moderator: Option<String>,
-        /// Decide as the operator, in the place of all moderators.
-        #[arg(long)]
-        operator: bool,
-        /// Words to the sender.
-        #[arg(long, alias = "reason", value_name = "TEXT")]
-        comment: Option<String>,
-    },
-}
-
 /// What the arguments ask for.
 pub(super) enum Asked {
     /// Run the service.
@@ -315,7 +264,7 @@ impl Arguments {
             Verb::Explain(arguments) => arguments.command()?,
             Verb::Trace(arguments) => arguments.command(now, zone)?,
             Verb::Queue(verb) => verb.command()?,
-            Verb::Moderate(verb) => verb.command(),
+            Verb::Moderate(verb) => verb.command(now, zone)?,
             Verb::Reload { accept } => Command::Reload {
                 guard: if accept {
                     GuardIntent::Accept
@@ -401,26 +350,6 @@ impl QueueVerb {
 
 fn intent(yes: bool) -> Intent {
     if yes { Intent::Do } else { Intent::Say }
-}
-
-impl ModerateVerb {
-    fn command(self) -> Command {
-        match self {
-            Self::List { group } => Command::ModerateList { group },
-            Self::Show { hold } => Command::ModerateShow { hold },
-            Self::Approve { hold, moderator, .. } => Command::ModerateApprove { hold, moderator },
-            Self::Reject {
-                hold,
-                moderator,
-                comment,
-                ..
-            } => Command::ModerateReject {
-                hold,
-                moderator,
-                comment,
-            },
-        }
-    }
 }
 
 fn set_id(text: &str) -> Result<SetId, String> {

@@ -290,6 +290,16 @@ fn every_command_has_its_exit_code() {
                 0,
                 "m-17 rejected",
             ),
+            (
+                "moderate reject --group all-staff@contoso.example --older 3d --operator",
+                0,
+                "would refuse 287 messages from 190 senders\nnothing was changed",
+            ),
+            (
+                "moderate reject --from x@y.example --operator --yes",
+                0,
+                "refused: 287 messages from 190 senders",
+            ),
             ("reload", 4, "held back: 20 of 43"),
             ("reload --accept", 0, "25M -> 40M"),
             ("check", 0, "ok: 1 listener"),
@@ -371,6 +381,15 @@ fn wrong_use_is_told_and_asks_nobody() {
         ("queue drop --yes", "name what to drop"),
         ("moderate approve 17 --as eva@contoso.example", "not a hold id"),
         ("moderate approve m-17", "--as"),
+        ("moderate approve --operator", "HOLD"),
+        (
+            "moderate reject m-17 --group x@y.example --operator",
+            "cannot be used with",
+        ),
+        (
+            "moderate reject --group x@y.example --operator --yes --dry-run",
+            "cannot be used with",
+        ),
         ("status --json --quiet", "cannot be used with"),
         ("status --config broken.toml", "line 3: unknown key"),
     ] {

@@ -52,6 +52,7 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::QueueDrop(changed) => queue::changed(changed, "drop", "dropped"),
         Answer::ModerateList(holds) => moderate::list(holds, reader),
         Answer::ModerateShow(shown) => moderate::show(shown, reader),
+        Answer::ModerateMany(decided) => moderate::many(decided),
         Answer::ModerateApprove(decided) | Answer::ModerateReject(decided) => moderate::decided(decided, reader),
         Answer::Reload(reloaded) => check::reloaded(reloaded),
         Answer::Rule(answer) => render_rule(answer),

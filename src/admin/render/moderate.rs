@@ -2,7 +2,8 @@
 
 use super::Reader;
 use super::text::{age, clean, clock, count, pairs, path, seconds_between, sender, size, subject, table, time};
-use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary};
+use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary, HoldsDecided};
+use crate::admin::command::HoldAnswer;
 use crate::track::Decision;
 
 pub(super) fn list(holds: &[HoldSummary], reader: &Reader) -> String {
@@ -82,4 +83,32 @@ pub(super) fn decided(decided: &HoldDecided, reader: &Reader) -> String {
         ),
         Decision::Rejected | Decision::Expired => format!("{id} {word}\n"),
     }
+}
+
+pub(super) fn many(decided: &HoldsDecided) -> String {
+    let what = format!(
+        "{} from {}",
+        count(decided.messages, "message", "messages"),
+        count(decided.senders, "sender", "senders")
+    );
+    let reach = match decided.answer {
+        HoldAnswer::Approve => format!(" to {}", count(decided.recipients, "recipient", "recipients")),
+        HoldAnswer::Reject => String::new(),
+    };
+    let (would, done) = match decided.answer {
+        HoldAnswer::Approve => ("would approve", "approved"),
+        HoldAnswer::Reject => ("would refuse", "refused"),
+    };
+    let mut text = match (decided.messages, decided.done) {
+        (0, _) => "nothing that waits matches\n".to_owned(),
+        (_, true) => format!("{done}: {what}{reach}\n"),
+        (_, false) => format!("{would} {what}{reach}\nnothing was changed; add --yes to do it\n"),
+    };
+    for left in &decided.left {
+        text.push_str(&format!("{} left: {}\n", clean(&left.id), clean(&left.why)));
+    }
+    if let (true, Some(operation)) = (decided.done, &decided.operation) {
+        text.push_str(&format!("operation {operation}\n"));
+    }
+    text
 }

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
-    HoldSummary, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer, RuleAnswer,
-    StatusReport, TracedMessage, Verification, WasMember,
+    HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded,
+    RollAnswer, RuleAnswer, StatusReport, TracedMessage, Verification, WasMember,
 };
 use crate::admin::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, Intent, MemberDepth, PageQuestion, QueueSelection, RollCommand,
-    RuleCommand, TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
+    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::connectors::sync::Verified;
@@ -380,6 +380,14 @@ impl Answers for Commands {
             })
         })
         .await
+    }
+
+    async fn moderate_many(&self, caller: &Caller, order: &HoldsOrder) -> Result<HoldsDecided, Refusal> {
+        let group = match order.selection.group.clone() {
+            Some(name) => Some(self.about_groups(move |groups| groups.primary_of(&name)).await?),
+            None => None,
+        };
+        holds::decide_many(&self.0.categorizer, &*self.0.spool, caller, order, group.as_ref()).await
     }
 
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {

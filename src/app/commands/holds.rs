@@ -1,11 +1,13 @@
 //! Answers about holds, and decisions on them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary};
+use crate::admin::answer::{HoldDecided, HoldLeft, HoldShown, HoldSummary, HoldsDecided};
+use crate::admin::command::{HoldAnswer, HoldsOrder, Intent};
 use crate::admin::service::{Caller, Refusal, RefusalKind};
 use crate::categorizer::Categorizer;
-use crate::categorizer::decide::Settled;
+use crate::categorizer::decide::{Manner, SenderNotice, Settled};
 use crate::categorizer::release::ReleaseFault;
 use crate::mail::{HoldId, Mailbox};
 use crate::moderation::machine::{self, Answer};
@@ -81,7 +83,7 @@ pub async fn decide(
     let actor = actor(moderator)?;
     let named = actor.name();
     let decided = categorizer
-        .decide(id, answer, &actor, comment.map(str::to_owned), None)
+        .decide(id, answer, &actor, comment.map(str::to_owned), &Manner::default())
         .await;
     match decided {
         Ok(Settled { hold, recipients }) => {
@@ -116,6 +118,169 @@ pub async fn decide(
         Err(fault @ ReleaseFault::NotNow(_)) => Err(Refusal::new(RefusalKind::Busy, fault.to_string())),
         Err(ReleaseFault::Spool(fault)) => Err(unavailable(fault)),
     }
+}
+
+/// Decides everything that waits and matches, or says what it would decide. Each sender gets one notice.
+pub async fn decide_many(
+    categorizer: &Arc<Categorizer>,
+    spool: &dyn Spool,
+    caller: &Caller,
+    order: &HoldsOrder,
+    group: Option<&Mailbox>,
+) -> Result<HoldsDecided, Refusal> {
+    let actor = actor(order.moderator.as_deref())?;
+    let mut many = Many::new(order, actor, categorizer.new_message_id().0);
+    let mut chosen = Vec::new();
+    for hold in selected(spool, order, group)? {
+        match &many.actor {
+            Actor::Moderator(address) if !machine::may_decide(&hold, address) => {
+                many.leave(&hold, &DecisionFault::NotModerator(address.clone()));
+            }
+            Actor::Moderator(_) | Actor::Operator | Actor::Service => chosen.push(hold),
+        }
+    }
+    match order.intent {
+        Intent::Say => many.say(categorizer, chosen).await,
+        Intent::Do => {
+            many.carry_out(categorizer, chosen, order.comment.as_deref()).await;
+            let (messages, operation) = (many.decided.messages, many.operation);
+            tracing::info!(%caller, messages, %operation, answer = ?order.answer, "held messages decided by command");
+        }
+    }
+    many.decided.senders = many.senders.len() as u64;
+    Ok(many.decided)
+}
+
+/// Holds that wait and match, oldest first.
+fn selected(spool: &dyn Spool, order: &HoldsOrder, group: Option<&Mailbox>) -> Result<Vec<Hold>, Refusal> {
+    let wanted = &order.selection;
+    let from = wanted.from.as_deref().map(Mailbox::parse).transpose();
+    let from = from.map_err(|fault| Refusal::new(RefusalKind::Usage, format!("sender: {fault}")))?;
+    if group.is_none() && from.is_none() && wanted.held_before.is_none() {
+        return Err(Refusal::new(
+            RefusalKind::Usage,
+            "name what to decide: a group, a sender or an age",
+        ));
+    }
+    let mut holds = spool.holds().map_err(unavailable)?;
+    holds.retain(|hold| {
+        let sender = hold.sender.mailbox().map(Mailbox::key);
+        group.is_none_or(|group| hold.recipient.key() == group.key())
+            && from.as_ref().is_none_or(|from| sender == Some(from.key()))
+            && wanted.held_before.is_none_or(|before| hold.held_at < before)
+    });
+    Ok(holds)
+}
+
+/// An order about many holds while it is carried out.
+struct Many {
+    actor: Actor,
+    answer: Answer,
+    operation: uuid::Uuid,
+    senders: HashSet<String>,
+    decided: HoldsDecided,
+}
+
+impl Many {
+    fn new(order: &HoldsOrder, actor: Actor, operation: uuid::Uuid) -> Self {
+        Self {
+            actor,
+            answer: match order.answer {
+                HoldAnswer::Approve => Answer::Approve,
+                HoldAnswer::Reject => Answer::Reject,
+            },
+            operation,
+            senders: HashSet::new(),
+            decided: HoldsDecided {
+                done: order.intent == Intent::Do,
+                answer: order.answer,
+                messages: 0,
+                senders: 0,
+                recipients: 0,
+                left: Vec::new(),
+                operation: (order.intent == Intent::Do).then(|| operation.to_string()),
+            },
+        }
+    }
+
+    fn leave(&mut self, hold: &Hold, why: &dyn std::fmt::Display) {
+        self.decided.left.push(HoldLeft {
+            id: hold.id.to_string(),
+            why: why.to_string(),
+        });
+    }
+
+    fn count(&mut self, hold: &Hold, recipients: u64) {
+        self.decided.messages += 1;
+        self.decided.recipients += recipients;
+        self.senders.insert(sender_key(hold));
+    }
+
+    async fn say(&mut self, categorizer: &Arc<Categorizer>, chosen: Vec<Hold>) {
+        for hold in chosen {
+            let (this, id) = (Arc::clone(categorizer), hold.id);
+            let counted = match self.answer {
+                Answer::Approve => tokio::task::spawn_blocking(move || this.would_release(id)).await,
+                Answer::Reject => Ok(Ok(0)),
+            };
+            match counted {
+                Ok(Ok(recipients)) => self.count(&hold, recipients),
+                Ok(Err(fault)) => self.leave(&hold, &fault),
+                Err(fault) => self.leave(&hold, &fault),
+            }
+        }
+    }
+
+    /// The notice to a sender goes with the last of his messages to a group and names the others.
+    async fn carry_out(&mut self, categorizer: &Arc<Categorizer>, chosen: Vec<Hold>, comment: Option<&str>) {
+        let key = |hold: &Hold| (sender_key(hold), hold.object.clone());
+        let mut open: HashMap<(String, String), usize> = HashMap::new();
+        for hold in &chosen {
+            *open.entry(key(hold)).or_default() += 1;
+        }
+        let mut untold: HashMap<(String, String), Vec<String>> = HashMap::new();
+        for hold in chosen {
+            let key = key(&hold);
+            let left = open.entry(key.clone()).or_default();
+            *left = left.saturating_sub(1);
+            let is_last = *left == 0;
+            let told = untold.entry(key).or_default();
+            let manner = Manner {
+                operation: Some(self.operation),
+                notice: if is_last {
+                    SenderNotice::Tell(told.clone())
+                } else {
+                    SenderNotice::Elsewhere
+                },
+            };
+            let comment = comment.map(str::to_owned);
+            match categorizer
+                .decide(hold.id, self.answer, &self.actor, comment, &manner)
+                .await
+            {
+                Ok(Settled { hold, recipients }) => match hold.state {
+                    HoldState::Decided { .. } => {
+                        told.push(hold.subject.clone().unwrap_or_default());
+                        self.count(&hold, recipients);
+                    }
+                    HoldState::Waiting => self.leave(&hold, &"counted; more approvals are needed"),
+                },
+                Err(fault) => {
+                    if is_last && self.answer == Answer::Reject && !told.is_empty() {
+                        let others = told.len();
+                        self.leave(&hold, &format!("{fault}; its sender was not told of {others} others"));
+                    } else {
+                        self.leave(&hold, &fault);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sender_key(hold: &Hold) -> String {
+    let sender = hold.sender.mailbox();
+    sender.map_or_else(String::new, |sender| sender.key().as_str().to_owned())
 }
 
 /// Who decides by command.
