@@ -15,7 +15,7 @@ use crate::mail::Mailbox;
 use crate::policy::{Fact, Refusal};
 use crate::resolver::DomainKind;
 use crate::rolls::freshness::{self, RollPolicy};
-use crate::rolls::{Entries, Roll};
+use crate::rolls::{Entries, Objects, Roll};
 use crate::track::{EventKind, Reason};
 
 impl Walk<'_> {
@@ -206,7 +206,7 @@ impl Walk<'_> {
             let delivery = sender.as_ref().and_then(|sender| sender.delivery.as_deref());
             delivery.and_then(|delivery| delivery.echo_to_sender) == Some(true)
         };
-        let own: RoaringBitmap = (&*receivers.objects & &identity.objects)
+        let own: RoaringBitmap = (&receivers.objects & &identity.objects)
             .into_iter()
             .filter(|ordinal| !echoes(ordinal))
             .collect();
@@ -215,7 +215,7 @@ impl Walk<'_> {
             return None;
         }
         let mut others = receivers.clone();
-        others.objects = (&*receivers.objects - own).into();
+        others.objects = (&receivers.objects - &own).into();
         others.outside = receivers
             .outside
             .iter()
@@ -240,7 +240,7 @@ impl Walk<'_> {
     fn entries(&mut self, entries: &Entries, state: &State) -> Step<Came> {
         let view = self.view;
         let mut came = self.plain(&entries.objects, state)?;
-        let rest = &*entries.objects - view.directory.plain();
+        let rest = &entries.objects - view.directory.plain();
         let live = &rest & view.directory.live();
         for number in &live - view.directory.group_set() {
             came = came.and(self.object(Ordinal(number), state, Met::Entry)?);
@@ -261,7 +261,7 @@ impl Walk<'_> {
     }
 
     /// Members without rules of their own and with an address that nobody shares: as a set.
-    fn plain(&mut self, objects: &RoaringBitmap, state: &State) -> Step<Came> {
+    fn plain(&mut self, objects: &Objects, state: &State) -> Step<Came> {
         let view = self.view;
         let mut all = objects & view.directory.plain();
         if !view.suppressed.is_empty() {

@@ -65,12 +65,12 @@ fn members(group: Ordinal, enough: u64, view: &View) -> u64 {
     while let Some(group) = open.pop() {
         let Some(roll) = view.roll(group) else { continue };
         let entries = roll.receivers();
-        persons |= &*entries.objects & view.directory.live();
+        persons |= &entries.objects & view.directory.live();
         outside += entries.outside.len() as u64;
         if persons.len() - persons.intersection_len(view.directory.group_set()) + outside >= enough {
             break;
         }
-        for nested in &*entries.objects & view.directory.group_set() {
+        for nested in &entries.objects & view.directory.group_set() {
             if visited.insert(nested) {
                 open.push(Ordinal(nested));
             }

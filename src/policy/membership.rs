@@ -100,7 +100,7 @@ pub(super) fn is_address_of(reference: &Reference, identity: &Identity) -> bool 
 pub(super) fn is_member(group: Ordinal, identity: &Identity, view: &View) -> Option<bool> {
     let members = &view.roll(group)?.entries;
     let outside = || identity.key.as_ref().is_some_and(|key| members.has_outside(key));
-    Some(!members.objects.is_disjoint(&identity.objects) || outside())
+    Some(members.objects.intersection_len(&identity.objects) > 0 || outside())
 }
 
 fn in_groups(listed: &Listed, identity: &Identity, view: &View) -> Answer {

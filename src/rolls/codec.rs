@@ -22,7 +22,7 @@ pub fn encode(entries: &Entries, subscribers: Option<&Entries>) -> Vec<u8> {
     let mut out = vec![VERSION, if subscribers.is_some() { 2 } else { 1 }];
     for list in std::iter::once(entries).chain(subscribers) {
         // Runs pay for a group of nearly everybody, whose ordinals lie close together.
-        let mut packed = (*list.objects).clone();
+        let mut packed = list.objects.to_set();
         packed.optimize();
         word(&mut out, packed.serialized_size());
         packed

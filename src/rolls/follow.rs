@@ -18,6 +18,7 @@ use super::causes::Causes;
 use super::freshness::RollPolicy;
 use super::history::{Detail, Details, Difference, EntriesChange, EntryCause};
 use super::members::RollMembers;
+use super::objects::Objects;
 use super::roll::{Cause, Entries};
 use super::table::RollTable;
 use super::update::{Following, Next, Update, objects_of, patched};
@@ -152,7 +153,7 @@ impl Step<'_> {
                 now,
                 cause,
             );
-            let members = (self.listed_before(group), Arc::clone(&roll.entries.objects));
+            let members = (self.listed_before(group), roll.entries.objects.clone());
             note_joined(&mut joined, group, &members.0, &members.1);
             if !is_own && previous.is_some_and(|previous| previous.version == roll.version) {
                 // The name that came or went makes no difference to this list.
@@ -176,14 +177,14 @@ impl Step<'_> {
             let stays = self.after.group(group).is_some_and(|object| !object.kind.is_dynamic());
             if !stays {
                 let listed = self.listed_before(group);
-                note_joined(&mut joined, group, &listed, &Arc::default());
+                note_joined(&mut joined, group, &listed, &Objects::default());
             }
         }
         joined
     }
 
     /// Whom a group listed before; nobody, if it was dynamic or not there.
-    fn listed_before(&self, group: Ordinal) -> Arc<RoaringBitmap> {
+    fn listed_before(&self, group: Ordinal) -> Objects {
         let object = self.before.directory.group(group);
         let listed = object.filter(|object| !object.kind.is_dynamic());
         objects_of(listed.and_then(|_| self.before.rolls.roll(group)))
@@ -408,8 +409,9 @@ impl Step<'_> {
     }
 }
 
-fn note_joined(joined: &mut Joined, group: Ordinal, before: &RoaringBitmap, after: &RoaringBitmap) {
-    let change = before ^ after;
+fn note_joined(joined: &mut Joined, group: Ordinal, before: &Objects, after: &Objects) {
+    let (came, went) = before.change_to(after);
+    let change = came | went;
     if !change.is_empty() {
         joined.push((group, change));
     }

@@ -367,7 +367,7 @@ impl Window {
         for mark in &self.marks {
             met.join(&mark.met);
         }
-        let here = met.objects.intersection_len(&receivers.objects);
+        let here = receivers.objects.intersection_len(&met.objects);
         let outside_here = met.outside.iter().filter(|each| receivers.has_outside(&each.key()));
         let outside_here = outside_here.count() as u64;
         let sizes = |size: fn(&Mark) -> u64| self.marks.iter().map(size);

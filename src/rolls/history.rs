@@ -11,8 +11,6 @@ mod cause;
 mod codec;
 mod past;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
@@ -76,10 +74,7 @@ impl EntriesChange {
     #[must_use]
     pub fn between(before: &Entries, after: &Entries) -> Self {
         let mut change = Self::default();
-        if !Arc::ptr_eq(&before.objects, &after.objects) {
-            change.added = &*after.objects - &*before.objects;
-            change.removed = &*before.objects - &*after.objects;
-        }
+        (change.added, change.removed) = before.objects.change_to(&after.objects);
         if before.outside != after.outside {
             change.outside_added = missing(&after.outside, &before.outside);
             change.outside_removed = missing(&before.outside, &after.outside);
@@ -179,24 +174,22 @@ impl EntriesChange {
     /// was.
     #[must_use]
     pub fn apply_to(&self, entries: &mut Entries) -> bool {
-        let fits = self.removed.is_subset(&entries.objects) && self.added.is_disjoint(&entries.objects);
-        if !fits {
-            return false;
-        }
-        if !self.keeps_texts() {
+        let texts = if self.keeps_texts() {
+            None
+        } else {
             let outside = replaced(&entries.outside, &self.outside_removed, &self.outside_added);
             let unresolved = replaced(&entries.unresolved, &self.unresolved_removed, &self.unresolved_added);
             let (Some(outside), Some(unresolved)) = (outside, unresolved) else {
                 return false;
             };
-            let texts = Entries::new(RoaringBitmap::new(), outside, unresolved);
+            Some(Entries::new(RoaringBitmap::new(), outside, unresolved))
+        };
+        if !entries.objects.change(&self.added, &self.removed) {
+            return false;
+        }
+        if let Some(texts) = texts {
             entries.outside = texts.outside;
             entries.unresolved = texts.unresolved;
-        }
-        if !self.added.is_empty() || !self.removed.is_empty() {
-            let objects = Arc::make_mut(&mut entries.objects);
-            *objects -= &self.removed;
-            *objects |= &self.added;
         }
         true
     }

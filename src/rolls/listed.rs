@@ -89,7 +89,7 @@ impl Listed {
                 return;
             }
             if let Some(roll) = view.roll(group) {
-                for nested in &*roll.entries.objects & view.directory.group_set() {
+                for nested in &roll.entries.objects & view.directory.group_set() {
                     self.add(Ordinal(nested), Some(next), visited);
                 }
             }

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
+use super::objects::Objects;
 use super::table::RollTable;
 use super::watch::{Membership, Side};
 use crate::directory::attribute::Attribute;
@@ -60,7 +61,7 @@ impl<'a> RollMembers<'a> {
     }
 
     /// The objects of a static group's roll; a dynamic group lists nobody.
-    fn listed(&self, group: Ordinal) -> Option<&RoaringBitmap> {
+    fn listed(&self, group: Ordinal) -> Option<&Objects> {
         let object = self.directory.group(group)?;
         let roll = self.rolls.roll(group).filter(|_| !object.kind.is_dynamic())?;
         Some(&roll.entries.objects)

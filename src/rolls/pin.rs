@@ -128,24 +128,19 @@ impl Pins {
         observed.collect()
     }
 
-    fn objects(&self, action: PinAction) -> RoaringBitmap {
-        let those = self.iter().filter(|pin| pin.action == action);
+    fn objects(&self, is_meant: impl Fn(&Pin) -> bool) -> RoaringBitmap {
+        let those = self.iter().filter(|pin| is_meant(pin));
         those.map(|pin| pin.object.0).collect()
     }
 
     /// Who is in the list: (what it says ∪ included) − excluded. Shares the list where no pin changes it.
     #[must_use]
     pub fn apply(&self, list: &Entries) -> Entries {
-        let included = self.objects(PinAction::Include);
-        let excluded = self.objects(PinAction::Exclude);
-        if included.is_subset(&list.objects) && excluded.is_disjoint(&list.objects) {
-            return list.clone();
-        }
-        let mut objects = (*list.objects).clone();
-        objects |= included;
-        objects -= excluded;
         Entries {
-            objects: Arc::new(objects),
+            objects: list.objects.with(
+                &self.objects(|pin| pin.action == PinAction::Include),
+                &self.objects(|pin| pin.action == PinAction::Exclude),
+            ),
             ..list.clone()
         }
     }
@@ -153,20 +148,10 @@ impl Pins {
     /// What the list says itself, from the pinned one: the way back from [`Pins::apply`].
     #[must_use]
     pub fn restore(&self, pinned: &Entries) -> Entries {
-        let differs = |pin: &&Pin| pin.listed != pinned.objects.contains(pin.object.0);
-        if !self.iter().any(|pin| differs(&pin)) {
-            return pinned.clone();
-        }
-        let mut objects = (*pinned.objects).clone();
-        for pin in self.iter() {
-            if pin.listed {
-                objects.insert(pin.object.0);
-            } else {
-                objects.remove(pin.object.0);
-            }
-        }
         Entries {
-            objects: Arc::new(objects),
+            objects: pinned
+                .objects
+                .with(&self.objects(|pin| pin.listed), &self.objects(|pin| !pin.listed)),
             ..pinned.clone()
         }
     }
@@ -196,14 +181,12 @@ pub fn entries_seen_by(list: &Entries, pins: &Pins, viewer: Viewer) -> Entries {
         return list.clone();
     };
     match pins.of(person) {
-        Some(pin) if pin.action == PinAction::Exclude && pin.listed => {
-            let mut objects = (*list.objects).clone();
-            objects.insert(person.0);
-            Entries {
-                objects: Arc::new(objects),
-                ..list.clone()
-            }
-        }
+        Some(pin) if pin.action == PinAction::Exclude && pin.listed => Entries {
+            objects: list
+                .objects
+                .with(&RoaringBitmap::from([person.0]), &RoaringBitmap::new()),
+            ..list.clone()
+        },
         Some(_) | None => list.clone(),
     }
 }

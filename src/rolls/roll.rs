@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
+use super::objects::Objects;
 use crate::directory::Ordinal;
 use crate::mail::{AddressKey, Mailbox};
 
@@ -19,7 +20,7 @@ use crate::mail::{AddressKey, Mailbox};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Entries {
     /// Persons and nested groups that the directory knows.
-    pub objects: Arc<RoaringBitmap>,
+    pub objects: Objects,
     /// Implicit contacts, one per compare form, in the order of that form.
     pub outside: Arc<[Mailbox]>,
     /// Entries that name nobody, or several objects; shown and bound when that changes.
@@ -36,7 +37,7 @@ impl Entries {
         unresolved.sort_unstable();
         unresolved.dedup();
         Self {
-            objects: Arc::new(objects),
+            objects: objects.into(),
             outside: keyed.into_iter().map(|(_, mailbox)| mailbox).collect(),
             unresolved: unresolved.into(),
         }

@@ -71,7 +71,7 @@ pub fn stale_members(view: &View, group: Ordinal, suspects: &Suspects, settings:
     let directory = &*view.directory;
     let mut found = Vec::new();
     // Plain objects are live and enabled: only the rest needs a look.
-    let doubtful = &*receivers.objects - directory.plain();
+    let doubtful = &receivers.objects - directory.plain();
     for ordinal in doubtful.iter().map(Ordinal) {
         if let Some((entry, staleness)) = stale_object(directory, ordinal) {
             found.push(StaleMember {

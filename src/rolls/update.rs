@@ -14,6 +14,7 @@ use roaring::RoaringBitmap;
 use super::build::{BuildFault, Rules, build_all, succeed};
 use super::freshness::{Freshness, RollDefaults, RollPolicy};
 use super::history::{Detail, Details, Difference, EntriesChange, EntryCause};
+use super::objects::Objects;
 use super::roll::{Cause, Roll};
 use super::table::{Attempt, RollEntry, RollTable};
 use super::view::View;
@@ -244,8 +245,8 @@ impl Next {
 }
 
 /// The objects of a roll, or none.
-pub(super) fn objects_of(roll: Option<&Arc<Roll>>) -> Arc<RoaringBitmap> {
-    roll.map_or_else(Arc::default, |roll| Arc::clone(&roll.entries.objects))
+pub(super) fn objects_of(roll: Option<&Arc<Roll>>) -> Objects {
+    roll.map_or_else(Objects::default, |roll| roll.entries.objects.clone())
 }
 
 /// The directory's number of a roll made for a directory.
@@ -256,12 +257,9 @@ pub(super) fn patched(
     directory: &Directory,
     now: Timestamp,
 ) -> (Roll, EntriesChange) {
-    let mut objects = (*previous.entries.objects).clone();
-    objects |= &added;
-    objects -= &removed;
     let mut roll = previous.clone();
     roll.version += 1;
-    roll.entries.objects = Arc::new(objects);
+    roll.entries.objects = previous.entries.objects.with(&added, &removed);
     roll.provenance.generation = directory.number();
     roll.provenance.computed_at = now;
     roll.provenance.cause = Cause::DirectoryChanged;

@@ -59,7 +59,7 @@ pub(crate) fn roll(group: u32, version: u64, objects: impl IntoIterator<Item = u
 pub(crate) fn change(before: Option<&Arc<Roll>>, roll: &Arc<Roll>) -> RollChange {
     let mut details = Details::default();
     let office = EntryCause::attribute(Attribute::Office, Some("Berlin"), None, &SourceId::new("hr"));
-    details.note_all(office, &roll.entries.objects, &roaring::RoaringBitmap::new());
+    details.note_all(office, &roll.entries.objects.to_set(), &roaring::RoaringBitmap::new());
     let difference = Difference::between(before.map(|roll| &**roll), roll, details.finish());
     RollChange {
         roll: Arc::clone(roll),

@@ -3,8 +3,6 @@
 //! In: the order, the pinned view, the list of a time. Out: a rule or a list, pins for the exceptions, and the members
 //! before and after. Never: a conversion that changes who is in the group unless the difference is accepted.
 
-use std::sync::Arc;
-
 use roaring::RoaringBitmap;
 
 use super::groups::Groups;
@@ -70,7 +68,7 @@ impl Groups<'_> {
     pub(super) fn propose(&self, name: &str) -> Result<RuleProposed, Refusal> {
         let (ordinal, group) = self.group(name)?;
         let members = self.members_now(ordinal, group)?;
-        let proposal = self.proposal(&members.objects)?;
+        let proposal = self.proposal(&members.objects.to_set())?;
         let named = |set: &RoaringBitmap| self.addresses(set.iter().take(NAMES_MAX));
         Ok(RuleProposed {
             group: group.primary.to_string(),
@@ -118,7 +116,7 @@ impl Groups<'_> {
         let kept_out = self.kept_out(&order.exclude)?;
         let (becomes, list, include) = match &order.into {
             ConvertInto::Proposal => {
-                let proposal = self.proposal(&now.objects)?.ok_or_else(|| {
+                let proposal = self.proposal(&now.objects.to_set())?.ok_or_else(|| {
                     let text = format!("no rule is shorter than the list of {}", group.primary);
                     Refusal::new(RefusalKind::NotFound, text)
                 })?;
@@ -133,7 +131,7 @@ impl Groups<'_> {
             }
             ConvertInto::Static(_) => {
                 let list = then.unwrap_or(&now);
-                let live = &*list.objects & self.view.directory.live();
+                let live = &list.objects & self.view.directory.live();
                 let list = Entries::new(live, list.outside.to_vec(), list.unresolved.to_vec());
                 (
                     Become::Members(references_of(&list, &self.view.directory).0),
@@ -213,7 +211,7 @@ impl Groups<'_> {
             outside.map(ToString::to_string).collect()
         };
         let side = |here: &Entries, there: &Entries| -> (Vec<String>, u64) {
-            let objects = &*here.objects - &*there.objects;
+            let objects = &here.objects - &there.objects.to_set();
             let texts = texts(here, there);
             let count = objects.len() + texts.len() as u64;
             let mut names = self.addresses(objects.iter().take(NAMES_MAX));
@@ -248,12 +246,11 @@ impl Groups<'_> {
 
 /// The list with its pins and those that the order makes.
 fn after(pins: &Pins, list: &Entries, include: &RoaringBitmap, kept_out: &RoaringBitmap) -> Entries {
-    let mut after = pins.apply(list);
-    let mut objects = (*after.objects).clone();
-    objects |= include;
-    objects -= kept_out;
-    after.objects = Arc::new(objects);
-    after
+    let pinned = pins.apply(list);
+    Entries {
+        objects: pinned.objects.with(include, kept_out),
+        ..pinned
+    }
 }
 
 fn of_objects(objects: RoaringBitmap) -> Entries {

@@ -372,12 +372,12 @@ fn past(view: &View) -> (View, Told) {
     let mut differences = vec![Difference::between(None, &versions[0], Vec::new())];
     for pair in versions.windows(2) {
         let mut details = Details::default();
-        let (before, after) = (&pair[0].entries.objects, &pair[1].entries.objects);
+        let (came, went) = pair[0].entries.objects.change_to(&pair[1].entries.objects);
         let title = EntryCause::attribute(Attribute::Title, Some("Clerk"), Some("Director"), &SourceId::new("hr"));
-        for number in (&**after - &**before).iter() {
+        for number in came.iter() {
             details.note(title.clone(), Direction::Added, Ordinal(number));
         }
-        for number in (&**before - &**after).iter() {
+        for number in went.iter() {
             details.note(EntryCause::PinEnded, Direction::Removed, Ordinal(number));
         }
         differences.push(Difference::between(Some(&pair[0]), &pair[1], details.finish()));

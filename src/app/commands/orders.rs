@@ -316,7 +316,7 @@ impl Orders<'_> {
                 continue;
             }
             let objects = |roll: Option<&std::sync::Arc<crate::rolls::Roll>>| {
-                roll.map(|roll| (*roll.receivers().objects).clone()).unwrap_or_default()
+                roll.map(|roll| roll.receivers().objects.to_set()).unwrap_or_default()
             };
             let (old, new): (RoaringBitmap, RoaringBitmap) = (objects(old), objects(new));
             all.push(RollRefreshed {

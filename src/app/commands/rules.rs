@@ -119,7 +119,7 @@ impl Groups<'_> {
     /// The list a rule gives, with the group's pins.
     fn with_pins(&self, group: Ordinal, reached: RoaringBitmap) -> RoaringBitmap {
         let list = Entries::new(reached, Vec::new(), Vec::new());
-        (*self.pins(group).apply(&list).objects).clone()
+        self.pins(group).apply(&list).objects.to_set()
     }
 
     fn preview(&self, question: &PreviewQuestion) -> Result<RulePreview, Refusal> {
@@ -128,7 +128,7 @@ impl Groups<'_> {
         let reached = self.reached(&compiled);
         let (before, after) = match asked.group {
             Some(group) => {
-                let before = self.view.roll(group).map(|roll| (*roll.entries.objects).clone());
+                let before = self.view.roll(group).map(|roll| roll.entries.objects.to_set());
                 (before, self.with_pins(group, reached))
             }
             None => (None, reached),

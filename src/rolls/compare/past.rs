@@ -94,8 +94,8 @@ impl<'a> Lists<'a> {
             reach.through.push(group);
             let (entries, certainty) = self.list_at(group, time);
             reach.by_later_list |= certainty == Certainty::Later;
-            let nested = &*entries.objects & self.view.directory.group_set();
-            reach.objects |= &*entries.objects - &nested;
+            let nested = &entries.objects & self.view.directory.group_set();
+            reach.objects |= &entries.objects - &nested;
             reach.outside.extend(entries.outside.iter().cloned());
             for number in nested {
                 let cloud = self

@@ -85,7 +85,7 @@ fn details(roll: &Roll) -> Vec<Detail> {
     let mut details = Details::default();
     let source = SourceId::new("hr");
     let cause = EntryCause::attribute(Attribute::Office, Some("Berlin "), None, &source);
-    details.note_all(cause, &roll.entries.objects, &RoaringBitmap::new());
+    details.note_all(cause, &roll.entries.objects.to_set(), &RoaringBitmap::new());
     details.finish()
 }
 

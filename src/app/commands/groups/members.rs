@@ -173,7 +173,7 @@ impl Groups<'_> {
                 Err(refusal) if group == top || refusal.kind != RefusalKind::NotFound => return Err(refusal),
                 Err(_) => Entries::default(),
             };
-            for number in &*list.objects & self.view.directory.group_set() {
+            for number in &list.objects & self.view.directory.group_set() {
                 let child = Ordinal(number);
                 let object = self
                     .view
@@ -197,7 +197,7 @@ impl Groups<'_> {
         let mut order = Vec::new();
         while let Some((group, path)) = queue.pop_front() {
             if let Some(roll) = self.view.roll(group) {
-                let nested = &*roll.receivers().objects & self.view.directory.group_set();
+                let nested = &roll.receivers().objects & self.view.directory.group_set();
                 for number in nested {
                     let child = Ordinal(number);
                     let object = self
@@ -229,7 +229,7 @@ impl Groups<'_> {
         let mut outside = HashSet::new();
         for (group, _) in &walked {
             if let Some(roll) = self.view.roll(*group) {
-                people |= &*roll.receivers().objects - self.view.directory.group_set();
+                people |= &roll.receivers().objects - self.view.directory.group_set();
                 outside.extend(roll.receivers().outside.iter().map(Mailbox::key));
             }
         }

@@ -72,7 +72,7 @@ impl Groups<'_> {
             if !unresolved.is_empty() {
                 notes.push(format!("entries that name nobody: {}", unresolved.join(", ")));
             }
-            let gone = (&*roll.entries.objects - self.view.directory.live()).len();
+            let gone = (&roll.entries.objects - self.view.directory.live()).len();
             if gone > 0 {
                 notes.push(format!("{gone} entries no longer exist"));
             }

@@ -124,7 +124,7 @@ impl Groups<'_> {
         let Some(nearest) = nearest(rule, recipient, &context) else {
             return;
         };
-        let members = self.view.roll(group).map(|roll| (*roll.entries.objects).clone());
+        let members = self.view.roll(group).map(|roll| roll.entries.objects.to_set());
         let mut others = nearest.others(&self.view.directory, rule, &context, &members.unwrap_or_default());
         others.remove(member.0);
         why.nearest = Some(NearestMiss {
