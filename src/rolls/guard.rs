@@ -13,6 +13,7 @@
 //! begins the window anew.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,8 +26,8 @@ use super::roll::{Cause, Entries, Roll};
 use crate::directory::GroupSettings;
 use crate::mail::Mailbox;
 
-/// Most changes remembered one by one in a window; the oldest ones are joined, and count until the later of them
-/// leaves the window.
+/// Most changes remembered one by one in a window; beyond it those that lie closer together than twice this part of
+/// it are joined, and count until the last of them leaves the window.
 pub const WINDOW_MARKS_MAX: usize = 256;
 
 /// Bounds of what a list may lose or gain within a window.
@@ -186,6 +187,8 @@ impl Guarding {
 /// One change of the window, or several that were joined.
 #[derive(Clone, PartialEq, Debug)]
 struct Mark {
+    /// When the first of them happened, and the last.
+    since: Timestamp,
     at: Timestamp,
     /// The version before.
     version: u64,
@@ -196,7 +199,7 @@ struct Mark {
     /// Sizes of the versions that it and those joined to it followed.
     largest: u64,
     smallest: u64,
-    details: Vec<Detail>,
+    details: Vec<Arc<[Detail]>>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -230,6 +233,7 @@ impl Mark {
         let before = (receivers.len() + change.removed_count()).saturating_sub(change.added_count());
         let outside = change.outside_added.iter().chain(&change.outside_removed);
         Some(Self {
+            since: at,
             at,
             version: difference.before.unwrap_or(0),
             met: Met {
@@ -240,7 +244,7 @@ impl Mark {
             smallest: before,
             entries: difference.entries.clone(),
             subscribers,
-            details: difference.details.clone(),
+            details: vec![difference.details.as_slice().into()],
         })
     }
 
@@ -252,24 +256,24 @@ impl Mark {
         self.entries.added_count() > 0 || self.subscribers.as_ref().is_some_and(|list| list.added_count() > 0)
     }
 
-    fn join(&mut self, later: Self) {
+    fn join(&mut self, later: &Self) {
         self.at = later.at;
         self.entries = self.entries.then(&later.entries);
-        self.subscribers = match (self.subscribers.take(), later.subscribers) {
-            (Some(first), Some(second)) => Some(first.then(&second)),
-            (first, second) => first.or(second),
+        self.subscribers = match (self.subscribers.take(), &later.subscribers) {
+            (Some(first), Some(second)) => Some(first.then(second)),
+            (first, second) => first.or_else(|| second.clone()),
         };
         self.met.join(&later.met);
         self.largest = self.largest.max(later.largest);
         self.smallest = self.smallest.min(later.smallest);
-        self.details.extend(later.details);
+        self.details.extend_from_slice(&later.details);
     }
 }
 
-/// The changes of the last hour, oldest first.
+/// The changes of the last hour, oldest first. Copied by a pointer; with a further change the pointers are copied.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Window {
-    marks: Vec<Mark>,
+    marks: Arc<[Arc<Mark>]>,
 }
 
 /// The list from before a window's first removal, or addition.
@@ -294,12 +298,11 @@ impl Window {
 
     /// Forgets what is older than the window: a change counts as long as its age is at most the window.
     pub fn prune(&mut self, now: Timestamp, window: Duration) {
-        let recent = |mark: &Mark| {
-            let age = now.duration_since(mark.at);
-            age.is_negative() || age.unsigned_abs() <= window
-        };
-        let first = self.marks.iter().position(recent).unwrap_or(self.marks.len());
-        self.marks.drain(..first);
+        let is_recent = |mark: &Arc<Mark>| !is_older(mark.at, now, window);
+        let first = self.marks.iter().position(is_recent).unwrap_or(self.marks.len());
+        if let Some(kept) = self.marks.get(first..).filter(|_| first > 0) {
+            self.marks = kept.into();
+        }
     }
 
     /// When the oldest change leaves the window.
@@ -312,14 +315,26 @@ impl Window {
     /// Takes a change into account that led to `after`.
     pub fn push(&mut self, difference: &Difference, after: &Roll, at: Timestamp) {
         let Some(mark) = Mark::new(difference, after, at) else {
-            self.marks.clear();
+            *self = Self::default();
             return;
         };
-        self.marks.push(mark);
-        if self.marks.len() > WINDOW_MARKS_MAX {
-            let second = self.marks.remove(1);
-            self.marks[0].join(second);
+        self.marks = self.marks.iter().cloned().chain([Arc::new(mark)]).collect();
+    }
+
+    /// Joins changes that lie close together, if there are more than are remembered one by one.
+    pub fn thin(&mut self, window: Duration) {
+        if self.marks.len() <= WINDOW_MARKS_MAX {
+            return;
         }
+        let span = window / (WINDOW_MARKS_MAX as u32 / 2);
+        let mut thinned: Vec<Arc<Mark>> = Vec::with_capacity(WINDOW_MARKS_MAX);
+        for mark in self.marks.iter() {
+            match thinned.last_mut() {
+                Some(last) if !is_older(last.since, mark.at, span) => Arc::make_mut(last).join(mark),
+                Some(_) | None => thinned.push(Arc::clone(mark)),
+            }
+        }
+        self.marks = thinned.into();
     }
 
     /// Takes the changes of the last hour into account as they are stored, oldest first, up to the roll that serves:
@@ -352,7 +367,7 @@ impl Window {
         }
         for (difference, after) in steps.into_iter().rev() {
             match (Guarding::of(difference.cause), difference.cause) {
-                (Guarding::Exempt, _) => self.marks.clear(),
+                (Guarding::Exempt, _) => *self = Self::default(),
                 // Pins lie over what is measured.
                 (Guarding::Guarded, Cause::Pinned) => {}
                 (Guarding::Guarded, _) => self.push(difference, &after, difference.at),
@@ -364,13 +379,13 @@ impl Window {
     #[must_use]
     pub fn measure(&self, receivers: &Entries) -> Measure {
         let mut met = Met::default();
-        for mark in &self.marks {
+        for mark in self.marks.iter() {
             met.join(&mark.met);
         }
         let here = receivers.objects.intersection_len(&met.objects);
         let outside_here = met.outside.iter().filter(|each| receivers.has_outside(&each.key()));
         let outside_here = outside_here.count() as u64;
-        let sizes = |size: fn(&Mark) -> u64| self.marks.iter().map(size);
+        let sizes = |size: fn(&Mark) -> u64| self.marks.iter().map(move |mark| size(mark));
         Measure {
             lost: met.objects.len() - here + met.outside.len() as u64 - outside_here,
             largest: sizes(|mark| mark.largest).max().unwrap_or(0),
@@ -382,7 +397,7 @@ impl Window {
     /// The list from before the first change that did what the limit forbids. None: the window does not fit the roll (a bug, or damage), or holds no such change.
     #[must_use]
     pub fn before_the_first(&self, limit: &Limit, roll: &Roll) -> Option<Before> {
-        let forbidden = |mark: &Mark| match limit {
+        let forbidden = |mark: &Arc<Mark>| match limit {
             Limit::Shrink { .. } => mark.removes(),
             Limit::Growth { .. } => mark.adds(),
         };
@@ -394,7 +409,7 @@ impl Window {
             if let (Some(change), Some(list)) = (&mark.subscribers, &back.subscribers) {
                 back.subscribers = Some(change.reversed().apply(list)?);
             }
-            for detail in &mark.details {
+            for detail in mark.details.iter().flat_map(|details| details.iter()) {
                 blames.add(mark.at, mark.at, detail);
             }
         }
@@ -403,8 +418,61 @@ impl Window {
             list: back,
             blames,
             window: Self {
-                marks: self.marks[..first].to_vec(),
+                marks: self.marks[..first].into(),
             },
         })
+    }
+}
+
+/// True if a time lies further back than this. What the clock says of the future is not old.
+fn is_older(time: Timestamp, now: Timestamp, age: Duration) -> bool {
+    let since = now.duration_since(time);
+    !since.is_negative() && since.unsigned_abs() > age
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Ordinal;
+    use crate::rolls::roll::Provenance;
+
+    fn time(second: u64) -> Timestamp {
+        Timestamp::from_second(i64::try_from(second).expect("small")).expect("a test time")
+    }
+
+    fn roll(version: u64, objects: std::ops::Range<u32>) -> Roll {
+        Roll {
+            group: Ordinal(9),
+            version,
+            entries: Entries::new(objects.collect(), Vec::new(), Vec::new()),
+            subscribers: None,
+            provenance: Provenance {
+                generation: version,
+                filter_hash: 7,
+                computed_at: time(version),
+                confirmed_at: time(version),
+                cause: Cause::DirectoryChanged,
+            },
+        }
+    }
+
+    #[test]
+    fn a_burst_is_remembered_in_few_marks_and_measured_in_full() {
+        let mut window = Window::default();
+        let mut last = roll(1, 0..10_000);
+        for version in 2..=2_000 {
+            let next = roll(version, u32::try_from(version).expect("small")..10_000);
+            let difference = Difference::between(Some(&last), &next, Vec::new());
+            window.push(&difference, &next, time(version / 100));
+            window.thin(Duration::from_secs(3_600));
+            assert!(window.marks.len() <= WINDOW_MARKS_MAX);
+            last = next;
+        }
+        let measure = window.measure(&last.entries);
+        assert_eq!((measure.lost, measure.grown), (2_000, 0));
+        assert_eq!((measure.largest, measure.smallest), (10_000, 8_001));
+        let mut empty = window.clone();
+        empty.prune(time(3_621), Duration::from_secs(3_600));
+        assert!(empty.is_empty() && !window.is_empty());
     }
 }

@@ -181,6 +181,7 @@ impl Standing {
         let mut window = self.window.clone();
         window.prune(now, limits.window);
         window.push(difference, after, now);
+        window.thin(limits.window);
         let Some(limit) = limits.judge(&window.measure(after.receivers())) else {
             return self.through(window, arrival);
         };
@@ -222,6 +223,7 @@ impl Standing {
         let mut window = self.window.clone();
         window.prune(now, limits.window);
         window.push(&rest, after, now);
+        window.thin(limits.window);
         if let Some(limit) = limits.judge(&window.measure(after.receivers())) {
             let mut next = propose(&list, after, limit, hold.list_of_version, &blames, hold.since);
             next.rejected = hold.rejected.clone();

@@ -225,6 +225,23 @@ fn what_is_older_than_the_window_does_not_count() {
 }
 
 #[test]
+fn a_steady_change_within_the_limits_is_never_held_however_often_it_happens() {
+    // Three hundred of two thousand an hour, one by one, until nobody is left who was there at first.
+    let mut kept = Kept::created(0..2_000);
+    for number in 1..2_000 {
+        kept.change(number..2_000 + number, 12 * i64::from(number));
+        assert!(kept.standing.hold.is_none(), "change {number}");
+    }
+    // Twice as fast they are too many within one hour, also among changes that are joined.
+    let begun = 12 * 2_000;
+    let held = (1..=300).find(|number| {
+        kept.change(1_999 + 2 * number..3_999 + 2 * number, begun + 12 * i64::from(*number));
+        kept.standing.hold.is_some()
+    });
+    assert!(held.is_some_and(|number| (90..=110).contains(&number)), "{held:?}");
+}
+
+#[test]
 fn limits_are_exact() {
     // (of, kept, added, held)
     for (of, gone, added, held) in [

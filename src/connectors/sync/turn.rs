@@ -202,12 +202,12 @@ impl<'a> Turn<'a> {
 
     /// Takes what a standing came to.
     pub(super) fn settle(&mut self, group: Ordinal, settled: Settled) {
-        if let Some(served) = &settled.served {
+        if let Some(served) = settled.served {
             self.batch.rolls.push(RollChange {
                 roll: Arc::clone(&served.roll),
-                difference: Some(Arc::new(served.difference.clone())),
+                difference: Some(Arc::new(served.difference)),
             });
-            self.serve(group, Arc::clone(&served.roll));
+            self.serve(group, served.roll);
             self.turned.served.push(group);
         }
         if settled.computed_serves
