@@ -15,7 +15,8 @@ use super::sync;
 /// Version of the tables of `mail.db`.
 pub(super) const MAIL_VERSION: i64 = 1;
 
-const PAGE_OCTETS: u32 = 8_192;
+/// Octets of a page of a database made here.
+pub(super) const PAGE_OCTETS: u32 = 8_192;
 const STATEMENTS_MAX: usize = 64;
 const CACHE_KIB: u32 = 16 * 1024;
 const READER_CACHE_KIB: u32 = 2 * 1024;

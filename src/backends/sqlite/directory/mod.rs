@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use self::checkpoint::Checkpointer;
+use self::checkpoint::{Checkpointer, note_length};
 use self::image::{Images, Touched};
 use super::open::{OpenFault, open_database};
 use super::schema::{Role, connect, keep_meta, meta};
@@ -64,6 +64,7 @@ impl SqliteDirectoryStore {
             ordinal_next: counter("ordinal_next")? as u32,
         };
         let images = Images::open(&path, &connection, known, env).map_err(fault())?;
+        note_length(&connection);
         let inner = Arc::new(Mutex::new(Inner {
             connection,
             known,
@@ -161,12 +162,14 @@ impl DirectoryStore for SqliteDirectoryStore {
     }
 
     fn prune(&self, before: Timestamp) -> Result<Pruned, StoreFault> {
-        self.inner().change("a pruning", |transaction| {
+        let pruned = self.inner().change("a pruning", |transaction| {
             Ok(Pruned {
                 versions: rolls::prune(transaction, before)?,
                 others: life::prune(transaction, before)?,
             })
-        })
+        });
+        self.checkpointer.look();
+        pruned
     }
 }
 
