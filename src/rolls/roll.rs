@@ -132,9 +132,10 @@ pub struct Provenance {
     pub generation: u64,
     /// Hash of the rule or member list it was computed by; another hash means another rule.
     pub filter_hash: u64,
-    /// When the entries were computed.
+    /// When the entries were computed, or patched to what they are.
     pub computed_at: Timestamp,
-    /// When they were last computed again and found the same; not before `computed_at`.
+    /// When the whole list was last computed by its rule. It may lie before `computed_at`: a patch looks at single
+    /// entries and confirms nothing about the others, so a list that is patched all day still comes due.
     pub confirmed_at: Timestamp,
     /// Why.
     pub cause: Cause,

@@ -228,7 +228,7 @@ fn replay(connection: &Connection, group: Ordinal) -> rusqlite::Result<Replayed>
     if let (Some(roll), Some(confirmed)) = (&mut roll, standing.confirmed)
         && reached == version
     {
-        roll.provenance.confirmed_at = confirmed.confirmed_at.max(roll.provenance.computed_at);
+        roll.provenance.confirmed_at = confirmed.confirmed_at;
         roll.provenance.generation = confirmed.generation;
         roll.provenance.filter_hash = confirmed.filter_hash;
     }
