@@ -44,6 +44,7 @@ fn organisation() -> Directory {
             .office("Berlin"),
         staff(person("finn@x.example"), "Finn")
             .kind(RecipientKind::RemoteSharedMailbox)
+            .attribute(Attribute::Description, "Temporary worker")
             .department("Marketing"),
         staff(contact("gina@x.example", "gina@out.example"), "Gina").office("Berlin"),
         group("sales@x.example")
@@ -120,6 +121,15 @@ const FOUND: &[Row] = &[
         8,
         Some(7),
     ),
+    // One of several values.
+    (
+        Ldap,
+        "(description=Temporary  worker)",
+        C::OtherSpelling,
+        "nobody has this value; 1 has \"Temporary worker\" (with other blanks)",
+        0,
+        Some(1),
+    ),
     (
         Ldap,
         "(physicalDeliveryOfficeName=Berlin)",
@@ -188,7 +198,7 @@ const FOUND: &[Row] = &[
         Ldap,
         "(&(objectClass=user)(msExchHomeServerName=*))",
         C::LosesMigrated,
-        "2 mailboxes that moved",
+        "2 mailboxes that moved to the cloud are not found; the setting",
         4,
         Some(6),
     ),
@@ -367,16 +377,24 @@ fn a_good_rule_is_left_alone() {
 #[test]
 fn the_setting_for_remote_mailboxes_is_an_answer() {
     let directory = organisation();
-    let mut rule = rule_of(Opath, "RecipientType -eq 'UserMailbox' -and Department -ne 'Legals'");
     let loses = |rule: &DynamicRule| {
         looked_at(&directory, rule)
             .iter()
             .any(|finding| finding.code == FindingCode::LosesMigrated)
     };
-    assert!(loses(&rule));
-    rule.remote_mailboxes_match_user_mailbox = true;
-    assert!(!loses(&rule));
-    assert_eq!(reached(&directory, &rule), 6);
+    for (language, text) in [
+        (Opath, "RecipientType -eq 'UserMailbox' -and Department -ne 'Legals'"),
+        (
+            Ldap,
+            "(&(objectClass=user)(msExchHomeServerName=*)(!(department=Legals)))",
+        ),
+    ] {
+        let mut rule = rule_of(language, text);
+        assert!(loses(&rule), "{text}");
+        rule.remote_mailboxes_match_user_mailbox = true;
+        assert!(!loses(&rule), "{text}");
+        assert_eq!(reached(&directory, &rule), 6, "{text}");
+    }
 }
 
 #[test]

@@ -205,9 +205,9 @@ keys! {
         optional shrink_guard_count: u32,
         /// How long losses are added up: leavers arrive one by one. Default: 1h. With 0s each load is judged alone.
         optional shrink_guard_window: Duration,
-        /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'` in the rules of
-        /// this source's groups. Default: false, as Exchange does. Set it where the rules are from the time before
-        /// the move; `muster group lint` shows both counts.
+        /// Whether mailboxes that moved to the cloud still match `RecipientType -eq 'UserMailbox'`, and its LDAP form
+        /// `(msExchHomeServerName=*)`, in the rules of this source's groups. Default: false, as Exchange does. Set it
+        /// where the rules are from the time before the move; `muster group lint` shows both counts.
         /// Trap: shared, room and equipment mailboxes that moved match as well, as they did before.
         optional remote_mailboxes_match_user_mailbox: bool,
     }

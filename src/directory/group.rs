@@ -138,7 +138,7 @@ pub struct DynamicRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<ComparisonProfile>,
     /// `remote_mailboxes_match_user_mailbox` of the source: mailboxes that moved to the cloud still match
-    /// `RecipientType -eq 'UserMailbox'`.
+    /// `RecipientType -eq 'UserMailbox'` and `(msExchHomeServerName=*)`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remote_mailboxes_match_user_mailbox: bool,
 }

@@ -2,10 +2,11 @@
 //!
 //! In: a predicate of a group whose source is set to `remote_mailboxes_match_user_mailbox`. Out: the predicate
 //! in which a mailbox that moved to the cloud still is a user mailbox. Exchange on premises calls it a mail user
-//! from the moment it moves, and `RecipientType -eq 'UserMailbox'` loses it in silence.
+//! from the moment it moves, and `RecipientType -eq 'UserMailbox'` loses it in silence; so does the form of that clause
+//! in LDAP filters, `(msExchHomeServerName=*)`, because a mailbox in the cloud has no server here.
 
 use super::operator::Operator;
-use super::predicate::{Comparison, Predicate};
+use super::predicate::{Comparison, Literal, Predicate};
 use crate::directory::attribute::{Attribute, Property};
 use crate::directory::kind::RecipientKind;
 
@@ -34,30 +35,50 @@ pub fn widened(predicate: &Predicate) -> Predicate {
 /// True if the predicate tests for user mailboxes at all: the setting would change nothing else.
 pub fn asks_for_user_mailboxes(predicate: &Predicate) -> bool {
     let mut asks = false;
-    predicate.each_comparison(&mut |comparison| asks |= widened_comparison(comparison).is_some());
+    predicate.each_comparison(&mut |comparison| asks |= is_widened(comparison));
     asks
 }
 
+/// True if the setting changes what the comparison means.
+pub fn is_widened(comparison: &Comparison) -> bool {
+    widened_comparison(comparison).is_some()
+}
+
 fn widened_comparison(comparison: &Comparison) -> Option<Predicate> {
-    let is_type = comparison.property == Property::Held(Attribute::RecipientType);
-    let asks = is_type
-        && comparison
-            .literal
-            .text()
-            .is_some_and(|text| text.trim().eq_ignore_ascii_case("UserMailbox"));
-    if !asks {
-        return None;
-    }
-    match comparison.operator {
-        Operator::Eq | Operator::Like => Some(any_mailbox()),
-        Operator::Ne | Operator::NotLike => Some(Predicate::Not(Box::new(any_mailbox()))),
-        // The other operators do not test for a type.
+    let asks_type = || {
+        let text = comparison.literal.text();
+        text.is_some_and(|text| text.trim().eq_ignore_ascii_case("UserMailbox"))
+    };
+    match comparison.property {
+        Property::Held(Attribute::RecipientType) if asks_type() => match comparison.operator {
+            Operator::Eq | Operator::Like => Some(any_mailbox(here())),
+            Operator::Ne | Operator::NotLike => Some(Predicate::Not(Box::new(any_mailbox(here())))),
+            // The other operators do not test for a type.
+            _ => None,
+        },
+        // What Exchange writes into LDAP filters for RecipientType -eq 'UserMailbox'.
+        Property::Held(Attribute::ServerLegacyDN) if comparison.literal == Literal::Null => {
+            let on_a_server = |operator| {
+                Predicate::Compare(Comparison {
+                    operator,
+                    ..comparison.clone()
+                })
+            };
+            match comparison.operator {
+                Operator::Ne => Some(any_mailbox(on_a_server(Operator::Ne))),
+                Operator::Eq => Some(Predicate::Not(Box::new(any_mailbox(on_a_server(Operator::Ne))))),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
 
-fn any_mailbox() -> Predicate {
-    let here = Predicate::compare(Attribute::RecipientType, Operator::Eq, "UserMailbox");
+fn here() -> Predicate {
+    Predicate::compare(Attribute::RecipientType, Operator::Eq, "UserMailbox")
+}
+
+fn any_mailbox(here: Predicate) -> Predicate {
     let moved = REMOTE_MAILBOXES.iter().map(|kind| {
         let name = kind.recipient_type_details();
         Predicate::compare(Attribute::RecipientTypeDetails, Operator::Eq, name)
@@ -69,11 +90,20 @@ fn any_mailbox() -> Predicate {
 mod tests {
     use super::*;
     use crate::directory::filter::{CompiledRule, EvaluationOptions, NoMemberships};
-    use crate::directory::group::DynamicRule;
+    use crate::directory::group::{DynamicRule, FilterLanguage, RuleCondition};
     use crate::directory::testing::{contact, dynamic_group, person};
 
     fn compiled(text: &str, setting: bool) -> CompiledRule {
-        let group = dynamic_group("g@x.example", text).build();
+        let mut group = dynamic_group("g@x.example", text).build();
+        if let (true, Some(rule)) = (
+            text.starts_with('('),
+            group.group.as_mut().and_then(|group| group.rule.as_mut()),
+        ) {
+            rule.condition = RuleCondition::Custom {
+                language: FilterLanguage::Ldap,
+                text: text.into(),
+            };
+        }
         let rule = group.group.and_then(|group| group.rule).map(|rule| DynamicRule {
             remote_mailboxes_match_user_mailbox: setting,
             ..*rule
@@ -84,7 +114,7 @@ mod tests {
     fn found(text: &str, setting: bool) -> usize {
         let moved = |address: &str, kind| person(address).kind(kind).target("x@cloud.example");
         let people = [
-            person("here@x.example"),
+            person("here@x.example").attribute(Attribute::ServerLegacyDN, "/o=x/cn=Servers/cn=EX1"),
             moved("moved@x.example", RecipientKind::RemoteUserMailbox),
             moved("info@x.example", RecipientKind::RemoteSharedMailbox),
             moved("user@x.example", RecipientKind::MailUser),
@@ -103,7 +133,17 @@ mod tests {
             ("RecipientType -ne 'UserMailbox'", 4, 2),
             ("-not(RecipientType -eq 'UserMailbox')", 4, 2),
             ("RecipientType -eq 'UserMailbox' -and Alias -eq 'moved'", 0, 1),
+            ("ServerLegacyDN -ne $null", 1, 3),
+            ("ServerLegacyDN -eq $null", 4, 2),
+            ("(msExchHomeServerName=*)", 1, 3),
+            ("(!(msExchHomeServerName=*))", 4, 2),
+            (
+                "(&(objectClass=user)(msExchHomeServerName=*)(mailNickname=moved))",
+                0,
+                1,
+            ),
             // These name something else and mean it.
+            ("(msExchHomeServerName=*cn=EX1)", 1, 1),
             ("RecipientTypeDetails -eq 'UserMailbox'", 1, 1),
             ("RecipientType -eq 'MailUser'", 3, 3),
         ] {

@@ -243,7 +243,7 @@ impl<'a> Bench<'a> {
         let (Some(attribute), Some(text)) = (leaf.attribute(), leaf.equal_text()) else {
             return;
         };
-        if attribute.value_type() != ValueType::Text || text.is_empty() {
+        if !matches!(attribute.value_type(), ValueType::Text | ValueType::Texts) || text.is_empty() {
             return;
         }
         let profile = self.options.comparison;
@@ -277,6 +277,7 @@ impl<'a> Bench<'a> {
             .filter(|leaf| !leaf.excludes && loses_migrated(leaf, setting_is_on))
             .map(|leaf| (leaf.place, leaf.comparison.to_string()))
             .unzip();
+        let is_setting = |leaf: &Leaf<'_>| places.contains(&leaf.place) && remote::is_widened(leaf.comparison);
         if places.is_empty() {
             return;
         }
@@ -302,7 +303,7 @@ impl<'a> Bench<'a> {
         else {
             return;
         };
-        let setting = if losing.iter().any(|clause| clause.starts_with("RecipientType ")) {
+        let setting = if leaves(self.predicate()).iter().any(is_setting) {
             "; the setting remote_mailboxes_match_user_mailbox of the source does the same for all its rules"
         } else {
             ""
@@ -409,14 +410,14 @@ fn is_of_tail(leaf: &Leaf<'_>) -> bool {
 }
 
 fn loses_migrated(leaf: &Leaf<'_>, setting_is_on: bool) -> bool {
+    if setting_is_on && remote::is_widened(leaf.comparison) {
+        return false;
+    }
     let asks_value = leaf.comparison.literal != Literal::Null || leaf.comparison.operator == Operator::Ne;
     match leaf.attribute() {
-        Some(Attribute::RecipientType) => {
-            !setting_is_on
-                && leaf
-                    .equal_text()
-                    .is_some_and(|text| text.eq_ignore_ascii_case("UserMailbox"))
-        }
+        Some(Attribute::RecipientType) => leaf
+            .equal_text()
+            .is_some_and(|text| text.eq_ignore_ascii_case("UserMailbox")),
         Some(Attribute::ServerLegacyDN | Attribute::Database | Attribute::ServerName) => asks_value,
         _ => false,
     }

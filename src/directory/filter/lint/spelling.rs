@@ -78,18 +78,15 @@ pub(super) fn variants(
     let column = directory.column(attribute);
     for (value, postings) in column.coded().take(VALUES_MAX) {
         looked += 1;
-        if let ValueRef::Text(text) = value
-            && difference_is_possible(asked, text)
-        {
+        for text in texts(value).filter(|text| difference_is_possible(asked, text)) {
             look(text, postings.to_set().intersection_len(everybody));
         }
     }
     for row in column.inline().iter().take(VALUES_MAX - looked.min(VALUES_MAX)) {
         if let Some(row_ref) = directory.row(Ordinal(row))
-            && let ValueRef::Text(text) = row_ref.value(attribute)
             && everybody.contains(row)
         {
-            look(&text, 1);
+            texts(&row_ref.value(attribute)).for_each(|text| look(text, 1));
         }
     }
     // Another letter is told only where no better likeness is.
@@ -99,6 +96,16 @@ pub(super) fn variants(
     found.sort_by(|a, b| b.people.cmp(&a.people).then_with(|| a.value.cmp(&b.value)));
     found.truncate(8);
     found
+}
+
+/// What a value says: one text, or each of several.
+fn texts<'v>(value: &'v ValueRef<'_>) -> impl Iterator<Item = &'v str> {
+    let texts = match value {
+        ValueRef::Text(text) => std::slice::from_ref(text),
+        ValueRef::Texts(texts) => texts,
+        _ => &[],
+    };
+    texts.iter().map(|text| &**text)
 }
 
 /// Abbreviations apart, texts of very different length mean different things.
