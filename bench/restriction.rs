@@ -16,6 +16,7 @@ use muster::policy::{Rules, gate};
 use muster::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, Sender, Standing};
 use muster::rolls::roll::Cause;
 use muster::rolls::{RollEntry, RollTable, View, update};
+use roaring::RoaringBitmap;
 
 const GROUPS: usize = 20;
 const MEMBERS: usize = 100_000;
@@ -75,9 +76,8 @@ fn once(object: &RecipientObject, sender: &Sender, view: &View, rules: &Rules, n
         .expect("made");
     let mut roll = (**view.roll(changed).expect("it has a roll")).clone();
     roll.version += 1;
-    let mut objects = (*roll.entries.objects).clone();
-    objects.remove(u32::try_from(number).expect("small"));
-    roll.entries.objects = objects.into();
+    let goes = std::iter::once(u32::try_from(number).expect("small")).collect();
+    roll.entries.objects = roll.entries.objects.with(&RoaringBitmap::new(), &goes);
     let entry = RollEntry {
         roll: Some(roll.into()),
         attempt: None,

@@ -146,7 +146,7 @@ impl Mover {
     }
 
     /// Moves the log while commits go on. What they add is moved too, if it would be much to wait for.
-    fn beside(&self, moving: Moving, run: impl Fn(&str) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    fn beside(&self, moving: Moving, run: &dyn Fn(&str) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
         for _ in 0..ROUNDS_MAX {
             let before = self.log_octets.load(Ordering::Relaxed);
             run("PASSIVE")?;
