@@ -26,6 +26,12 @@ use super::roll::{Cause, Entries, Roll};
 use crate::directory::GroupSettings;
 use crate::mail::Mailbox;
 
+/// Most changes joined at a time: joining half of a window at once would be felt.
+const JOINED_MAX: usize = 8;
+
+/// So many objects of one change are few.
+const MET_FEW_MAX: u64 = 64;
+
 /// Most changes remembered one by one in a window; beyond it those that lie closer together than twice this part of
 /// it are joined, and count until the last of them leaves the window.
 pub const WINDOW_MARKS_MAX: usize = 256;
@@ -327,10 +333,14 @@ impl Window {
             return;
         }
         let span = window / (WINDOW_MARKS_MAX as u32 / 2);
-        let mut thinned: Vec<Arc<Mark>> = Vec::with_capacity(WINDOW_MARKS_MAX);
+        let mut thinned: Vec<Arc<Mark>> = Vec::with_capacity(self.marks.len());
+        let mut joined = 0;
         for mark in self.marks.iter() {
             match thinned.last_mut() {
-                Some(last) if !is_older(last.since, mark.at, span) => Arc::make_mut(last).join(mark),
+                Some(last) if joined < JOINED_MAX && !is_older(last.since, mark.at, span) => {
+                    Arc::make_mut(last).join(mark);
+                    joined += 1;
+                }
                 Some(_) | None => thinned.push(Arc::clone(mark)),
             }
         }
@@ -375,13 +385,30 @@ impl Window {
         }
     }
 
+    /// Everybody who came or went. Few at a time are gathered as numbers: a set that grows by one is copied each time.
+    fn met(&self) -> Met {
+        let is_few = |mark: &&Arc<Mark>| mark.met.objects.len() <= MET_FEW_MAX;
+        let few = self.marks.iter().filter(is_few);
+        let mut numbers: Vec<u32> = few.flat_map(|mark| mark.met.objects.iter()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut met = Met {
+            objects: RoaringBitmap::from_sorted_iter(numbers).unwrap_or_default(),
+            outside: BTreeSet::new(),
+        };
+        for mark in self.marks.iter() {
+            if !is_few(&mark) {
+                met.objects |= &mark.met.objects;
+            }
+            met.outside.extend(mark.met.outside.iter().cloned());
+        }
+        met
+    }
+
     /// How far the list moved. Cost: the changes of the window.
     #[must_use]
     pub fn measure(&self, receivers: &Entries) -> Measure {
-        let mut met = Met::default();
-        for mark in self.marks.iter() {
-            met.join(&mark.met);
-        }
+        let met = self.met();
         let here = receivers.objects.intersection_len(&met.objects);
         let outside_here = met.outside.iter().filter(|each| receivers.has_outside(&each.key()));
         let outside_here = outside_here.count() as u64;

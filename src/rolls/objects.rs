@@ -126,18 +126,18 @@ impl Objects {
         let (mut added, mut removed) = (RoaringBitmap::new(), RoaringBitmap::new());
         match (&self.0, &after.0) {
             (Form::Many(before), Form::Many(after)) => {
-                let shared = |segment: &Arc<RoaringBitmap>, others: &[Arc<RoaringBitmap>]| {
-                    let place = segment.min().map(|first| place_of(others, segment_of(first)));
-                    let other = place.and_then(Result::ok).and_then(|place| others.get(place));
-                    other.is_some_and(|other| Arc::ptr_eq(segment, other))
+                let less = |these: &[Arc<RoaringBitmap>], others: &[Arc<RoaringBitmap>], set: &mut RoaringBitmap| {
+                    for segment in these {
+                        let place = segment.min().map(|first| place_of(others, segment_of(first)));
+                        match place.and_then(Result::ok).and_then(|place| others.get(place)) {
+                            Some(other) if Arc::ptr_eq(segment, other) => {}
+                            Some(other) => *set |= &**segment - &**other,
+                            None => *set |= &**segment,
+                        }
+                    }
                 };
-                let own = |these: &[Arc<RoaringBitmap>], others: &[Arc<RoaringBitmap>]| {
-                    let own = these.iter().filter(|segment| !shared(segment, others));
-                    joined(own.map(|segment| (**segment).clone()))
-                };
-                let (was, is) = (own(before, after), own(after, before));
-                removed |= &was - &is;
-                added |= is - was;
+                less(before, after, &mut removed);
+                less(after, before, &mut added);
             }
             (Form::Few(_), _) | (_, Form::Few(_)) => {
                 removed.extend(self.iter().filter(|ordinal| !after.contains(*ordinal)));

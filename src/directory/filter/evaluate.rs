@@ -67,6 +67,10 @@ impl Node {
     }
 
     fn comparison(written: &Comparison, options: &EvaluationOptions) -> Result<Self, PrepareFault> {
+        // No language asks so: the groups of Entra's `memberOf` are a question each, by the way of `memberships`.
+        if let (Property::Held(Attribute::MemberOfGroup), Literal::List(_)) = (&written.property, &written.literal) {
+            return Err(PrepareFault::Value(written.clone()));
+        }
         match Operand::of_property(&written.property, written.operator, &written.literal, options) {
             Ok(Some((attribute, operand))) => Ok(Self::Test(Box::new(Matcher {
                 attribute,
