@@ -48,7 +48,12 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else if entry.file_name() != "mail.db-shm" {
-            fs::copy(entry.path(), target).expect("copies");
+            match fs::copy(entry.path(), target) {
+                Ok(_) => {}
+                // The housekeeper removes bodies of messages that ended whenever it likes.
+                Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {}
+                Err(fault) => panic!("{}: {fault}", entry.path().display()),
+            }
         }
     }
 }
