@@ -339,7 +339,9 @@ impl Parts {
             fault: fault.to_string(),
         };
         let spool = SqliteSpool::open(data, wiring::spool(settings), env.clone()).map_err(|fault| store(&fault))?;
-        let directory = SqliteDirectoryStore::open(data, env).map_err(|fault| store(&fault))?;
+        let directory = SqliteDirectoryStore::open(data, env)
+            .map_err(|fault| store(&fault))?
+            .with_disk_floor(settings.limits.disk_free_min);
         let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),

@@ -16,10 +16,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Inner;
 use super::objects::{self, Now};
+use crate::backends::sqlite::space::{Disk, SystemDisk};
 use crate::backends::sqlite::sync;
 use crate::directory::generation::image::{Assembly, Piece, layout};
 use crate::directory::{Directory, Ordinal, RecipientObject};
 use crate::env::{Chance, Env};
+use crate::limits::DISK_FLOOR_BYTES;
 use crate::store::StoreFault;
 use crate::store::directory::{ChangeBatch, Known, SinceImage};
 
@@ -84,6 +86,7 @@ impl State {
 pub(super) struct Images {
     folder: PathBuf,
     chance: Arc<dyn Chance>,
+    disk_floor: u64,
     state: Mutex<State>,
     /// Held while one is written.
     writing: Mutex<()>,
@@ -128,6 +131,7 @@ impl Images {
         let images = Self {
             folder: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             chance: Arc::clone(&env.chance),
+            disk_floor: DISK_FLOOR_BYTES,
             state: Mutex::new(State {
                 noted_from: image.as_ref().map(|image| image.generation),
                 image,
@@ -138,6 +142,10 @@ impl Images {
         };
         images.clear_away();
         Ok(images)
+    }
+
+    pub(super) fn set_disk_floor(&mut self, bytes: u64) {
+        self.disk_floor = bytes;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -207,13 +215,19 @@ impl Images {
         let Ok(_one_at_a_time) = self.writing.try_lock() else {
             return Ok(());
         };
-        {
+        self.has_room()
+            .map_err(|fault| StoreFault::Unreadable(format!("an image: {fault}")))?;
+        let noted_from = {
             let mut state = self.state();
             let changed = state.changed;
-            state.noted_from.get_or_insert(changed);
-        }
+            *state.noted_from.get_or_insert(changed)
+        };
         // Asked for after changes are noted: what this generation does not have is among them.
         let directory = latest();
+        if directory.number() < noted_from {
+            // A commit was not yet in the view; the next call finds it there.
+            return Ok(());
+        }
         let mut octets = [0; 8];
         self.chance.fill(&mut octets);
         let image = Image {
@@ -227,12 +241,26 @@ impl Images {
         kept
     }
 
+    /// An image is smaller than its database, and lies beside the one before for a moment.
+    fn has_room(&self) -> std::io::Result<()> {
+        let database = fs::metadata(self.folder.join("directory.db"))?.len();
+        let free = SystemDisk.free_bytes(&self.folder)?;
+        if free < self.disk_floor.saturating_add(database) {
+            let text = format!(
+                "{free} octets are free, {database} and the floor of {} are needed",
+                self.disk_floor
+            );
+            return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, text));
+        }
+        Ok(())
+    }
+
     /// Has the database name an image that is written.
     fn name(&self, inner: &Mutex<Inner>, image: &Image) -> Result<(), StoreFault> {
         let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
         if state.noted_from.is_none_or(|from| from > image.generation) {
-            // So much changed meanwhile that nothing was noted any more; or a commit was not yet in the view.
+            // So much changed meanwhile that nothing was noted any more.
             return Ok(());
         }
         let noted: i64 = inner.change("an image", |transaction| {

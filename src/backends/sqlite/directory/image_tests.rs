@@ -165,6 +165,18 @@ fn a_view_behind_the_store_makes_no_image() {
 }
 
 #[test]
+fn an_image_leaves_the_disk_its_floor() {
+    let mut kept = Kept::new();
+    kept.store = kept.store.with_disk_floor(u64::MAX);
+    let refused = kept.store.keep_image(&|| kept.loaded());
+    assert!(
+        matches!(&refused, Err(fault) if fault.to_string().contains("are free")),
+        "{refused:?}"
+    );
+    assert_eq!((kept.store.since_image(), kept.files().len()), (SinceImage::Missing, 0));
+}
+
+#[test]
 fn an_image_that_is_damaged_cut_or_gone_is_not_used() {
     let damages: [fn(&PathBuf); 4] = [
         |path| {

@@ -78,6 +78,13 @@ impl SqliteDirectoryStore {
         })
     }
 
+    /// Free octets that an image must leave: those below which mail is refused.
+    #[must_use]
+    pub fn with_disk_floor(mut self, bytes: u64) -> Self {
+        self.images.set_disk_floor(bytes);
+        self
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
