@@ -18,6 +18,9 @@ use super::wiring;
 /// How often the clock is asked which rolls are due.
 const TICK: Duration = Duration::from_secs(60);
 
+/// How long after a failure the next image is tried: a full disk is not asked again every minute.
+const IMAGE_RETRY: Duration = Duration::from_secs(60 * 60);
+
 /// Shortest wait between two turns of the clock; a pin that was set meanwhile waits no longer than this.
 const TICK_MIN: Duration = Duration::from_millis(100);
 
@@ -169,11 +172,14 @@ pub async fn follow(service: Arc<Service>, watches: Vec<(SourceSettings, Watch)>
 
 /// Does what the clock asks for: pins that end, rules that ask for the date, intervals, verification; until dropped.
 pub async fn tick(service: Arc<Service>) {
+    // A directory that never rests puts off no turn of the clock.
+    let mut latest = service.env.clock.monotonic() + TICK;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(until_next(&service)) => {}
+            () = tokio::time::sleep(until_next(&service, latest)) => {}
             () = service.keeper.turned() => continue,
         }
+        latest = service.env.clock.monotonic() + TICK;
         let (keeper, now) = (Arc::clone(&service.keeper), service.env.clock.now());
         match tokio::task::spawn_blocking(move || keeper.tick(now)).await {
             Ok(Ok(ticked)) if ticked == Ticked::default() => {}
@@ -187,21 +193,38 @@ pub async fn tick(service: Arc<Service>) {
             Ok(Err(fault)) => tracing::error!(%fault, "lists could not be kept"),
             Err(fault) => tracing::error!(%fault, "computing lists again broke"),
         }
-        let keeper = Arc::clone(&service.keeper);
-        match tokio::task::spawn_blocking(move || keeper.keep_image()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => tracing::warn!(%fault, "no image of the directory is kept; the next start is slower"),
-            Err(fault) => tracing::error!(%fault, "keeping an image of the directory broke"),
-        }
     }
 }
 
-/// Until the next instant at which a list changes by time alone, at most a tick.
-fn until_next(service: &Service) -> Duration {
+/// Has the store keep an image of a large directory, for the next start; until dropped.
+pub async fn keep_images(service: Arc<Service>) {
+    let mut wait = TICK;
+    loop {
+        tokio::time::sleep(wait).await;
+        let keeper = Arc::clone(&service.keeper);
+        let kept = tokio::task::spawn_blocking(move || keeper.keep_image()).await;
+        wait = match kept {
+            Ok(Ok(())) => TICK,
+            Ok(Err(fault)) => {
+                tracing::warn!(%fault, "no image of the directory is kept; the next start is slower");
+                IMAGE_RETRY
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "keeping an image of the directory broke");
+                IMAGE_RETRY
+            }
+        };
+    }
+}
+
+/// Until the next instant at which a list changes by time alone, at most until the latest.
+fn until_next(service: &Service, latest: Duration) -> Duration {
     let now = service.env.clock.now();
+    let rest = latest.saturating_sub(service.env.clock.monotonic());
     let next = service.keeper.next_instant().map(|next| next.duration_since(now));
-    next.map_or(TICK, |wait| {
-        Duration::try_from(wait).unwrap_or(Duration::ZERO).clamp(TICK_MIN, TICK)
+    next.map_or(rest, |wait| {
+        let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO);
+        wait.max(TICK_MIN).min(rest)
     })
 }
 

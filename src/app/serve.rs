@@ -89,6 +89,7 @@ async fn run(path: &Path, settings: Settings) -> Result<(), StartFault> {
     tasks.spawn(socket.serve(Arc::new(Commands(Arc::clone(&service)))));
     tasks.spawn(directory::follow(Arc::clone(&service), watches));
     tasks.spawn(directory::tick(Arc::clone(&service)));
+    tasks.spawn(directory::keep_images(Arc::clone(&service)));
     tasks.spawn(attend_holds(Arc::clone(&service)));
     tasks.spawn(prune(Arc::clone(&service)));
     announce(&service);
