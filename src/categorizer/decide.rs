@@ -100,7 +100,9 @@ impl Categorizer {
 
     /// Does what is due for every hold; returns when to look again.
     pub async fn attend_holds(self: &Arc<Self>) -> Option<jiff::Timestamp> {
-        let holds = match self.spool.holds() {
+        let this = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || this.spool.holds()).await;
+        let holds = match read.unwrap_or_else(|fault| Err(SpoolFault::Unreadable(fault.to_string()))) {
             Ok(holds) => holds,
             Err(fault) => {
                 tracing::error!(%fault, "holds cannot be read");
@@ -109,6 +111,11 @@ impl Categorizer {
         };
         let mut next = None;
         for hold in holds {
+            // Most only wait: they are not read again, and nobody stands in line for them.
+            if machine::look(&hold, &self.surroundings(&hold), self.now()).is_none() {
+                next = next.into_iter().chain(machine::due(&hold)).min();
+                continue;
+            }
             let due = match self.attend(hold.id).await {
                 Ok(hold) => machine::due(&hold),
                 Err(fault) => {
