@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Categorizer;
 use super::intake::{ClientFacts, ListenerRole};
+use super::{Categorizer, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, ReportFacts, Request, Start};
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
@@ -108,10 +108,10 @@ impl Categorizer {
         let refuses = known.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse;
         match (hoped, refuses) {
             (None, true) => Err(spoofed()),
-            (None, false) => self.judge_as(&known, envelope, recipient, rules),
+            (None, false) => self.judge_as(&known, envelope, recipient, &organisation),
             // The whole message stands or falls with its proof: its last reply says so.
-            (Some(hoped), true) => self.judge_as(&hoped, envelope, recipient, rules),
-            (Some(hoped), false) => self.judge_both(&known, &hoped, envelope, recipient, rules),
+            (Some(hoped), true) => self.judge_as(&hoped, envelope, recipient, &organisation),
+            (Some(hoped), false) => self.judge_both(&known, &hoped, envelope, recipient, &organisation),
         }
     }
 
@@ -123,11 +123,11 @@ impl Categorizer {
         hoped: &Seen,
         envelope: &Envelope,
         recipient: &EnvelopeRecipient,
-        rules: &Rules,
+        organisation: &Organisation,
     ) -> Result<(), Refusal> {
-        let depends = |recipient: &EnvelopeRecipient| match self.judge_as(known, envelope, recipient, rules) {
+        let depends = |recipient: &EnvelopeRecipient| match self.judge_as(known, envelope, recipient, organisation) {
             Ok(()) => Ok(false),
-            Err(_) => self.judge_as(hoped, envelope, recipient, rules).map(|()| true),
+            Err(_) => self.judge_as(hoped, envelope, recipient, organisation).map(|()| true),
         };
         let depends_himself = depends(recipient)?;
         let another_depends = matches!(&*envelope.recipients, [only] if depends(only) == Ok(true));
@@ -142,10 +142,9 @@ impl Categorizer {
         seen: &Seen,
         envelope: &Envelope,
         recipient: &EnvelopeRecipient,
-        rules: &Rules,
+        organisation: &Organisation,
     ) -> Result<(), Refusal> {
-        let organisation = self.organisation.load();
-        if let Some(judged) = self.judge_answer(&organisation, envelope, &recipient.forward_path) {
+        if let Some(judged) = self.judge_answer(organisation, envelope, &recipient.forward_path) {
             return judged;
         }
         let view = self.views.view();
@@ -162,7 +161,7 @@ impl Categorizer {
             now: self.env.clock.now(),
             detail: Detail::Quiet,
         };
-        match expansion::judge_recipient(recipient, &request, &view, rules).verdict {
+        match expansion::judge_recipient(recipient, &request, &view, &organisation.rules).verdict {
             expansion::Verdict::Refused(refusal) => Err(refusal),
             expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_) => Ok(()),
         }
