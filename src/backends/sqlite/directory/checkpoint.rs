@@ -27,8 +27,11 @@ const LOG_OCTETS_WORTH: u64 = 4 << 20;
 /// A log longer than this is cut after it was moved, for which a commit may have to wait: a first load leaves one.
 const LOG_FILE_OCTETS_MAX: u64 = 2 * WAL_OCTETS_MAX;
 
+/// A stretch shorter than this is moved while a commit waits for it: a few milliseconds.
+const LAST_STRETCH_OCTETS: u64 = 512 << 10;
+
 /// Most rounds beside commits that add to the log as fast as it is moved.
-const ROUNDS_MAX: usize = 4;
+const ROUNDS_MAX: usize = 8;
 
 /// So long without a commit is a pause.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -151,7 +154,7 @@ impl Mover {
             let before = self.log_octets.load(Ordering::Relaxed);
             run("PASSIVE")?;
             let added = self.log_octets.load(Ordering::Relaxed).saturating_sub(before);
-            if moving != Moving::ToTheEnd || added < LOG_OCTETS_WORTH {
+            if moving != Moving::ToTheEnd || added < LAST_STRETCH_OCTETS {
                 break;
             }
         }

@@ -1,6 +1,7 @@
 //! `directory.db`: objects, ordinals and rolls, each generation one commit.
 
 mod checkpoint;
+mod earlier;
 mod image;
 mod life;
 mod objects;
@@ -24,8 +25,8 @@ use crate::store::directory::{ChangeBatch, DirectoryState, DirectoryStore, Known
 use crate::store::life::{AttributeChange, AuditEntry, FormerRoll, GoneRow, HistoryQuery, LifeBatch, Pruned};
 
 /// Version of the tables. 1: objects as JSON, and rolls stored whole. 2: rolls with their history. 3: objects as
-/// records. 4: what changed since the image.
-const VERSION: i64 = 4;
+/// records. 4: what changed since the image. 5: history by one number.
+const VERSION: i64 = 5;
 
 const META: &str = "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;";
 
@@ -49,7 +50,7 @@ impl SqliteDirectoryStore {
     pub fn open(path: &Path, env: &Env) -> Result<Self, OpenFault> {
         let path: PathBuf = path.join("directory.db");
         let fault = || OpenFault::database(&path);
-        migrate(&path).map_err(fault())?;
+        earlier::migrate(&path).map_err(fault())?;
         let connection = open_database(&path, &tables(), VERSION)?;
         if space(&connection).map_err(fault())?.is_none() {
             let mut random = [0; 16];
@@ -211,34 +212,17 @@ fn unreadable(fault: rusqlite::Error) -> StoreFault {
     StoreFault::Unreadable(fault.to_string())
 }
 
-/// Brings a database of an earlier release to today's tables, in one commit.
-fn migrate(path: &Path) -> rusqlite::Result<()> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let mut connection = connect(path, Role::Writer)?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if !(1..VERSION).contains(&found) {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    if found == 1 {
-        rolls::migrate_from_1(&transaction)?;
-        transaction.execute_batch(life::TABLES)?;
-    }
-    if found < 3 {
-        objects::migrate_from_2(&transaction)?;
-    }
-    transaction.execute_batch(image::TABLES)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    tracing::info!(from = found, to = VERSION, "directory.db has today's tables now");
-    Ok(())
-}
-
 /// The tables of a new database.
 fn tables() -> String {
-    [META, objects::TABLES, image::TABLES, rolls::TABLES, life::TABLES].concat()
+    [
+        META,
+        objects::TABLES,
+        image::TABLES,
+        rolls::TABLES,
+        rolls::HISTORY,
+        life::TABLES,
+    ]
+    .concat()
 }
 
 /// Names of the rows of `meta` that hold the digest of a source's latest snapshot.

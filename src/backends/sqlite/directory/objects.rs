@@ -16,7 +16,7 @@ CREATE TABLE objects (
 ";
 
 /// The checksum of a row that was damaged before; no row has it.
-const DAMAGED: i64 = -1;
+pub(super) const DAMAGED: i64 = -1;
 
 /// Writes a batch's part; the caller commits.
 pub(super) fn write(connection: &Connection, batch: &ChangeBatch) -> rusqlite::Result<()> {
@@ -88,53 +88,6 @@ fn sound<'r>(row: &'r Row<'_>) -> Option<(Ordinal, &'r [u8])> {
     (row.get::<_, u32>(3).ok()? == object_sum(ordinal, id, octets)).then_some((Ordinal(ordinal), octets))
 }
 
-fn object_sum(ordinal: u32, id: &str, octets: &[u8]) -> u32 {
+pub(super) fn object_sum(ordinal: u32, id: &str, octets: &[u8]) -> u32 {
     sum(&[&ordinal.to_le_bytes(), id.as_bytes(), octets])
-}
-
-/// Objects of a database of version 1 or 2, which were JSON, in today's table. The caller commits.
-///
-/// What was damaged stays damaged, so that the next start names it as the one before did.
-pub(super) fn migrate_from_2(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("ALTER TABLE objects RENAME TO objects_2")?;
-    connection.execute_batch(TABLES)?;
-    {
-        let mut statement =
-            connection.prepare("SELECT ordinal, id, source, json, sum FROM objects_2 ORDER BY ordinal")?;
-        let mut insert =
-            connection.prepare("INSERT OR IGNORE INTO objects (ordinal, id, octets, sum) VALUES (?1, ?2, ?3, ?4)")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let ordinal: i64 = row.get(0)?;
-            let kept = match of_2(row) {
-                Some(ObjectRow { ordinal, id, octets }) => {
-                    let sum = object_sum(ordinal, &id, &octets);
-                    insert.execute((ordinal, &id, &octets, sum))?
-                }
-                None => 0,
-            };
-            if kept == 0 {
-                insert.execute((ordinal, format!("damaged, ordinal {ordinal}"), &[][..], DAMAGED))?;
-            }
-        }
-    }
-    connection.execute_batch("DROP TABLE objects_2")
-}
-
-fn of_2(row: &Row<'_>) -> Option<ObjectRow> {
-    let ordinal: u32 = row.get(0).ok()?;
-    let (id, source, json): (String, String, String) = (row.get(1).ok()?, row.get(2).ok()?, row.get(3).ok()?);
-    let found = sum(&[
-        &ordinal.to_le_bytes(),
-        id.as_bytes(),
-        source.as_bytes(),
-        json.as_bytes(),
-    ]);
-    (row.get::<_, u32>(4).ok()? == found).then_some(())?;
-    // An object that this release cannot read is kept as it is.
-    let octets = match serde_json::from_str::<RecipientObject>(&json) {
-        Ok(object) => stored::encode(&object),
-        Err(_) => [&[stored::FORM_JSON], json.as_bytes()].concat(),
-    };
-    Some(ObjectRow { ordinal, id, octets })
 }

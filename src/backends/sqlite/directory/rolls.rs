@@ -3,10 +3,9 @@
 //! In: a batch within its transaction. Out: rolls in the order of groups, replayed. Never: a damaged row taken for a
 //! version; a whole list written for the change of a few.
 //!
-//! `history` is ordered by group and version, so that the versions of one group lie together. A group that is gone
+//! `history` is ordered by group and version, so that the versions of one group lie together, under one number: a
+//! search by a key of columns would read the whole list that a first version is at every step. A group that is gone
 //! keeps its base and history until they are older than the retention.
-
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -27,9 +26,9 @@ CREATE TABLE rolls (
     sum INTEGER NOT NULL);
 CREATE TABLE versions (
     owner INTEGER PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL, gone_at INTEGER, row BLOB NOT NULL);
-CREATE TABLE history (
-    owner INTEGER, version INTEGER, at INTEGER NOT NULL, octets BLOB NOT NULL,
-    PRIMARY KEY (owner, version)) WITHOUT ROWID;
+";
+pub(super) const HISTORY: &str = "
+CREATE TABLE history (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, octets BLOB NOT NULL);
 ";
 
 /// How the roll of a group stands: the latest version beside what was written for it.
@@ -42,6 +41,19 @@ struct Standing {
     confirmed: Option<Provenance>,
 }
 
+/// The number of a group's version in `history`: the group in the upper half, the version in the lower.
+fn key(group: Ordinal, version: u64) -> i64 {
+    (i64::from(group.0) << 32) | version.min(VERSION_MAX) as i64
+}
+
+/// The numbers of a group's versions from one on, as first and last.
+fn keys_from(group: Ordinal, version: u64) -> (i64, i64) {
+    (key(group, version), key(group, VERSION_MAX))
+}
+
+/// The highest version a roll can have; a version a second reaches it in 136 years.
+const VERSION_MAX: u64 = u32::MAX as u64;
+
 /// What contradicts the rolls of a batch, if anything: a difference must follow the version that is stored.
 pub(super) fn check(connection: &Connection, batch: &ChangeBatch) -> rusqlite::Result<Result<(), StoreFault>> {
     for change in &batch.rolls {
@@ -53,7 +65,7 @@ pub(super) fn check(connection: &Connection, batch: &ChangeBatch) -> rusqlite::R
             }
             None => stored.is_none_or(|stored| stored < made),
         };
-        if !fits {
+        if !fits || made > VERSION_MAX {
             let stored = stored.map_or_else(|| "none".to_owned(), |stored| stored.to_string());
             let text = format!("version {made} of the roll of group {group} does not follow version {stored}");
             return Ok(Err(StoreFault::Contradiction(text)));
@@ -90,7 +102,7 @@ pub(super) fn write(connection: &Connection, batch: &ChangeBatch) -> rusqlite::R
     Ok(())
 }
 
-fn write_version(connection: &Connection, change: &RollChange) -> rusqlite::Result<()> {
+pub(super) fn write_version(connection: &Connection, change: &RollChange) -> rusqlite::Result<()> {
     let roll = &*change.roll;
     let mut standing = match standing(connection, roll.group)? {
         Some((_, standing)) => standing,
@@ -99,8 +111,7 @@ fn write_version(connection: &Connection, change: &RollChange) -> rusqlite::Resu
     standing.confirmed = Some(roll.provenance.clone()).filter(|it| it.confirmed_at != it.computed_at);
     match change.difference.as_deref() {
         None => {
-            let sql = "DELETE FROM history WHERE owner = ?1";
-            connection.prepare_cached(sql)?.execute([roll.group.0])?;
+            forget_from(connection, roll.group, 0)?;
             write_base(connection, roll, &mut standing)?;
         }
         Some(difference) => {
@@ -115,11 +126,11 @@ fn write_version(connection: &Connection, change: &RollChange) -> rusqlite::Resu
             } else {
                 standing.chain = standing.chain.with(octets.len());
             }
-            let sql = "INSERT INTO history (owner, version, at, octets) VALUES (?1, ?2, ?3, ?4)";
+            let sql = "INSERT INTO history (key, at, octets) VALUES (?1, ?2, ?3)";
             let at = difference.at.as_microsecond();
             connection
                 .prepare_cached(sql)?
-                .execute((roll.group.0, roll.version as i64, at, octets))?;
+                .execute((key(roll.group, roll.version), at, octets))?;
             if standing.chain.wants_base() {
                 write_base(connection, roll, &mut standing)?;
             }
@@ -206,10 +217,10 @@ fn replay(connection: &Connection, group: Ordinal) -> rusqlite::Result<Replayed>
     let mut roll = stored.flatten();
     let mut damaged = is_damaged.then(|| "its base".to_owned());
     if damaged.is_none() {
-        let sql = "SELECT octets FROM history WHERE owner = ?1 AND version > ?2 ORDER BY version";
+        let sql = "SELECT octets FROM history WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
         let mut statement = connection.prepare_cached(sql)?;
-        let after = roll.as_ref().map_or(0, |roll: &Roll| roll.version);
-        let mut rows = statement.query((group.0, after as i64))?;
+        let next = roll.as_ref().map_or(0, |roll: &Roll| roll.version + 1);
+        let mut rows = statement.query(keys_from(group, next))?;
         while let Some(row) = rows.next()? {
             let step = history::decode(&octets(row, 0)?).and_then(|difference| match &mut roll {
                 Some(roll) => difference.apply_to(roll),
@@ -237,11 +248,9 @@ fn replay(connection: &Connection, group: Ordinal) -> rusqlite::Result<Replayed>
 
 /// Takes away what lies beyond the last version that can be read, and stores that one whole.
 fn heal(connection: &Connection, group: Ordinal, roll: Option<&Roll>) -> rusqlite::Result<()> {
-    let reached = roll.map_or(0, |roll| roll.version as i64);
     match roll {
         Some(roll) => {
-            let sql = "DELETE FROM history WHERE owner = ?1 AND version > ?2";
-            connection.prepare_cached(sql)?.execute((group.0, reached))?;
+            forget_from(connection, group, roll.version + 1)?;
             let mut standing = Standing::default();
             write_base(connection, roll, &mut standing)?;
             keep_standing(connection, roll, &standing)
@@ -251,11 +260,20 @@ fn heal(connection: &Connection, group: Ordinal, roll: Option<&Roll>) -> rusqlit
 }
 
 fn forget(connection: &Connection, group: Ordinal) -> rusqlite::Result<()> {
-    for table in ["rolls", "versions", "history"] {
+    for table in ["rolls", "versions"] {
         let sql = format!("DELETE FROM {table} WHERE owner = ?1");
         connection.prepare_cached(&sql)?.execute([group.0])?;
     }
-    Ok(())
+    forget_from(connection, group, 0)
+}
+
+/// Takes away a group's history from a version on.
+fn forget_from(connection: &Connection, group: Ordinal, version: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM history WHERE key BETWEEN ?1 AND ?2";
+    connection
+        .prepare_cached(sql)?
+        .execute(keys_from(group, version))
+        .map(|_| ())
 }
 
 fn roll_sum(group: u32, version: u64, entries: &[u8], provenance: &str) -> u32 {
@@ -288,12 +306,14 @@ pub(super) fn history(
     group: Ordinal,
     query: HistoryQuery,
 ) -> rusqlite::Result<Vec<Difference>> {
-    let sql = "SELECT octets FROM history WHERE owner = ?1 AND version < ?2 ORDER BY version DESC";
-    let below = query
-        .below
-        .map_or(i64::MAX, |below| i64::try_from(below).unwrap_or(i64::MAX));
+    let last = match query.below {
+        // No version is 0.
+        Some(below) => below.saturating_sub(1),
+        None => VERSION_MAX,
+    };
+    let sql = "SELECT octets FROM history WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((group.0, below))?;
+    let mut rows = statement.query((key(group, 0), key(group, last)))?;
     let mut found = Vec::new();
     while found.len() < query.count_max
         && let Some(row) = rows.next()?
@@ -322,11 +342,12 @@ pub(super) fn history_since(connection: &Connection, time: Timestamp) -> rusqlit
     let owners: Vec<u32> = statement
         .query_map([time.as_microsecond()], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let sql = "SELECT octets FROM history WHERE owner = ?1 AND version > 1 AND at >= ?2 ORDER BY version";
+    let sql = "SELECT octets FROM history WHERE key BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY key";
     let mut statement = connection.prepare(sql)?;
     let mut all = Vec::new();
     for owner in owners {
-        let mut rows = statement.query((owner, time.as_microsecond()))?;
+        let (first, last) = keys_from(Ordinal(owner), 2);
+        let mut rows = statement.query((first, last, time.as_microsecond()))?;
         while let Some(row) = rows.next()? {
             // A damaged one is a gap, at which whoever follows the versions ends.
             all.extend(history::decode(&octets(row, 0)?).ok());
@@ -365,58 +386,16 @@ pub(super) fn prune(connection: &Connection, before: Timestamp) -> rusqlite::Res
             continue;
         }
         // Versions of one group are in the order of time: the first young one ends the search.
-        let sql = "SELECT version FROM history WHERE owner = ?1 AND at >= ?2 ORDER BY version LIMIT 1";
+        let group = Ordinal(owner);
+        let sql = "SELECT key FROM history WHERE key BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY key LIMIT 1";
+        let (first, last) = keys_from(group, 0);
         let young: Option<i64> = connection
             .prepare_cached(sql)?
-            .query_row((owner, before), |row| row.get(0))
+            .query_row((first, last, before), |row| row.get(0))
             .optional()?;
-        let end = young.unwrap_or(i64::MAX).min(standing.base as i64 + 1);
-        let sql = "DELETE FROM history WHERE owner = ?1 AND version < ?2";
-        removed += connection.prepare_cached(sql)?.execute((owner, end))? as u64;
+        let end = key(group, standing.base + 1).min(young.unwrap_or(i64::MAX));
+        let sql = "DELETE FROM history WHERE key >= ?1 AND key < ?2";
+        removed += connection.prepare_cached(sql)?.execute((first, end))? as u64;
     }
     Ok(removed)
-}
-
-/// Tables of version 1: rolls were stored whole, and there was no history.
-pub(super) fn migrate_from_1(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("ALTER TABLE rolls RENAME TO rolls_1")?;
-    connection.execute_batch(TABLES)?;
-    {
-        let sql = "SELECT owner, version, entries, unresolved, provenance, sum FROM rolls_1 ORDER BY owner";
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let Some(roll) = roll_of_1(row)? else {
-                let owner = row.get::<_, i64>(0)?;
-                tracing::error!(owner, "a roll in directory.db is damaged; it is computed again");
-                continue;
-            };
-            let change = RollChange {
-                roll: Arc::new(roll),
-                difference: None,
-            };
-            write_version(connection, &change)?;
-        }
-    }
-    connection.execute_batch("DROP TABLE rolls_1")
-}
-
-fn roll_of_1(row: &Row<'_>) -> rusqlite::Result<Option<Roll>> {
-    let octets = octets(row, 2)?;
-    let read = || -> Option<Roll> {
-        let (group, version): (u32, i64) = (row.get(0).ok()?, row.get(1).ok()?);
-        let (unresolved, provenance): (String, String) = (row.get(3).ok()?, row.get(4).ok()?);
-        let (owner, number) = (group.to_le_bytes(), (version as u64).to_le_bytes());
-        let parts: [&[u8]; 5] = [&owner, &number, &octets, unresolved.as_bytes(), provenance.as_bytes()];
-        (row.get::<_, u32>(5).ok()? == sum(&parts)).then_some(())?;
-        let (entries, subscribers) = codec::decode(&octets).ok()?;
-        Some(Roll {
-            group: Ordinal(group),
-            version: version as u64,
-            entries,
-            subscribers,
-            provenance: serde_json::from_str(&provenance).ok()?,
-        })
-    };
-    Ok(read())
 }

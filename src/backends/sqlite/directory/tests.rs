@@ -86,7 +86,7 @@ fn damaged_rows_are_named_and_left_out() {
     };
     kept.store.store(batch).expect("stores");
     let damage = "UPDATE objects SET octets = x'00' WHERE ordinal = 1; UPDATE rolls SET version = 2 WHERE owner = 1; \
-                  UPDATE history SET octets = x'00' WHERE owner = 0 AND version = 3";
+                  UPDATE history SET octets = x'00' WHERE key = 3";
     kept.store.inner().connection.execute_batch(damage).expect("changes");
     let state = kept.store.load().expect("loads");
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_change_of_one_writes_little_whatever_the_list_holds() {
         Arc::new(first)
     };
     kept.store.store(batch(1, change(None, &last))).expect("stores");
-    let whole = kept.number("SELECT length(octets) FROM history WHERE version = 1");
+    let whole = kept.number("SELECT length(octets) FROM history WHERE key = 1");
     assert!(whole > 20_000);
     for version in 2..=300_u64 {
         let mut next = (*last).clone();
@@ -146,7 +146,7 @@ fn a_change_of_one_writes_little_whatever_the_list_holds() {
         kept.store.store(batch(version, change)).expect("stores");
         last = next;
     }
-    assert!(kept.number("SELECT max(length(octets)) FROM history WHERE version > 1") < 100);
+    assert!(kept.number("SELECT max(length(octets)) FROM history WHERE key > 1") < 100);
     assert_eq!(
         kept.number("SELECT count(*) FROM rolls"),
         0,
@@ -240,4 +240,64 @@ fn a_database_of_version_1_opens_with_its_rolls() {
     assert_eq!(store.load().expect("loads").rolls[0], *next);
     let history = store.history(Ordinal(0), HistoryQuery::default()).expect("reads");
     assert_eq!(history.iter().map(|each| each.version).collect::<Vec<_>>(), [5]);
+}
+
+/// Takes a database back to the tables of an earlier release.
+fn as_version(path: &Path, version: i64) {
+    let connection = Connection::open(path.join("directory.db")).expect("opens");
+    let history = "ALTER TABLE history RENAME TO history_5;
+         CREATE TABLE history (
+             owner INTEGER, version INTEGER, at INTEGER NOT NULL, octets BLOB NOT NULL,
+             PRIMARY KEY (owner, version)) WITHOUT ROWID;
+         INSERT INTO history SELECT key >> 32, key & 4294967295, at, octets FROM history_5;
+         DROP TABLE history_5;";
+    connection.execute_batch(history).expect("changes");
+    if version < 4 {
+        connection
+            .execute_batch("DROP TABLE touched; DROP TABLE image")
+            .expect("changes");
+    }
+    connection.pragma_update(None, "user_version", version).expect("sets");
+}
+
+#[test]
+fn a_database_of_version_3_or_4_keeps_its_history() {
+    for version in [3, 4] {
+        let kept = Kept::new();
+        let versions = [roll(70_000, 1, [1, 2]), roll(70_000, 2, [2]), roll(3, 1, [5])];
+        let changes = [
+            change(None, &versions[0]),
+            change(Some(&versions[0]), &versions[1]),
+            change(None, &versions[2]),
+        ];
+        for (generation, change) in (1..).zip(changes) {
+            let batch = ChangeBatch {
+                generation,
+                ordinal_next: 70_001,
+                rolls: vec![change],
+                ..ChangeBatch::default()
+            };
+            kept.store.store(batch).expect("stores");
+        }
+        let told = |store: &SqliteDirectoryStore| {
+            let history = |group| store.history(Ordinal(group), HistoryQuery::default()).expect("reads");
+            (store.load().expect("loads"), history(70_000), history(3))
+        };
+        let before = told(&kept.store);
+        assert_eq!((before.1.len(), before.2.len()), (2, 1));
+        let Kept { folder, store } = kept;
+        drop(store);
+        as_version(folder.path(), version);
+        let store = SqliteDirectoryStore::open(folder.path(), &Env::system()).expect("opens");
+        assert_eq!(told(&store), before, "from version {version}");
+        let next = roll(70_000, 3, [2, 9]);
+        let batch = ChangeBatch {
+            generation: 4,
+            ordinal_next: 70_001,
+            rolls: vec![change(Some(&versions[1]), &next)],
+            ..ChangeBatch::default()
+        };
+        store.store(batch).expect("goes on");
+        assert_eq!(told(&store).1.len(), 3);
+    }
 }
