@@ -111,6 +111,7 @@ pub(super) fn verdict(seen_as: SeenAs) -> Verdict {
         kind: VerdictKind::Accepted,
         reply: None,
         reason: None,
+        cause: None,
         moderators: Vec::new(),
         bypass: Some(text("cfo is in the bypass list")),
         recipients: 8_214,
@@ -408,6 +409,7 @@ impl Service for Sample {
 
     async fn moderate_show(&self, _hold: HoldId) -> Result<HoldShown, Refusal> {
         Ok(HoldShown {
+            cause: crate::track::HoldCause::Moderation,
             summary: hold(),
             message: MessageId(Uuid::from_u128(1)),
             sender_proof: Some(text("loopback")),

@@ -132,8 +132,13 @@ pub fn rules(settings: &Settings) -> Rules {
         },
         spoofed: match policy.spoofed {
             settings::Spoofed::Refuse => rules::SpoofedSender::Refuse,
+            settings::Spoofed::Quarantine => rules::SpoofedSender::Quarantine,
             settings::Spoofed::External => rules::SpoofedSender::External,
         },
+        quarantine: policy
+            .quarantine_moderators
+            .clone()
+            .unwrap_or_else(|| vec![settings.postmaster.clone()]),
         plus_addressing: if policy.plus_addressing {
             rules::PlusAddressing::On
         } else {
@@ -173,6 +178,7 @@ pub fn rules(settings: &Settings) -> Rules {
                 settings::LargeGroup::Allow => rules::LargeGroupAction::Allow,
                 settings::LargeGroup::Refuse => rules::LargeGroupAction::Refuse,
                 settings::LargeGroup::Hold => rules::LargeGroupAction::Hold,
+                settings::LargeGroup::Confirm => rules::LargeGroupAction::Confirm,
             },
             members: u64::from(policy.large_group_members),
         },

@@ -20,7 +20,7 @@ use crate::resolver::{DomainKind, Sources};
 use crate::rolls::View;
 use crate::spool::message::{Hold, HoldDecision, HoldState, Outcome};
 use crate::spool::{Decided, SpoolFault};
-use crate::track::{EventKind, Reason, ReportKind};
+use crate::track::{EventKind, HoldCause, Reason, ReportKind};
 
 /// Most times a change is judged anew because another one came first. Within one process changes stand in line.
 const TRIES_MAX: usize = 5;
@@ -325,8 +325,13 @@ fn owners(hold: &Hold, view: &View) -> Vec<Reference> {
         .unwrap_or_default()
 }
 
-/// Who is asked at half time: as the group says, else as the service says.
+/// Who is asked at half time: as the group says, else as the service says. Nobody can confirm in the sender's place,
+/// and nobody of the group decides whether a sender is who he claims to be.
 fn substitutes(hold: &Hold, settings: &Substitutes, view: &View) -> Vec<Mailbox> {
+    match hold.cause {
+        HoldCause::Moderation | HoldCause::LargeGroup => {}
+        HoldCause::Confirmation | HoldCause::Quarantine => return Vec::new(),
+    }
     let ordinal = view.directory.ordinal_of(&ObjectId::new(hold.object.as_str()));
     let object = ordinal.and_then(|ordinal| view.object(ordinal));
     let own = object

@@ -10,13 +10,15 @@ use mail_parser::MessageParser;
 use super::pass::Candidate;
 use super::report::push_report;
 use super::{Categorizer, Organisation};
+use crate::directory::ObjectId;
 use crate::directory::delivery::ModerationNotice;
 use crate::limits::{
     APPROVAL_ORIGINAL_OCTETS_MAX, APPROVAL_ROUND_OCTETS_MAX, EXCERPT_CHARACTERS_MAX, EXCERPT_SOURCE_OCTETS_MAX,
 };
 use crate::mail::report::{AboutMessage, Letter, Original, compose_letter, one_line, readable_subject};
 use crate::mail::{Mailbox, ReversePath};
-use crate::moderation::letter::{Facts, Kind, Links, MailLinks};
+use crate::moderation::facts::{Facts, Links, MailLinks};
+use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Round};
 use crate::moderation::token::{Token, page_path};
 use crate::moderation::word;
@@ -24,7 +26,7 @@ use crate::resolver::{Sender, Standing};
 use crate::spool::approval::ApprovalRequest;
 use crate::spool::content::Content;
 use crate::spool::message::{Acceptance, Hold, HoldState, Outcome};
-use crate::track::ReportKind;
+use crate::track::{HoldCause, ReportKind};
 
 impl Categorizer {
     /// Adds a request to the hold and its letter to the outcome. A letter that reaches nobody has come back.
@@ -95,7 +97,7 @@ impl Categorizer {
         }
         let written = moderation
             .letters
-            .write(language(hold, &organisation), Kind::Request, &facts);
+            .write(language(hold, &organisation), request_kind(hold), &facts);
         let letterhead = self.letterhead(moderator);
         let original = Original {
             head: &candidate.content.head,
@@ -131,6 +133,12 @@ impl Categorizer {
         let Some(sender) = hold.sender.mailbox().filter(|_| tells) else {
             return;
         };
+        if let HoldState::Decided { by, .. } = &hold.state
+            && Mailbox::parse(by).is_ok_and(|by| by.key() == sender.key())
+        {
+            // He decided himself.
+            return;
+        }
         let subjects: Vec<String> = also.iter().map(|subject| readable_subject(Some(subject))).collect();
         let letter = self.hold_letter(hold, sender, kind, "auto-replied", |facts| {
             about_message(facts, candidate);
@@ -173,7 +181,7 @@ impl Categorizer {
         let report = match kind {
             Kind::Rejected | Kind::Expired | Kind::Gone => ReportKind::Moderation,
             Kind::Alarm => ReportKind::Owner,
-            Kind::Request | Kind::Late | Kind::Counted | Kind::Unclear => ReportKind::Approval,
+            Kind::Request | Kind::Confirm | Kind::Late | Kind::Counted | Kind::Unclear => ReportKind::Approval,
         };
         let composed = compose_letter(&letterhead, &about(hold, None), &letter);
         self.own_message(&letterhead, composed, hold.message, report, ReversePath::Null)
@@ -185,6 +193,7 @@ impl Categorizer {
         let mut facts = Facts {
             id: hold.id.to_string(),
             message: hold.message.to_string(),
+            cause: cause(hold.cause).to_owned(),
             group: hold.recipient.to_string(),
             group_name: hold.recipient.local_part().to_owned(),
             path: hold.path.join(" > "),
@@ -194,7 +203,7 @@ impl Categorizer {
             },
             standing: "external".to_owned(),
             subject: readable_subject(hold.subject.as_deref()),
-            recipients: hold.approval.recipients,
+            recipients: self.told_recipients(hold, hold.approval.recipients),
             held_at: shown(hold.held_at, zone),
             expires_at: shown(hold.expires_at, zone),
             others: hold.moderators.len() + hold.approval.substitutes.len() > 1,
@@ -227,10 +236,25 @@ impl Categorizer {
         if let Ok(candidate) = self.stored_candidate(hold.message) {
             about_message(&mut facts, &candidate);
             if hold.state == HoldState::Waiting {
-                facts.recipients = self.would_reach(hold, &candidate).unwrap_or(facts.recipients);
+                let reached = self.would_reach(hold, &candidate);
+                facts.recipients = reached.map_or(facts.recipients, |count| self.told_recipients(hold, count));
             }
         }
         facts
+    }
+
+    /// A sender who is to confirm does not hear how many belong to a group that hides it; 0 stands for that.
+    fn told_recipients(&self, hold: &Hold, count: u64) -> u64 {
+        let view = self.view();
+        let group = view.directory.ordinal_of(&ObjectId::new(hold.object.as_str()));
+        let hides = group
+            .and_then(|group| view.group(group))
+            .is_some_and(|object| object.group.as_deref().is_some_and(|group| group.hidden_membership));
+        if hides && hold.cause == HoldCause::Confirmation {
+            0
+        } else {
+            count
+        }
     }
 
     /// The language of letters and pages about a hold.
@@ -243,6 +267,24 @@ impl Categorizer {
 fn language<'a>(hold: &'a Hold, organisation: &'a Organisation) -> &'a str {
     let own = hold.language.as_deref();
     own.unwrap_or(&organisation.moderation.language)
+}
+
+/// The sender of a message to a large group is not asked as a moderator is.
+fn request_kind(hold: &Hold) -> Kind {
+    match hold.cause {
+        HoldCause::Confirmation => Kind::Confirm,
+        HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine => Kind::Request,
+    }
+}
+
+/// The word templates know it by.
+fn cause(cause: HoldCause) -> &'static str {
+    match cause {
+        HoldCause::Moderation => "moderation",
+        HoldCause::LargeGroup => "large_group",
+        HoldCause::Confirmation => "confirmation",
+        HoldCause::Quarantine => "quarantine",
+    }
 }
 
 fn about(hold: &Hold, header_message_id: Option<String>) -> AboutMessage {

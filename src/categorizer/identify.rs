@@ -144,7 +144,7 @@ pub(super) fn relaying_recorded(message: &StoredMessage, head: &[u8], rules: &Ru
 
 /// What mail without the proof it needs is told as a whole.
 pub(super) fn claim(sender: &Sender, rules: &Rules) -> Option<Refusal> {
-    if rules.spoofed != SpoofedSender::Refuse {
+    if rules.spoofed == SpoofedSender::External {
         return None;
     }
     let ours = |path: &ReversePath| {
@@ -152,11 +152,14 @@ pub(super) fn claim(sender: &Sender, rules: &Rules) -> Option<Refusal> {
             .is_some_and(|path| rules.accepted.kind_of(path).is_some())
     };
     match sender.standing {
-        Standing::Spoofed => Some(gate::spoofed()),
+        Standing::Spoofed if rules.spoofed == SpoofedSender::Refuse => Some(gate::spoofed()),
         Standing::Undecided if ours(&sender.reverse_path) => Some(Refusal::of(Reason::ProofUnavailable, None)),
-        Standing::System | Standing::Null | Standing::Internal { .. } | Standing::External | Standing::Undecided => {
-            None
-        }
+        Standing::System
+        | Standing::Null
+        | Standing::Internal { .. }
+        | Standing::External
+        | Standing::Spoofed
+        | Standing::Undecided => None,
     }
 }
 

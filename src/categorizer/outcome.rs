@@ -63,6 +63,7 @@ pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
             group: hold.recipient.to_string(),
             moderators: hold.moderators.iter().map(ToString::to_string).collect(),
             expires_at: hold.expires_at,
+            cause: hold.cause,
         }));
         outcome.holds.push(hold);
     }
@@ -93,6 +94,7 @@ impl Making<'_> {
             bypass_nested: new.bypass_nested,
             hidden: new.hidden,
             notice: new.notice,
+            cause: new.cause,
             moderators: new.moderators.clone(),
             held_at: self.now,
             expires_at: later(self.now, new.expiry.unwrap_or(self.moderation.expiry)),

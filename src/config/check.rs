@@ -302,6 +302,10 @@ fn policy(policy: &Policy) -> PolicySettings {
         nested_restrictions: or(&policy.nested_restrictions, NestedRestrictions::Enforce),
         notify_partial: or(&policy.notify_partial, NotifyPartial::Proved),
         spoofed: or(&policy.spoofed, Spoofed::Refuse),
+        quarantine_moderators: policy
+            .quarantine_moderators
+            .as_ref()
+            .map(|_| list(&policy.quarantine_moderators).cloned().collect()),
         author: or(&policy.author, Author::Ignore),
         reply_dialect: or(&policy.reply_dialect, ReplyDialect::ExchangeOnline),
         suppressed_reports: or(&policy.suppressed_reports, SuppressedReports::Null),

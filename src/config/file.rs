@@ -290,10 +290,14 @@ keys! {
         /// When a nested group or member is refused, who is told: the sender if its address is `proved`, `always`,
         /// or `never`. Default: `proved`. Trap: `always` sends reports to forged addresses.
         optional notify_partial: NotifyPartial,
-        /// Mail that claims an accepted domain without proof: `refuse` (550 5.7.1), or treat as `external`.
-        /// Default: `refuse`. Trap: outside services that write in your name are refused until their networks are
-        /// trusted.
+        /// Mail that claims an accepted domain without proof: `refuse` (550 5.7.1), hold for `quarantine_moderators`
+        /// (`quarantine`), or treat as `external`. Default: `refuse`. Trap: outside services that write in your name
+        /// are refused until their networks are trusted.
         optional spoofed: Spoofed,
+        /// Who decides about quarantined mail; it may pass the rules for external senders only. Mail to a moderated
+        /// group is held for the group's moderators, who are told that nothing proves the sender. Nobody whose
+        /// address was claimed is told anything. Default: `postmaster`.
+        optional quarantine_moderators: Vec<Spanned<Mailbox>>,
         /// Whether the author in `From` must be the sender: `ignore` as Exchange, which looks at the reverse-path only;
         /// `permitted`, the sender or somebody who lets him send as him or on his behalf (`send_as`,
         /// `grant_send_on_behalf_to`); `same`, the sender only. With the last two, mail from outside in the name of an
@@ -314,8 +318,10 @@ keys! {
         /// Exchange does; `allow` adds nothing. Default: `as_group_says`.
         optional auto_replies: AutoReplies,
         /// Mail to a group of at least `large_group_members` that has neither an accept list nor moderators:
-        /// `allow` it, `refuse` it (550 5.7.1), or `hold` it for the owners. Default: `allow`.
-        /// Trap: with `hold` a group without owners refuses.
+        /// `allow` it, `refuse` it (550 5.7.1), or `hold` it for the owners. With `confirm` a proven sender is asked
+        /// whether he means it, for restricted and moderated groups too if nobody else is asked; others' mail to an
+        /// open group is held for the owners. Default: `allow`.
+        /// Trap: with `hold` and `confirm` a group without owners refuses what its owners would have to decide.
         optional large_group: LargeGroup,
         /// Members, nested groups included, from which on a group is large. Default: 5000, as Exchange Online.
         optional large_group_members: u32,

@@ -266,7 +266,7 @@ pub struct RoutingSettings {
 }
 
 /// `[policy]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicySettings {
     /// Members whose account is disabled.
     pub disabled_accounts: DisabledAccounts,
@@ -278,6 +278,8 @@ pub struct PolicySettings {
     pub notify_partial: NotifyPartial,
     /// Mail that claims our domains without proof.
     pub spoofed: Spoofed,
+    /// Who decides about quarantined mail; none: postmaster.
+    pub quarantine_moderators: Option<Vec<Mailbox>>,
     /// Whether the author must be the sender.
     pub author: Author,
     /// Form of refusals.

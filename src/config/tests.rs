@@ -159,6 +159,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.routing.side_by_side = None;
         settings.return_paths = None;
         settings.moderation.substitutes = None;
+        settings.policy.quarantine_moderators = None;
         settings.moderation.templates = None;
         settings.web = None;
         settings.sources[0].path = PathBuf::new();

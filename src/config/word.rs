@@ -105,6 +105,8 @@ words! {
     Spoofed {
         /// It is refused.
         "refuse" => Refuse,
+        /// Held for somebody who decides.
+        "quarantine" => Quarantine,
         /// It is external mail.
         "external" => External,
     }
@@ -137,6 +139,8 @@ words! {
         "refuse" => Refuse,
         /// The owners decide.
         "hold" => Hold,
+        /// Its sender is asked whether he means it.
+        "confirm" => Confirm,
     }
     /// Whether `From` must say who sent it.
     Author {

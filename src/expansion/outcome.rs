@@ -4,7 +4,7 @@ use super::routes::HopId;
 use crate::directory::{ObjectId, Ordinal};
 use crate::mail::{Mailbox, Notify, Reply, ReversePath};
 use crate::policy::{Explanation, Refusal};
-use crate::track::{EventKind, Reason};
+use crate::track::{EventKind, HoldCause, Reason};
 
 /// What became of one addressed recipient, in numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -122,6 +122,8 @@ pub struct NewHold {
     pub hidden: bool,
     /// A group above was approved with BypassNestedModerationEnabled.
     pub bypass_nested: bool,
+    /// Why.
+    pub cause: HoldCause,
     /// Who may decide.
     pub moderators: Vec<Mailbox>,
     /// Who hears about a rejection.

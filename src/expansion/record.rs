@@ -9,13 +9,15 @@ use super::request::Detail;
 use super::routes::HopId;
 use super::seen::Final;
 use super::walk::{Step, Walk};
+use crate::directory::delivery::ModerationNotice;
 use crate::directory::{Ordinal, RecipientObject};
 use crate::mail::Mailbox;
+use crate::policy::gate::Asking;
 use crate::policy::{Explanation, Fact, Refusal};
-use crate::track::{EventKind, Reason};
+use crate::track::{EventKind, HoldCause, Reason};
 
 impl Walk<'_> {
-    pub(super) fn hold(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, moderators: Vec<Mailbox>) {
+    pub(super) fn hold(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, asking: Asking) {
         self.current.tally.held += 1;
         if self.is_top() {
             self.current.verdict = Verdict::Held;
@@ -27,6 +29,16 @@ impl Walk<'_> {
             .delivery
             .as_deref()
             .and_then(|delivery| delivery.moderation.as_deref());
+        let Asking { cause, moderators } = asking;
+        let (notice, quorum) = match cause {
+            HoldCause::Moderation | HoldCause::LargeGroup => (
+                settings.map(|settings| settings.notify).unwrap_or_default(),
+                settings.and_then(|settings| settings.quorum),
+            ),
+            HoldCause::Confirmation => (ModerationNotice::Always, Some(1)),
+            // Whoever is claimed to have sent it would hear of mail that is not his.
+            HoldCause::Quarantine => (ModerationNotice::Never, Some(1)),
+        };
         self.out.holds.push(NewHold {
             addressed: self.current.addressed,
             object: object.id.clone(),
@@ -36,10 +48,11 @@ impl Walk<'_> {
             notify: state.notify,
             hidden: state.hidden,
             bypass_nested: state.approved_above,
+            cause,
             moderators,
-            notice: settings.map(|settings| settings.notify).unwrap_or_default(),
+            notice,
             expiry: settings.and_then(|settings| settings.expiry),
-            quorum: settings.and_then(|settings| settings.quorum),
+            quorum,
             language: settings.and_then(|settings| settings.language.clone()),
         });
     }

@@ -11,8 +11,9 @@ use super::seen::{Fate, Seen};
 use crate::directory::{ObjectId, Ordinal, RecipientObject, RowRef};
 use crate::mail::{EnvelopeRecipient, Mailbox};
 use crate::policy::gate::{Asked, Pass, SenderFacts};
+use crate::policy::rules::SpoofedSender;
 use crate::policy::{Fact, Refusal, Rules, gate};
-use crate::resolver::{How, Resolved, lookup};
+use crate::resolver::{How, Resolved, Standing, lookup};
 use crate::rolls::View;
 use crate::track::Reason;
 
@@ -227,9 +228,18 @@ impl<'a> Walk<'a> {
                 let to = mailbox.as_str().to_owned();
                 let resolved = Fact::Resolved { to, how: Some(how) };
                 self.explain(&mailbox, vec![self.sender_fact(), resolved]);
+                if self.is_quarantined() {
+                    // Nobody here moderates for it: it cannot be held, and unproven it does not go on.
+                    let refusal = Refusal::of(Reason::SenderSpoofed, None);
+                    return self.refuse(None, &mailbox, &state, refusal);
+                }
                 self.outside(&mailbox, &state)
             }
         }
+    }
+
+    fn is_quarantined(&self) -> bool {
+        self.request.sender.standing == Standing::Spoofed && self.rules.spoofed == SpoofedSender::Quarantine
     }
 
     fn released(&mut self, release: &Release) -> Step<()> {
@@ -393,8 +403,8 @@ impl<'a> Walk<'a> {
         self.explain(&object.primary, facts);
         match verdict {
             Ok(Pass::Open) => Ok(true),
-            Ok(Pass::Hold(moderators)) => {
-                self.hold(ordinal, object, state, moderators);
+            Ok(Pass::Hold(asking)) => {
+                self.hold(ordinal, object, state, asking);
                 Ok(false)
             }
             Err(refusal) => {

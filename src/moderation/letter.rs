@@ -9,11 +9,16 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use super::facts::{Facts, Links, PageFacts};
+
 /// The language that has every template.
 pub const FALLBACK: &str = "en";
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("en/proof.txt", include_str!("letters/en/proof.txt")),
+    ("en/why.txt", include_str!("letters/en/why.txt")),
+    ("en/confirm.txt", include_str!("letters/en/confirm.txt")),
+    ("en/confirm.html", include_str!("letters/en/confirm.html")),
     ("en/request.txt", include_str!("letters/en/request.txt")),
     ("en/request.html", include_str!("letters/en/request.html")),
     ("en/rejected.txt", include_str!("letters/en/rejected.txt")),
@@ -25,6 +30,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("en/alarm.txt", include_str!("letters/en/alarm.txt")),
     ("en/page.html", include_str!("letters/en/page.html")),
     ("de/proof.txt", include_str!("letters/de/proof.txt")),
+    ("de/why.txt", include_str!("letters/de/why.txt")),
+    ("de/confirm.txt", include_str!("letters/de/confirm.txt")),
+    ("de/confirm.html", include_str!("letters/de/confirm.html")),
     ("de/request.txt", include_str!("letters/de/request.txt")),
     ("de/request.html", include_str!("letters/de/request.html")),
     ("de/rejected.txt", include_str!("letters/de/rejected.txt")),
@@ -45,6 +53,8 @@ pub const STYLE: &str = include_str!("letters/style.css");
 pub enum Kind {
     /// To a moderator: decide, please. With HTML.
     Request,
+    /// To the sender: do you mean it? With HTML.
+    Confirm,
     /// To the sender: refused.
     Rejected,
     /// To the sender: nobody decided.
@@ -62,8 +72,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Request,
+        Self::Confirm,
         Self::Rejected,
         Self::Expired,
         Self::Gone,
@@ -76,6 +87,7 @@ impl Kind {
     const fn file(self) -> &'static str {
         match self {
             Self::Request => "request",
+            Self::Confirm => "confirm",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Gone => "gone",
@@ -87,111 +99,6 @@ impl Kind {
     }
 }
 
-/// Links to the moderator's page.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Links {
-    /// To look at it.
-    pub open: String,
-    /// With approval chosen, not made.
-    pub approve: String,
-    /// With refusal chosen, not made.
-    pub reject: String,
-}
-
-/// `mailto:` addresses that answer by mail.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct MailLinks {
-    /// Yes.
-    pub approve: String,
-    /// No.
-    pub reject: String,
-}
-
-/// What templates may speak of. Names do not change: operators use them.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Facts {
-    /// The hold: `m-17`.
-    pub id: String,
-    /// The message's number.
-    pub message: String,
-    /// The moderated recipient.
-    pub group: String,
-    /// Its local-part.
-    pub group_name: String,
-    /// Groups above it, joined by ` > `; empty if it was addressed itself.
-    pub path: String,
-    /// Reverse-path of the message.
-    pub sender: String,
-    /// `internal`, `external`, `spoofed` or `null`.
-    pub standing: String,
-    /// What proved the sender internal.
-    pub proof: String,
-    /// The proof in the reader's language.
-    pub proof_text: String,
-    /// Subject, readable.
-    pub subject: String,
-    /// Size with unit.
-    pub size: String,
-    /// Recipients that an approval would reach now.
-    pub recipients: u64,
-    /// When it was held, with zone.
-    pub held_at: String,
-    /// When it expires, with zone.
-    pub expires_at: String,
-    /// Others were asked as well.
-    pub others: bool,
-    /// Approvals needed.
-    pub quorum: u32,
-    /// Approvals given.
-    pub votes: u32,
-    /// Approvals missing.
-    pub missing: u32,
-    /// Who reads this.
-    pub moderator: String,
-    /// `request`, `reminder` or `escalation`.
-    pub round: String,
-    /// How its text begins.
-    pub excerpt: String,
-    /// `whole` or `head`.
-    pub attached: String,
-    /// Links to the page, if there is one.
-    pub links: Option<Links>,
-    /// Answers by mail.
-    pub mail: MailLinks,
-    /// The moderator's words to the sender, indented.
-    pub comment: String,
-    /// Subjects of other messages that were refused with this one, indented.
-    pub also: String,
-    /// `approved`, `rejected`, `expired`.
-    pub decision: String,
-    /// By whom.
-    pub decided_by: String,
-    /// When, with zone.
-    pub decided_at: String,
-    /// Our host name.
-    pub host: String,
-    /// Whom to ask for help.
-    pub postmaster: String,
-}
-
-/// What only the page knows.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct PageFacts {
-    /// The hold.
-    #[serde(flatten)]
-    pub hold: Facts,
-    /// `ask`, `empty` (nothing chosen), `decided`, `counted`, `gone`, `unknown` or `unavailable`.
-    pub view: String,
-    /// `approve`, `reject` or nothing: which button is emphasised.
-    pub choose: String,
-    /// The decision is the reader's own.
-    pub mine: bool,
-    /// Where the form goes.
-    pub action: String,
-    /// Where the style sheet is.
-    pub style: String,
-}
-
 /// A letter's texts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Written {
@@ -199,7 +106,7 @@ pub struct Written {
     pub subject: String,
     /// Text.
     pub text: String,
-    /// HTML; only of requests.
+    /// HTML; only of letters that ask.
     pub html: Option<String>,
 }
 
@@ -301,13 +208,14 @@ impl Letters {
     /// Writes a letter.
     #[must_use]
     pub fn write(&self, language: &str, kind: Kind, facts: &Facts) -> Written {
-        let facts = self.with_proof(language, facts);
+        let facts = self.with_words(language, facts);
         let text = self.render(language, &format!("{}.txt", kind.file()), &facts);
         let (subject, text) = divided(&text);
         Written {
             subject,
             text,
-            html: (kind == Kind::Request).then(|| self.render(language, "request.html", &facts)),
+            html: matches!(kind, Kind::Request | Kind::Confirm)
+                .then(|| self.render(language, &format!("{}.html", kind.file()), &facts)),
         }
     }
 
@@ -315,15 +223,16 @@ impl Letters {
     #[must_use]
     pub fn page(&self, language: &str, facts: &PageFacts) -> String {
         let facts = PageFacts {
-            hold: self.with_proof(language, &facts.hold),
+            hold: self.with_words(language, &facts.hold),
             ..facts.clone()
         };
         self.render(language, "page.html", &facts)
     }
 
-    fn with_proof(&self, language: &str, facts: &Facts) -> Facts {
+    fn with_words(&self, language: &str, facts: &Facts) -> Facts {
         let mut facts = facts.clone();
         facts.proof_text = self.render(language, "proof.txt", &facts).trim().to_owned();
+        facts.why_text = self.render(language, "why.txt", &facts).trim().to_owned();
         facts
     }
 

@@ -6,6 +6,7 @@
 //! kept in the clear.
 
 pub mod answer;
+pub mod facts;
 pub mod letter;
 pub mod machine;
 #[cfg(test)]

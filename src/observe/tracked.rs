@@ -125,7 +125,7 @@ mod tests {
     use crate::mail::{HoldId, MessageId, SetId};
     use crate::observe::log::tests::Kept;
     use crate::observe::log::{LogFormat, subscriber};
-    use crate::track::{Decision, Reason, ReportKind};
+    use crate::track::{Decision, HoldCause, Reason, ReportKind};
 
     fn text(words: &str) -> String {
         words.to_owned()
@@ -168,6 +168,7 @@ mod tests {
                     group: text("g@y.example"),
                     moderators: vec![text("eva@y.example")],
                     expires_at: at,
+                    cause: HoldCause::Moderation,
                 },
                 "group=g@y.example hold=m-17 expires_at=2026-11-21T07:21:30Z",
             ),

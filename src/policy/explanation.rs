@@ -105,6 +105,13 @@ pub enum Fact {
         /// Members, nested groups included, at least.
         members: u64,
     },
+    /// Large (`policy.large_group = "confirm"`): the sender is asked.
+    ToBeConfirmed {
+        /// Members, nested groups included, at least.
+        members: u64,
+    },
+    /// Claims one of our addresses without proof (`policy.spoofed = "quarantine"`).
+    Quarantined,
     /// A listed group has no list that could be asked.
     ListNotReady {
         /// Primary address of that group.
@@ -232,6 +239,15 @@ impl fmt::Display for Fact {
                     f,
                     "{members} members or more, and neither restricted nor moderated (large_group)"
                 )
+            }
+            Self::ToBeConfirmed { members } => {
+                write!(
+                    f,
+                    "large group of {members} members or more: the sender is asked to confirm"
+                )
+            }
+            Self::Quarantined => {
+                f.write_str("the sender claims one of our addresses and nothing proves it: quarantine")
             }
             Self::ListNotReady { group } => write!(f, "the members of {group} are not available"),
             Self::ModerationBypassed { by } => write!(f, "moderated, not held: {by}"),

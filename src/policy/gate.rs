@@ -4,13 +4,13 @@ use super::explanation::Fact;
 use super::large::Guarded;
 use super::membership::Identity;
 use super::moderation::Ruling;
-use super::rules::NestedRestrictions;
+use super::rules::{NestedRestrictions, SpoofedSender};
 use super::{Refusal, Rules, authentication, large, moderation, restriction, size};
 use crate::directory::RecipientObject;
 use crate::mail::Mailbox;
-use crate::resolver::Sender;
+use crate::resolver::{Sender, Standing};
 use crate::rolls::View;
-use crate::track::Reason;
+use crate::track::{HoldCause, Reason};
 
 /// The sender with what lists need to know of him, looked up once per pass.
 #[derive(Clone, Debug)]
@@ -56,8 +56,23 @@ pub enum Asked {
 pub enum Pass {
     /// At once.
     Open,
-    /// Once one of these approves.
-    Hold(Vec<Mailbox>),
+    /// Once somebody approves.
+    Hold(Asking),
+}
+
+/// Who is asked, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asking {
+    /// Why the message is held.
+    pub cause: HoldCause,
+    /// Who may decide.
+    pub moderators: Vec<Mailbox>,
+}
+
+impl Asking {
+    fn of(cause: HoldCause, moderators: Vec<Mailbox>) -> Pass {
+        Pass::Hold(Self { cause, moderators })
+    }
 }
 
 /// Judges one object. `facts` collects what was found.
@@ -98,12 +113,29 @@ pub fn judge(
     }
     match moderation::judge(object, &from.identity, approved_above, view, facts)? {
         Ruling::Pass => {}
-        Ruling::Hold(moderators) => return Ok(Pass::Hold(moderators)),
+        Ruling::Hold(moderators) => return Ok(Asking::of(HoldCause::Moderation, moderators)),
     }
     if nested {
         return Ok(Pass::Open);
     }
-    match large::judge(object, view, rules) {
+    if from.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Quarantine {
+        facts.push(Fact::Quarantined);
+        facts.push(held_for(&rules.quarantine));
+        return Ok(Asking::of(HoldCause::Quarantine, rules.quarantine.clone()));
+    }
+    guard_large(object, from, view, rules, facts)
+}
+
+/// The guard of large groups: owners decide, or the sender says that he means it.
+fn guard_large(
+    object: &RecipientObject,
+    from: &SenderFacts<'_>,
+    view: &View,
+    rules: &Rules,
+    facts: &mut Vec<Fact>,
+) -> Result<Pass, Refusal> {
+    let sender = from.sender.reverse_path.mailbox().filter(|_| from.identity.proven);
+    match large::judge(object, sender.is_some(), view, rules) {
         Guarded::No => Ok(Pass::Open),
         Guarded::Refused { members } => {
             facts.push(Fact::LargeAndOpen { members });
@@ -113,8 +145,21 @@ pub fn judge(
             facts.push(Fact::LargeAndOpen { members });
             match moderation::by_owners(object, &from.identity, view, facts)? {
                 Ruling::Pass => Ok(Pass::Open),
-                Ruling::Hold(owners) => Ok(Pass::Hold(owners)),
+                Ruling::Hold(owners) => Ok(Asking::of(HoldCause::LargeGroup, owners)),
             }
         }
+        Guarded::Confirmed { members } => {
+            facts.push(Fact::ToBeConfirmed { members });
+            Ok(Asking::of(
+                HoldCause::Confirmation,
+                sender.into_iter().cloned().collect(),
+            ))
+        }
+    }
+}
+
+fn held_for(moderators: &[Mailbox]) -> Fact {
+    Fact::Held {
+        moderators: moderators.iter().map(|each| each.as_str().to_owned()).collect(),
     }
 }

@@ -26,22 +26,33 @@ pub(super) enum Guarded {
         /// Members, at least.
         members: u64,
     },
+    /// The sender says that he means it.
+    Confirmed {
+        /// Members, at least.
+        members: u64,
+    },
 }
 
-/// Judges an addressed group.
-pub(super) fn judge(object: &RecipientObject, view: &View, rules: &Rules) -> Guarded {
+/// Judges an addressed group. Whether the group is open is asked of everybody but a proven sender who is to confirm:
+/// a slip reaches as many through a closed group.
+pub(super) fn judge(object: &RecipientObject, proven: bool, view: &View, rules: &Rules) -> Guarded {
     let guard = rules.large_group;
-    if guard.action == LargeGroupAction::Allow || !object.kind.is_group() || is_closed(object) {
+    let confirms = guard.action == LargeGroupAction::Confirm && proven;
+    if guard.action == LargeGroupAction::Allow || !object.kind.is_group() || (is_closed(object) && !confirms) {
         return Guarded::No;
     }
     let Some(group) = view.directory.ordinal_of(&object.id) else {
         return Guarded::No;
     };
     let members = members(group, guard.members, view);
+    if members < guard.members {
+        return Guarded::No;
+    }
     match guard.action {
-        LargeGroupAction::Refuse if members >= guard.members => Guarded::Refused { members },
-        LargeGroupAction::Hold if members >= guard.members => Guarded::Held { members },
-        LargeGroupAction::Allow | LargeGroupAction::Refuse | LargeGroupAction::Hold => Guarded::No,
+        LargeGroupAction::Allow => Guarded::No,
+        LargeGroupAction::Refuse => Guarded::Refused { members },
+        LargeGroupAction::Confirm if confirms => Guarded::Confirmed { members },
+        LargeGroupAction::Hold | LargeGroupAction::Confirm => Guarded::Held { members },
     }
 }
 

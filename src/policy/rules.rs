@@ -61,9 +61,11 @@ pub enum NotifyPartial {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SpoofedSender {
-    /// Refused at MAIL.
+    /// Refused at RCPT.
     #[default]
     Refuse,
+    /// Held for [`Rules::quarantine`], whatever its recipient.
+    Quarantine,
     /// Taken for external.
     External,
 }
@@ -124,6 +126,9 @@ pub enum LargeGroupAction {
     Refuse,
     /// It is held for the owners, as if the group were moderated.
     Hold,
+    /// A proven sender is asked whether he means it, whoever else may write to the group; others' mail to an open
+    /// group is held for the owners.
+    Confirm,
 }
 
 /// The guard of large groups.
@@ -202,6 +207,8 @@ pub struct Rules {
     pub authenticity: AuthenticityRules,
     /// Mail that claims an accepted domain without proof.
     pub spoofed: SpoofedSender,
+    /// Who decides about it under [`SpoofedSender::Quarantine`].
+    pub quarantine: Vec<Mailbox>,
     /// Whether the author must be the sender.
     pub author: AuthorRule,
     /// `lena+detail@`.
@@ -235,6 +242,7 @@ impl Rules {
     pub fn new(accepted: AcceptedDomains, postmaster: Mailbox) -> Self {
         Self {
             accepted,
+            quarantine: vec![postmaster.clone()],
             postmaster,
             trusted: Vec::new(),
             authenticity: AuthenticityRules::default(),

@@ -11,7 +11,7 @@ use super::content::Content;
 use super::roster::Roster;
 use crate::directory::delivery::ModerationNotice;
 use crate::mail::{BodyType, Envelope, HoldId, Mailbox, MessageId, Reply, ReturnContent, ReversePath, SetId};
-use crate::track::{Decision, Event, Reason, ReportKind};
+use crate::track::{Decision, Event, HoldCause, Reason, ReportKind};
 
 /// Where a message came from, as kept beside it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -256,6 +256,9 @@ pub struct Hold {
     pub hidden: bool,
     /// Who hears about a rejection (`SendModerationNotifications`).
     pub notice: ModerationNotice,
+    /// Why it is held.
+    #[serde(default)]
+    pub cause: HoldCause,
     /// Who may decide.
     pub moderators: Vec<Mailbox>,
     /// When it was held.

@@ -32,6 +32,21 @@ pub enum Decision {
     Expired,
 }
 
+/// Why a message is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCause {
+    /// Its recipient is moderated.
+    #[default]
+    Moderation,
+    /// The group is large and open to everybody: its owners decide.
+    LargeGroup,
+    /// The group is large: its sender is asked whether he means it.
+    Confirmation,
+    /// It claims one of our addresses and nothing proves it.
+    Quarantine,
+}
+
 /// Which report (RFC 3464 action).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +154,9 @@ pub enum EventKind {
         moderators: Vec<String>,
         /// When it expires.
         expires_at: Timestamp,
+        /// Why.
+        #[serde(default)]
+        cause: HoldCause,
     },
     /// A hold ended.
     Decide {

@@ -3,5 +3,5 @@
 pub mod event;
 pub mod reason;
 
-pub use event::{Decision, Event, EventKind, ReportKind};
+pub use event::{Decision, Event, EventKind, HoldCause, ReportKind};
 pub use reason::Reason;

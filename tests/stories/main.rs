@@ -2,6 +2,7 @@
 
 mod a_conversion_changes_nobody_unless_accepted;
 mod a_difference_between_two_times_has_its_causes;
+mod a_large_groups_sender_confirms;
 mod a_moderator_answers_by_mail;
 mod a_moderator_decides_on_the_page;
 mod a_pin_ends_by_itself;
@@ -47,6 +48,7 @@ mod report_settings_rule_the_return_path;
 mod same_person_gets_one_copy;
 mod silent_name_servers_hold_nothing_up;
 mod smuggled_message_is_not_executed;
+mod spoofed_mail_waits_in_quarantine;
 mod stopping_finishes_what_is_in_progress;
 mod stranger_is_refused_by_internal_group;
 mod support;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::roll::EntryChange;
 use crate::mail::{MessageId, Reply};
-use crate::track::{Decision, Event, Reason};
+use crate::track::{Decision, Event, HoldCause, Reason};
 
 /// `explain`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct Verdict {
     pub reply: Option<Reply>,
     /// Why, if refused, deferred or held.
     pub reason: Option<Reason>,
+    /// Why it would be held, if held.
+    #[serde(default)]
+    pub cause: Option<HoldCause>,
     /// Who would decide, if held.
     pub moderators: Vec<String>,
     /// Why a moderated group would not hold it: `cfo is in the bypass list`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Meaning;
 use crate::admin::command::HoldAnswer;
 use crate::mail::{MessageId, Reply};
-use crate::track::{Decision, Reason};
+use crate::track::{Decision, HoldCause, Reason};
 
 /// How grave a finding is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -309,6 +309,9 @@ pub struct HoldShown {
     pub sender_proof: Option<String>,
     /// Groups above it, outermost first.
     pub path: Vec<String>,
+    /// Why it is held.
+    #[serde(default)]
+    pub cause: HoldCause,
     /// Who may decide.
     pub moderators: Vec<String>,
     /// Recipients that an approval would release today.

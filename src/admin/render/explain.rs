@@ -1,5 +1,6 @@
 //! `explain`.
 
+use super::moderate;
 use super::text::{age, clean, count, number, path};
 use crate::admin::answer::{Explained, SeenAs, Verdict, VerdictKind};
 
@@ -28,8 +29,9 @@ fn one(verdict: &Verdict) -> String {
     let mut out = match verdict.kind {
         VerdictKind::Accepted => accepted(verdict),
         VerdictKind::Held => format!(
-            "held for {}\nan approval would reach {} today\n",
+            "held for {} ({})\nan approval would reach {} today\n",
             clean(&verdict.moderators.join(", ")),
+            moderate::why(verdict.cause.unwrap_or_default()),
             count(verdict.recipients, "recipient", "recipients")
         ),
         VerdictKind::Deferred => turned_away("deferred", verdict),

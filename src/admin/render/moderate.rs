@@ -4,7 +4,7 @@ use super::Reader;
 use super::text::{age, clean, clock, count, pairs, path, seconds_between, sender, size, subject, table, time};
 use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary, HoldsDecided};
 use crate::admin::command::HoldAnswer;
-use crate::track::Decision;
+use crate::track::{Decision, HoldCause};
 
 pub(super) fn list(holds: &[HoldSummary], reader: &Reader) -> String {
     if holds.is_empty() {
@@ -40,6 +40,7 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         ("comment", shown.comment.clone().unwrap_or_default()),
         ("message", shown.message.to_string()),
         ("group", hold.group.clone()),
+        ("why", why(shown.cause).to_owned()),
         ("reached by", path(&shown.path)),
         ("from", sender(&hold.from)),
         (
@@ -59,6 +60,16 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         ("expires", while_it_waits(time(hold.expires_at, reader))),
         ("moderators", shown.moderators.join(", ")),
     ])
+}
+
+/// Why a message is held, in words.
+pub(super) fn why(cause: HoldCause) -> &'static str {
+    match cause {
+        HoldCause::Moderation => "moderated",
+        HoldCause::LargeGroup => "large and open: its owners decide",
+        HoldCause::Confirmation => "large: its sender is asked to confirm",
+        HoldCause::Quarantine => "claims an address of ours without proof",
+    }
 }
 
 pub(super) fn decided(decided: &HoldDecided, reader: &Reader) -> String {

@@ -145,6 +145,7 @@ fn verdict(
         kind: VerdictKind::Accepted,
         reply: None,
         reason: None,
+        cause: None,
         moderators: Vec::new(),
         bypass: None,
         recipients: 0,
@@ -250,6 +251,7 @@ fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
         Some(expansion::Verdict::Held) => {
             verdict.kind = VerdictKind::Held;
             verdict.reason = Some(Reason::Moderated);
+            verdict.cause = expansion.holds.first().map(|hold| hold.cause);
             let moderators = expansion.holds.first().map(|hold| hold.moderators.as_slice());
             verdict.moderators = moderators.unwrap_or_default().iter().map(ToString::to_string).collect();
         }

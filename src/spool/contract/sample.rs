@@ -11,7 +11,7 @@ use super::super::message::{
 };
 use super::super::roster::{NO_ORDINAL, Roster, RosterOrigin};
 use crate::mail::{BodyType, Envelope, EnvelopeRecipient, Mailbox, MessageId, ReversePath, SetId};
-use crate::track::{Event, EventKind};
+use crate::track::{Event, EventKind, HoldCause};
 
 /// A moment that tests agree on.
 pub(crate) fn moment(second: i64) -> Timestamp {
@@ -129,6 +129,7 @@ impl Sample {
             bypass_nested: false,
             hidden: false,
             notice: crate::directory::delivery::ModerationNotice::Always,
+            cause: HoldCause::Moderation,
             moderators: vec![mailbox("boss@contoso.example")],
             held_at: moment(1),
             expires_at: moment(432_000),
