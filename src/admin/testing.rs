@@ -410,6 +410,7 @@ impl Service for Sample {
     async fn moderate_show(&self, _hold: HoldId) -> Result<HoldShown, Refusal> {
         Ok(HoldShown {
             cause: crate::track::HoldCause::Moderation,
+            membership: crate::spool::message::Membership::Release,
             summary: hold(),
             message: MessageId(Uuid::from_u128(1)),
             sender_proof: Some(text("loopback")),

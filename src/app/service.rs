@@ -20,6 +20,7 @@ use crate::categorizer::{Categorizer, Dispatch, Views};
 use crate::config::settings::Settings;
 use crate::connectors::sync::DirectoryKeeper;
 use crate::delivery::{Delivery, DeliveryHandle, DeliverySettings};
+use crate::directory::ObjectId;
 use crate::env::Env;
 use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
 use crate::mail::return_path::ReturnKey;
@@ -27,10 +28,12 @@ use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
 use crate::resolver::Sources;
 use crate::rolls::View;
+use crate::rolls::past::{self, PastFault};
 use crate::routing::Routes;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, Spool as _};
+use crate::store::life::HistoryQuery;
 use crate::store::trace::SharedTraceStore;
 use crate::web::Page;
 
@@ -418,6 +421,18 @@ struct KeptViews {
 impl Views for KeptViews {
     fn view(&self) -> Arc<View> {
         self.keeper.view()
+    }
+
+    fn view_at(&self, group: &ObjectId, time: Timestamp) -> Result<Arc<View>, PastFault> {
+        let view = self.keeper.view();
+        let Some(group) = view.directory.ordinal_of(group) else {
+            return Ok(view);
+        };
+        past::below(&view, group, time, |group| {
+            let told = self.keeper.history(group, HistoryQuery::back_to(time));
+            told.map_err(|fault| PastFault::Unanswered(fault.to_string()))
+        })
+        .map(Arc::new)
     }
 
     fn space(&self) -> String {

@@ -25,6 +25,7 @@ use crate::policy::rules;
 use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, IpNet, Tenancy, TrustedNetwork};
 use crate::rolls::RollDefaults;
 use crate::routing::{HostPort, Location, NextHop, RetrySchedule, RouteFault, Routes, RoutesDraft, Target};
+use crate::spool::message::Membership;
 
 use super::hops::RoutedHops;
 
@@ -331,6 +332,10 @@ fn moderation(settings: &Settings) -> Moderation {
     Moderation {
         expiry: stated.expiry,
         quorum: stated.quorum,
+        membership: match stated.membership {
+            settings::Membership::Release => Membership::Release,
+            settings::Membership::Submission => Membership::Submission,
+        },
         substitutes: stated
             .substitutes
             .clone()

@@ -155,6 +155,7 @@ impl Categorizer {
                 }
             },
             Err(ReleaseFault::Decision(fault)) => self.too_late(candidate, &moderator, hold, fault).await,
+            Err(fault @ ReleaseFault::Past(_)) => Reply::new(451, (4, 3, 0), fault.to_string()),
             Err(ReleaseFault::NotNow(refusal)) => Reply::new(451, (4, 3, 0), refusal.reply.text),
             Err(ReleaseFault::Spool(fault)) => super::gate::busy(&fault),
         }

@@ -27,6 +27,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use self::returned::Returning;
+use crate::directory::ObjectId;
 use crate::env::Env;
 use crate::expansion::{self, HopId, Router};
 use crate::mail::return_path::ReturnPaths;
@@ -36,6 +37,7 @@ use crate::moderation::Moderation;
 use crate::policy::Rules;
 use crate::resolver::Sources;
 use crate::rolls::View;
+use crate::rolls::past::PastFault;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, Hold, StoredMessage};
 use crate::spool::{SharedSpool, SpoolFault};
@@ -88,6 +90,9 @@ pub struct Organisation {
 pub trait Views: Send + Sync {
     /// The current view; pinned for one judgement or pass.
     fn view(&self) -> Arc<View>;
+
+    /// The current view with the lists of an earlier time, for a group and all below it. Reads a store.
+    fn view_at(&self, group: &ObjectId, time: Timestamp) -> Result<Arc<View>, PastFault>;
 
     /// UUID of the directory space that ordinals belong to.
     fn space(&self) -> String;

@@ -95,6 +95,7 @@ impl Making<'_> {
             hidden: new.hidden,
             notice: new.notice,
             cause: new.cause,
+            membership: self.moderation.membership,
             moderators: new.moderators.clone(),
             held_at: self.now,
             expires_at: later(self.now, new.expiry.unwrap_or(self.moderation.expiry)),

@@ -1,8 +1,9 @@
 //! What an approval releases; it is committed together with the decision (DESIGN §6).
 //!
-//! Rules are judged as at submission, membership at release; who already has the message gets it once.
+//! Rules are judged as at submission, membership at release or, if the hold says so, at submission; who already has the message gets it once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::addressees::Addressees;
 use super::outcome::{Making, outcome};
@@ -14,8 +15,9 @@ use crate::mail::{HoldId, Mailbox};
 use crate::moderation::DecisionFault;
 use crate::policy::Refusal;
 use crate::rolls::View;
+use crate::rolls::past::PastFault;
 use crate::spool::SpoolFault;
-use crate::spool::message::{Hold, HoldState, Outcome};
+use crate::spool::message::{Hold, HoldState, Membership, Outcome};
 use crate::spool::roster::NO_ORDINAL;
 
 /// Why a hold was not decided.
@@ -30,6 +32,9 @@ pub enum ReleaseFault {
     /// A stored list the release needs is not available; the hold goes on waiting.
     #[error("the message cannot be released now: {}", .0.reply.text)]
     NotNow(Refusal),
+    /// Whom it would have gone to at its submission cannot be told.
+    #[error("the message cannot be released to the members at its submission: {0}")]
+    Past(#[from] PastFault),
 }
 
 impl Categorizer {
@@ -46,8 +51,9 @@ impl Categorizer {
         let organisation = self.organisation();
         let release = self.release_of(hold)?;
         let hops = organisation.hops.pass();
+        let view = self.view_of(hold)?;
         Ok(self
-            .expand_release(&release, candidate, &organisation, &*hops)
+            .expand_release(&release, candidate, &organisation, &*hops, &view)
             .recipients())
     }
 
@@ -57,7 +63,8 @@ impl Categorizer {
         let space = self.views.space();
         let release = self.release_of(hold)?;
         let hops = organisation.hops.pass();
-        let expansion = self.expand_release(&release, candidate, &organisation, &*hops);
+        let view = self.view_of(hold)?;
+        let expansion = self.expand_release(&release, candidate, &organisation, &*hops, &view);
         if let Some(halt) = &expansion.halt {
             if halt.refusal.is_transient() {
                 return Err(ReleaseFault::NotNow(halt.refusal.clone()));
@@ -77,6 +84,14 @@ impl Categorizer {
         let mut made = outcome(&making, &expansion);
         self.add_reports(&mut made, candidate, &organisation, &expansion, Moment::AfterReply);
         Ok(made)
+    }
+
+    /// The directory with the lists that the message goes by.
+    fn view_of(&self, hold: &Hold) -> Result<Arc<View>, PastFault> {
+        match hold.membership {
+            Membership::Release => Ok(self.view()),
+            Membership::Submission => self.views.view_at(&ObjectId::new(hold.object.as_str()), hold.held_at),
+        }
     }
 
     fn release_of(&self, hold: &Hold) -> Result<Release, SpoolFault> {
@@ -100,8 +115,8 @@ impl Categorizer {
         candidate: &Candidate,
         organisation: &Organisation,
         hops: &dyn NextHops,
+        view: &View,
     ) -> Expansion {
-        let view = self.view();
         // The marks were judged at submission; the copies bear the group's own mark by now.
         let marked = |_: &ObjectId| false;
         let addressees = Addressees::of(candidate);
@@ -118,7 +133,7 @@ impl Categorizer {
             now: self.now(),
             detail: Detail::Quiet,
         };
-        expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
+        expansion::expand(&request, view, &organisation.rules, hops, &organisation.limits)
     }
 
     /// Who already has the message or will get it: everybody in a committed set of it.

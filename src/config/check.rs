@@ -18,8 +18,8 @@ use super::finding::{Findings, Severity};
 use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
     DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat,
-    LogLevel, LogSettings, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial,
-    PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
+    LogLevel, LogSettings, Membership, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget,
+    NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
     RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
 use crate::connectors::document::read::{Faults, Size};
@@ -331,6 +331,7 @@ fn moderation(
     Some(ModerationSettings {
         expiry: or(&stated_here.expiry, limits::MODERATION_EXPIRY),
         quorum: or(&stated_here.quorum, 1),
+        membership: or(&stated_here.membership, Membership::Release),
         substitutes: stated_here
             .substitutes
             .as_ref()

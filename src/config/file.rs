@@ -12,8 +12,8 @@ use serde_spanned::Spanned;
 
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, SourceKind, Spoofed,
-    SuppressedReports, Token, Verify,
+    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
+    SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
@@ -343,6 +343,10 @@ keys! {
         /// Approvals that are needed; a group may say otherwise (`moderation_quorum`). One refusal always ends it.
         /// Default: 1. Trap: a group with fewer moderators needs all of them.
         optional quorum: u32,
+        /// Whom a released message goes to: the members at its `release`, or those at its `submission` who are still
+        /// in the directory. What held a message says keeps to it. Default: `release`.
+        /// Trap: with `submission` the history of lists must reach as far back as a message may wait.
+        optional membership: Membership,
         /// Who is asked when half of the time is over, or when no moderator can be reached; a group may say
         /// otherwise (`moderation_substitutes`). Default: the owners of the group.
         optional substitutes: Vec<Spanned<Mailbox>>,

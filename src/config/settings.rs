@@ -7,8 +7,8 @@ use std::time::Duration;
 
 pub use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, SourceKind, Spoofed,
-    SuppressedReports, Token, Verify,
+    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
+    SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
@@ -307,6 +307,8 @@ pub struct ModerationSettings {
     pub expiry: Duration,
     /// Approvals needed.
     pub quorum: u32,
+    /// Whom a released message goes to.
+    pub membership: Membership,
     /// Who is asked at half time; none: the owners of the group.
     pub substitutes: Option<Vec<Mailbox>>,
     /// Language of letters.

@@ -142,6 +142,13 @@ words! {
         /// Its sender is asked whether he means it.
         "confirm" => Confirm,
     }
+    /// Whom a released message goes to.
+    Membership {
+        /// Members at its release.
+        "release" => Release,
+        /// Members at its submission.
+        "submission" => Submission,
+    }
     /// Whether `From` must say who sent it.
     Author {
         /// It is not looked at.

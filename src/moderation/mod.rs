@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::mail::Mailbox;
+use crate::spool::message::Membership;
 use crate::track::Decision;
 use letter::Letters;
 use token::AnswerAddresses;
@@ -31,6 +32,8 @@ pub struct Moderation {
     pub expiry: Duration,
     /// Approvals needed, where its group says nothing.
     pub quorum: u32,
+    /// Whom a message goes to that is held from now on.
+    pub membership: Membership,
     /// Who is asked at half time, where its group says nothing.
     pub substitutes: Substitutes,
     /// Language of letters, where its group says nothing.

@@ -19,6 +19,7 @@ pub mod listed;
 pub mod local;
 mod members;
 pub mod objects;
+pub mod past;
 pub mod pin;
 pub mod roll;
 pub mod stale;

@@ -230,8 +230,19 @@ pub enum HoldState {
     },
 }
 
-/// A branch of a message that waits for a moderator (DESIGN §6: rules are judged as at submission,
-/// membership at release).
+/// Whom a released message goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// Who is a member when it is released.
+    #[default]
+    Release,
+    /// Who was a member when it was held, and is still in the directory.
+    Submission,
+}
+
+/// A branch of a message that waits for a moderator (DESIGN §6: rules are judged as at submission, membership at
+/// release unless the settings say otherwise).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hold {
     /// Id.
@@ -259,6 +270,9 @@ pub struct Hold {
     /// Why it is held.
     #[serde(default)]
     pub cause: HoldCause,
+    /// Whose mail it becomes.
+    #[serde(default)]
+    pub membership: Membership,
     /// Who may decide.
     pub moderators: Vec<Mailbox>,
     /// When it was held.

@@ -181,7 +181,7 @@ async fn decide(
             *response.status_mut() = StatusCode::FORBIDDEN;
             response
         }
-        Err(fault @ (ReleaseFault::NotNow(_) | ReleaseFault::Spool(_))) => {
+        Err(fault @ (ReleaseFault::NotNow(_) | ReleaseFault::Past(_) | ReleaseFault::Spool(_))) => {
             tracing::warn!(hold = %found.hold.id, %fault, "a decision on the page could not be kept");
             bare(&categorizer, "unavailable", StatusCode::SERVICE_UNAVAILABLE)
         }

@@ -6,6 +6,7 @@ mod a_large_groups_sender_confirms;
 mod a_moderator_answers_by_mail;
 mod a_moderator_decides_on_the_page;
 mod a_pin_ends_by_itself;
+mod a_release_goes_to_the_members_the_settings_name;
 mod a_rule_is_seen_before_it_is_saved;
 mod a_signature_of_our_domain_proves_the_tenant;
 mod an_author_is_the_sender_or_has_permitted_him;

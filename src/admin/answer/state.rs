@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Meaning;
 use crate::admin::command::HoldAnswer;
 use crate::mail::{MessageId, Reply};
+use crate::spool::message::Membership;
 use crate::track::{Decision, HoldCause, Reason};
 
 /// How grave a finding is.
@@ -314,6 +315,9 @@ pub struct HoldShown {
     pub cause: HoldCause,
     /// Who may decide.
     pub moderators: Vec<String>,
+    /// Whose mail it becomes.
+    #[serde(default)]
+    pub membership: Membership,
     /// Recipients that an approval would release today.
     pub recipients: u64,
     /// `waiting`, `approved`, `rejected` or `expired`.

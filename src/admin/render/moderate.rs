@@ -4,6 +4,7 @@ use super::Reader;
 use super::text::{age, clean, clock, count, pairs, path, seconds_between, sender, size, subject, table, time};
 use crate::admin::answer::{HoldDecided, HoldShown, HoldSummary, HoldsDecided};
 use crate::admin::command::HoldAnswer;
+use crate::spool::message::Membership;
 use crate::track::{Decision, HoldCause};
 
 pub(super) fn list(holds: &[HoldSummary], reader: &Reader) -> String {
@@ -55,6 +56,14 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         (
             "would reach",
             while_it_waits(format!("{} today", count(shown.recipients, "recipient", "recipients"))),
+        ),
+        (
+            "goes to",
+            match shown.membership {
+                Membership::Release => "members at release",
+                Membership::Submission => "members at submission",
+            }
+            .to_owned(),
         ),
         ("held", time(hold.held_at, reader)),
         ("expires", while_it_waits(time(hold.expires_at, reader))),

@@ -53,6 +53,7 @@ pub fn show(spool: &dyn Spool, id: HoldId, recipients: u64) -> Result<HoldShown,
         sender_proof: proof,
         path: hold.path.clone(),
         cause: hold.cause,
+        membership: hold.membership,
         moderators: hold.moderators.iter().map(ToString::to_string).collect(),
         recipients,
         state: state.to_owned(),
@@ -116,7 +117,9 @@ pub async fn decide(
             let text = format!("{fault}; moderators of {}: {}", before.recipient, names.join(", "));
             Err(Refusal::new(RefusalKind::Guard, text))
         }
-        Err(fault @ ReleaseFault::NotNow(_)) => Err(Refusal::new(RefusalKind::Busy, fault.to_string())),
+        Err(fault @ (ReleaseFault::NotNow(_) | ReleaseFault::Past(_))) => {
+            Err(Refusal::new(RefusalKind::Busy, fault.to_string()))
+        }
         Err(ReleaseFault::Spool(fault)) => Err(unavailable(fault)),
     }
 }

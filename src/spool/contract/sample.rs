@@ -11,6 +11,7 @@ use super::super::message::{
 };
 use super::super::roster::{NO_ORDINAL, Roster, RosterOrigin};
 use crate::mail::{BodyType, Envelope, EnvelopeRecipient, Mailbox, MessageId, ReversePath, SetId};
+use crate::spool::message::Membership;
 use crate::track::{Event, EventKind, HoldCause};
 
 /// A moment that tests agree on.
@@ -130,6 +131,7 @@ impl Sample {
             hidden: false,
             notice: crate::directory::delivery::ModerationNotice::Always,
             cause: HoldCause::Moderation,
+            membership: Membership::Release,
             moderators: vec![mailbox("boss@contoso.example")],
             held_at: moment(1),
             expires_at: moment(432_000),
