@@ -16,7 +16,7 @@ use crate::limits;
 use crate::mail::Reply;
 use crate::mail::return_path::ReturnPathRule;
 use crate::queue::{Batch, Bounds, DestinationId, LastAnswer, ranks};
-use crate::routing::{NextHop, Target};
+use crate::routing::{NextHop, Routes, Target};
 use crate::smtp::client::{Conclusion, Stage, TransactionResult};
 use crate::spool::roster::NO_ORDINAL;
 use crate::track::Reason;
@@ -104,6 +104,7 @@ enum Then {
 
 impl Place {
     async fn work(mut self) {
+        let routes = self.shared.routes.load_full();
         let label = self.shared.state().queue.name(self.id).to_owned();
         let Some((hop, domain)) = self.shared.hop(&label) else {
             let reason = Reason::NoRoute;
@@ -118,7 +119,7 @@ impl Place {
             }
             Target::Hosts(_) | Target::Mx => {
                 if let Some(session) = self.open(&hop, domain.as_deref()).await {
-                    self.serve(session, &hop).await;
+                    self.serve(session, &hop, &routes).await;
                 }
             }
         }
@@ -187,9 +188,10 @@ impl Place {
         }
     }
 
-    async fn serve(&self, mut session: Session, hop: &NextHop) {
+    async fn serve(&self, mut session: Session, hop: &NextHop, routes: &Arc<Routes>) {
         let settings = &self.shared.settings;
-        loop {
+        // With other settings the next batch goes over another session.
+        while Arc::ptr_eq(&self.shared.routes.load(), routes) {
             let then = match self.shared.next(self.id, &self.bell) {
                 Next::Work(batch, loaded) => self.send(&mut session, hop, batch, loaded).await,
                 Next::Idle => match session.rest(&self.bell, settings.session_idle_max).await {
