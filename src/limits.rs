@@ -105,6 +105,9 @@ pub const AUTHENTICITY_MEMORY_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 /// Records of each kind that the checks of signatures and senders keep.
 pub const AUTHENTICITY_CACHED_MAX: u64 = 10_000;
 
+/// Messages whose signatures are kept for their further batches; each takes some kilobytes.
+pub const SIGNATURES_CACHED_MAX: u64 = 1_000;
+
 /// Time for all checks of one message.
 pub const AUTHENTICITY_TIME_MAX: Duration = Duration::from_secs(5);
 

@@ -30,7 +30,7 @@ pub use rule::{
 };
 pub use state::{
     CheckReport, Finding, HoldDecided, HoldLeft, HoldShown, HoldSummary, HoldsDecided, ListenerState, NextHopSummary,
-    OpenRecipient, QueueChanged, QueueItem, QueueShown, Reloaded, Severity, StatusReport, Verification,
+    OpenRecipient, QueueChanged, QueueItem, QueueShown, Reloaded, Severity, SigningState, StatusReport, Verification,
 };
 
 /// An answer to one [`super::Command`].

@@ -81,6 +81,15 @@ pub enum Output {
     Quiet,
 }
 
+/// What a check looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckScope {
+    /// Files.
+    Files,
+    /// Files, and what DNS says of our keys.
+    FilesAndDns,
+}
+
 /// What the command line does in its own process, without a running service.
 pub trait Local {
     /// Runs the service until it is told to stop.
@@ -90,7 +99,7 @@ pub trait Local {
     fn demo(&self, output: Output) -> Exit;
 
     /// Checks settings and directory files; finds everything at once.
-    fn check(&self, settings: &Path) -> CheckReport;
+    fn check(&self, settings: &Path, scope: CheckScope) -> CheckReport;
 
     /// Imports a directory from files.
     fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
@@ -156,7 +165,7 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
             Ok(socket) => around.local.export(&request, &socket, around.out, around.err),
             Err(message) => usage(around, output, &message),
         },
-        Ok(Asked::Check) => check(around, output, &settings),
+        Ok(Asked::Check(scope)) => check(around, output, &settings, scope),
         Ok(Asked::Service(command)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
             Ok(socket) => ask(around, output, &socket, &command),
             Err(message) => usage(around, output, &message),
@@ -164,8 +173,8 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
     }
 }
 
-fn check(around: &mut Surroundings<'_>, output: Output, settings: &Path) -> Exit {
-    let report = around.local.check(settings);
+fn check(around: &mut Surroundings<'_>, output: Output, settings: &Path, scope: CheckScope) -> Exit {
+    let report = around.local.check(settings, scope);
     match output {
         Output::Text => say(around.out, &render_check(&report)),
         Output::Json => json(around.out, &report),

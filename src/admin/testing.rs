@@ -16,8 +16,8 @@ use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
     GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, ListenerState, Member, NearestMiss,
     NextHopSummary, OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded,
-    RollAnswer, RollState, RuleAnswer, SeenAs, StatusReport, TracedMessage, Verdict, VerdictKind, Verification,
-    WasMember,
+    RollAnswer, RollState, RuleAnswer, SeenAs, SigningState, StatusReport, TracedMessage, Verdict, VerdictKind,
+    Verification, WasMember,
 };
 use super::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
@@ -258,6 +258,7 @@ impl Service for Sample {
             queued_recipients: 3,
             holds: 1,
             lists_held: 1,
+            signing: SigningState::default(),
             verification: Verification {
                 lists_total: 60,
                 differences_total: 0,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::admin::answer::{CheckReport, Severity};
-use crate::admin::cli::{Exit, ExportRequest, ImportRequest, Local, Output};
+use crate::admin::cli::{CheckScope, Exit, ExportRequest, ImportRequest, Local, Output};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
@@ -30,8 +30,8 @@ impl Local for Program {
         demo::run(output)
     }
 
-    fn check(&self, settings: &Path) -> CheckReport {
-        check(settings)
+    fn check(&self, settings: &Path, scope: CheckScope) -> CheckReport {
+        check(settings, scope)
     }
 
     fn import(&self, request: &ImportRequest, now: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
@@ -54,7 +54,7 @@ impl Local for Program {
 }
 
 /// All findings at once: the settings, the routing, every directory file, the directory as a whole, the filters.
-fn check(path: &Path) -> CheckReport {
+fn check(path: &Path, scope: CheckScope) -> CheckReport {
     let mut report = CheckReport {
         settings: path.display().to_string(),
         ..CheckReport::default()
@@ -73,6 +73,9 @@ fn check(path: &Path) -> CheckReport {
             return report;
         }
     };
+    if scope == CheckScope::FilesAndDns {
+        report.findings.extend(super::published::findings(path, &settings));
+    }
     if let Err(fault) = wiring::routes(&settings, None) {
         report
             .findings

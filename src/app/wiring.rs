@@ -17,6 +17,7 @@ use crate::expansion;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
 use crate::mail::return_path::{OwnDomain, ReturnKey, ReturnPathRule, ReturnPaths};
+use crate::mail::signature::{Sealing, Signing};
 use crate::moderation::letter::Letters;
 use crate::moderation::token::AnswerAddresses;
 use crate::moderation::{Moderation, Substitutes};
@@ -103,12 +104,28 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
         (settings::ReturnPath::Srs, Some(paths)) => ReturnPathRule::Rewritten(Arc::clone(paths)),
         (settings::ReturnPath::Bounces, Some(paths)) => ReturnPathRule::Bounces(Arc::clone(paths)),
     };
+    made.signing = Arc::new(signing(hop, settings));
     made.retry = RetrySchedule {
         first: queue.retry_first,
         longest: queue.retry_max,
         delay_report: queue.delay_report_after,
     };
     made
+}
+
+/// The keys that a next hop names; settings were refused if one is missing.
+fn signing(hop: &settings::NextHopSettings, settings: &Settings) -> Signing {
+    let key = |name: &settings::Name| {
+        let stated = settings.signing_keys.iter().find(|key| key.name == *name);
+        stated.and_then(|stated| stated.key.clone())
+    };
+    Signing {
+        dkim: hop.dkim_sign.iter().filter_map(key).collect(),
+        arc: hop.arc_seal.as_ref().and_then(key).map(|key| Sealing {
+            key,
+            authserv_id: settings.authenticity.authserv_id.as_str().into(),
+        }),
+    }
 }
 
 /// The rules that the settings make.
@@ -212,13 +229,17 @@ fn trusted(network: &settings::TrustedNetworkSettings) -> TrustedNetwork {
 /// What the message itself may prove.
 fn authenticity_rules(settings: &Settings) -> rules::AuthenticityRules {
     let authenticity = &settings.authenticity;
+    let seals = settings.next_hops.iter().any(|hop| hop.arc_seal.is_some());
     rules::AuthenticityRules {
         authserv_id: authenticity.authserv_id.as_str().into(),
         verify: match authenticity.verify {
+            // A seal says what was found, so something must have been looked for.
+            settings::Verify::WhenNeeded if seals => rules::Verify::Unproven,
             settings::Verify::WhenNeeded => rules::Verify::WhenNeeded,
             settings::Verify::Unproven => rules::Verify::Unproven,
         },
         dmarc_proves: authenticity.dmarc_proves,
+        seals,
     }
 }
 
@@ -369,6 +390,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     note("[policy]", before.policy != after.policy);
     note("[routing]", before.routing != after.routing);
     note("[[next_hops]]", before.next_hops != after.next_hops);
+    note("[[signing_keys]]", before.signing_keys != after.signing_keys);
     note(
         "[[trusted_networks]]",
         before.trusted_networks != after.trusted_networks,

@@ -83,7 +83,7 @@ impl Subject {
     }
 }
 
-type Parametered<'x, P> = Parameters<
+pub(super) type Parametered<'x, P> = Parameters<
     'x,
     P,
     Records<Box<str>, mail_auth::Txt>,
@@ -93,7 +93,7 @@ type Parametered<'x, P> = Parameters<
     Records<std::net::IpAddr, mail_auth::RecordSet<Box<str>>>,
 >;
 
-fn with<'x, P>(caches: &'x Caches, params: P) -> Parametered<'x, P> {
+pub(super) fn with<'x, P>(caches: &'x Caches, params: P) -> Parametered<'x, P> {
     Parameters {
         params,
         cache_txt: Some(&caches.txt),

@@ -6,6 +6,9 @@
 mod cache;
 mod check;
 mod content;
+pub mod published;
+#[cfg(test)]
+mod sealed_tests;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::intake::{ClientFacts, ListenerRole, Submission};
+use super::sealing::{found, with_chain};
 use super::{Organisation, gate};
 use crate::mail::ReversePath;
 use crate::mail::authentication::{Checks, Findings};
@@ -63,15 +64,16 @@ pub(super) async fn identify(organisation: &Organisation, submission: &Submissio
     let (client, reverse_path) = (&submission.client, &submission.envelope.reverse_path);
     let sender = gate::sender(client, reverse_path, rules);
     let relaying = gate::relaying(client, rules);
+    // The stamp is read as the sieve saw it, before it took the organisation's fields away.
+    let section = submission.original_head.as_ref().unwrap_or(&submission.content.head);
     if sender.is_internal() {
+        let checks = with_chain(Checks::default(), section, rules);
         return Identified {
             sender,
             relaying,
-            findings: None,
+            findings: found(organisation, submission, checks).await,
         };
     }
-    // The stamp is read as the sieve saw it, before it took the organisation's fields away.
-    let section = submission.original_head.as_ref().unwrap_or(&submission.content.head);
     let prospect = Prospect::of(reverse_path, &client.listener, client.client, rules);
     let stamped = prospect.is_some_and(|prospect| prospect.stamped(section));
     let checks = match rules.authenticity.verify {
@@ -88,19 +90,7 @@ pub(super) async fn identify(organisation: &Organisation, submission: &Submissio
             }
         }
     };
-    let findings = if checks.is_empty() {
-        None
-    } else {
-        let question = Question {
-            checks,
-            content: submission.content.clone(),
-            original_head: submission.original_head.clone(),
-            reverse_path: reverse_path.clone(),
-            client: client.client,
-            helo: client.helo.clone(),
-        };
-        Some(Arc::new(organisation.authenticator.check(question).await))
-    };
+    let findings = found(organisation, submission, with_chain(checks, section, rules)).await;
     let evidence = Evidence {
         head: section,
         authors: &head.authors,

@@ -17,6 +17,7 @@ pub mod pass;
 pub mod release;
 pub mod report;
 pub mod returned;
+mod sealing;
 mod sent;
 
 use std::collections::HashMap;

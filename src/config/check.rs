@@ -131,6 +131,9 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         sources: list(&file.sources)
             .map(|each| source(each, folder))
             .collect::<Option<_>>()?,
+        signing_keys: list(&file.signing_keys)
+            .map(|key| super::signing::signing_key(key, folder))
+            .collect::<Option<_>>()?,
         next_hops: list(&file.next_hops)
             .map(|hop| next_hop(hop, &data_dir, queue.expiry))
             .collect::<Option<_>>()?,
@@ -264,6 +267,8 @@ fn next_hop(hop: &NextHop, data_dir: &Path, expiry: Duration) -> Option<NextHopS
         ),
         expiry: or(&hop.expiry, expiry),
         return_path: or(&hop.return_path, ReturnPath::Original),
+        dkim_sign: super::signing::names(&hop.dkim_sign),
+        arc_seal: stated(&hop.arc_seal),
     })
 }
 

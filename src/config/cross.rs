@@ -32,9 +32,11 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.web();
     checks.sources();
     checks.return_paths();
+    checks.signing();
     checks.quantities();
     if !checks.findings.has_errors() {
         checks.doubts();
+        checks.idle_keys();
     }
 }
 
@@ -160,6 +162,7 @@ impl<'a> Checks<'a> {
             ("trusted_networks", names(&file.trusted_networks, |each| &each.name)),
             ("sources", names(&file.sources, |each| &each.name)),
             ("next_hops", names(&file.next_hops, |each| &each.name)),
+            ("signing_keys", names(&file.signing_keys, |each| &each.name)),
         ] {
             let mut first: HashMap<Name, usize> = HashMap::new();
             for (index, name, span) in all {

@@ -12,8 +12,8 @@ use serde_spanned::Spanned;
 
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
-    SourceKind, Spoofed, SuppressedReports, Token, Verify,
+    LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
+    Selector, SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
@@ -50,6 +50,8 @@ keys! {
         optional dns: Dns,
         /// Where recipient objects come from. At least one.
         required sources: Vec<Spanned<Source>>,
+        /// Keys that copies are signed with, where next hops say so.
+        optional signing_keys: Vec<Spanned<SigningKey>>,
         /// Where copies go. At least one.
         required next_hops: Vec<Spanned<NextHop>>,
         /// Which next hop a recipient's copies take.
@@ -212,6 +214,21 @@ keys! {
         optional remote_mailboxes_match_user_mailbox: bool,
     }
 
+    /// `[[signing_keys]]`
+    SigningKey {
+        /// Its name in `dkim_sign` and `arc_seal`. Required.
+        required name: Name,
+        /// Domain that signs (`d=`). Required. Trap: DMARC counts a signature only if this is the author's domain.
+        required domain: Domain,
+        /// Selector (`s=`): the public key stands in DNS at `SELECTOR._domainkey.DOMAIN`. Required.
+        /// Trap: change it with the key; what is on its way was signed with the old one.
+        required selector: Selector,
+        /// File with the private key in PEM form: Ed25519, or RSA of at least 2048 bits. A relative path starts at the
+        /// settings file. Required. `muster check --dns` shows the record to publish, and whether it is there.
+        /// Trap: nobody but the service may read it; a new key in the same file counts from the next reload.
+        required key_file: PathBuf,
+    }
+
     /// `[[next_hops]]`: exactly one of `hosts`, `mx` and `drop_directory`.
     NextHop {
         /// Its name in `routing`, in logs and in `muster queue`. Required.
@@ -237,6 +254,12 @@ keys! {
         /// domain's SPF record about us; `bounces` gives every batch an address of ours, and passes reports that come
         /// back on to the sender or the group's owner. Default: `original`. Trap: a hop that trusts us needs neither.
         optional return_path: ReturnPath,
+        /// Signing keys whose DKIM signatures its copies bear: one name or a list. Default: none.
+        /// Trap: all copies are signed, also those of strangers' messages; a copy that cannot be signed waits.
+        optional dkim_sign: Names,
+        /// Signing key of an ARC set on its copies, for hops that trust us as a sealer: it tells them what we found when
+        /// the message came in. Default: none. Trap: all mail that nothing else proves internal is checked then.
+        optional arc_seal: Name,
     }
 
     /// One server of a next hop.
@@ -466,5 +489,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
+readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source SigningKey NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
 readable! { text AcceptedDomain: name Host: host }

@@ -99,6 +99,17 @@ impl Findings {
         });
     }
 
+    /// Adds what was found later, outside of the settings.
+    pub fn add(&mut self, severity: Severity, span: Range<usize>, key: String, message: String) {
+        let fault = Fault {
+            span,
+            path: key,
+            message,
+            suggestion: None,
+        };
+        self.push(severity, fault);
+    }
+
     pub(super) fn sort(&mut self) {
         self.findings
             .sort_by_key(|finding| (finding.span.start, finding.severity));

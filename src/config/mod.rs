@@ -13,6 +13,7 @@ mod load;
 mod quantity;
 mod returns;
 pub mod settings;
+pub mod signing;
 mod trust;
 pub mod word;
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 pub use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
+    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, Selector,
     SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::mail::address::{Domain, Mailbox};
+use crate::mail::signature::SigningKey;
 use crate::rolls::guard::GuardLimits;
 use crate::rolls::suspect::SuspectSettings;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub dns: DnsSettings,
     /// Where recipient objects come from; names are unique.
     pub sources: Vec<SourceSettings>,
+    /// Keys that copies are signed with; names are unique.
+    pub signing_keys: Vec<SigningKeySettings>,
     /// Where copies go; names are unique.
     pub next_hops: Vec<NextHopSettings>,
     /// Which next hop a copy takes; every name is that of a next hop.
@@ -212,6 +215,25 @@ pub struct NextHopSettings {
     pub expiry: Duration,
     /// Reverse-path of its copies.
     pub return_path: ReturnPath,
+    /// Keys of DKIM signatures; each exists.
+    pub dkim_sign: Vec<Name>,
+    /// Key of the ARC set; it exists.
+    pub arc_seal: Option<Name>,
+}
+
+/// `[[signing_keys]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKeySettings {
+    /// Unique.
+    pub name: Name,
+    /// `d=`.
+    pub domain: Domain,
+    /// `s=`.
+    pub selector: Selector,
+    /// Where the private key is.
+    pub file: PathBuf,
+    /// The key; none only before its file was read.
+    pub key: Option<Arc<SigningKey>>,
 }
 
 /// `[return_paths]`

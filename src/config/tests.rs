@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,6 +92,9 @@ fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("directory")).expect("a folder");
     fs::create_dir(folder.path().join("templates")).expect("a folder");
+    let key = folder.path().join("2026.pem");
+    fs::write(&key, crate::mail::signature::testing::ed25519_pem()).expect("writable");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("our own file");
     let path = folder.path().join("muster.toml");
     fs::write(&path, text).expect("writable");
     (folder, path)
@@ -162,6 +166,8 @@ fn the_documented_defaults_are_the_defaults() {
         settings.policy.quarantine_moderators = None;
         settings.moderation.templates = None;
         settings.web = None;
+        settings.signing_keys.clear();
+        (settings.next_hops[0].dkim_sign, settings.next_hops[0].arc_seal) = (Vec::new(), None);
         settings.sources[0].path = PathBuf::new();
         settings
     };

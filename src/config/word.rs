@@ -4,8 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::connectors::document::Node;
+use serde_spanned::Spanned;
+
 use crate::connectors::document::read::{Faults, Read, choice, text_by};
+use crate::connectors::document::{Node, NodeValue};
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::mail::address::Domain;
 
@@ -344,6 +346,41 @@ impl Read for Token {
             }
             let meant = text.trim().trim_end_matches(':');
             Err(fits(meant).then(|| meant.to_owned()))
+        })
+    }
+}
+
+/// Names: one, or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names(pub Vec<Spanned<Name>>);
+
+impl Read for Names {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        if matches!(node.value, NodeValue::Text(_)) {
+            let name = Name::read(node, path, faults)?;
+            return Some(Self(vec![Spanned::new(node.span.clone(), name)]));
+        }
+        Vec::read(node, path, faults).map(Self)
+    }
+}
+
+/// A DKIM selector (RFC 6376 §3.1): labels of letters, digits and hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Selector(pub Arc<str>);
+
+impl Read for Selector {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        let what = "a selector such as \"s1\" or \"2026-07\"";
+        text_by(node, path, faults, what, |text| {
+            let fits = |text: &str| {
+                let name = Domain::parse(text).is_ok_and(|name| !name.is_literal());
+                name && text.is_ascii() && !text.contains("_domainkey")
+            };
+            if fits(text) {
+                return Ok(Self(text.to_ascii_lowercase().into()));
+            }
+            let bare = text.split("._domainkey").next().unwrap_or_default().trim();
+            Err((bare != text && fits(bare)).then(|| bare.to_owned()))
         })
     }
 }

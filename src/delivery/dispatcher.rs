@@ -19,6 +19,7 @@ use super::dns::Dns;
 use super::report::{CurrentRoutes, Reporter};
 use super::settings::DeliverySettings;
 use super::shelf::{Loaded, Shelf};
+use super::signing::Signer;
 use super::work;
 use crate::env::Env;
 use crate::mail::SetId;
@@ -138,6 +139,8 @@ pub struct Shared {
     pub settings: DeliverySettings,
     /// Name servers.
     pub dns: Dns,
+    /// Signs copies.
+    pub signer: Signer,
     /// Where tasks run.
     pub runtime: Handle,
     /// Rung when something may have become due earlier than known.
@@ -172,6 +175,7 @@ impl Shared {
             learner,
             env,
             dns: Dns::new(&settings.name_servers, settings.dns_timeout),
+            signer: Signer::default(),
             runtime,
             timer: Notify::new(),
             quiet: Notify::new(),

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -56,8 +57,26 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
         let Some((held, loaded, readdressed)) = place.prepare(batch, loaded).await else {
             continue;
         };
+        let signed = shared.signer.prefix(&loaded, &hop.signing, shared.now()).await;
         let batch = held.release();
+        let Ok(prefix) = signed else {
+            let verdict = Verdict::Deferred(Reason::SigningFailed, None);
+            let done = Done {
+                verdicts: Verdicts::all(batch.ranks.clone(), verdict),
+                batch,
+                loaded: Some(loaded),
+                remote: None,
+                notify_passed: true,
+                readdressed,
+                reports_come_back: false,
+            };
+            if let Err(fault) = shared.settle(done).await {
+                shared.unsettled(&fault);
+            }
+            return;
+        };
         let job = Job {
+            prefix,
             directory: directory.to_owned(),
             next_hop: hop.name.clone(),
             reverse_path: loaded.reverse_path(&hop.return_path, &batch.ranks, shared.now()),
@@ -111,6 +130,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
 }
 
 struct Job {
+    prefix: Bytes,
     directory: std::path::PathBuf,
     next_hop: String,
     reverse_path: ReversePath,
@@ -144,7 +164,7 @@ impl Job {
     }
 
     fn write_content(&self, file: &mut File) -> io::Result<()> {
-        file.write_all(&self.loaded.prefix())?;
+        file.write_all(&self.prefix)?;
         let mut buffer = vec![0; 64 * 1024];
         let mut offset = 0;
         loop {
@@ -183,7 +203,7 @@ impl Job {
             smtputf8: set.smtputf8,
             ret: set.ret,
             envid: set.envid.as_deref(),
-            size_bytes: self.loaded.prefix().len() as u64 + self.loaded.content.len(),
+            size_bytes: self.prefix.len() as u64 + self.loaded.content.len(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod reporting;
 pub mod session;
 pub mod settings;
 pub mod shelf;
+pub mod signing;
 pub mod verdict;
 mod work;
 
@@ -114,6 +115,12 @@ impl DeliveryHandle {
     /// Takes over new routes. Sessions that are open end with their transactions.
     pub fn set_routes(&self, routes: Arc<Routes>) {
         self.shared.routes.store(routes);
+    }
+
+    /// What was signed since the start.
+    #[must_use]
+    pub fn signing_counts(&self) -> signing::SigningCounts {
+        self.shared.signer.counts()
     }
 
     /// The queue as it stands.

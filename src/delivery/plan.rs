@@ -35,11 +35,12 @@ pub fn forward_path<'a>(loaded: &'a Loaded, readdressed: &'a Readdressed, rank: 
     today.unwrap_or_else(|| loaded.set.roster.forward_path(rank))
 }
 
-/// Plans a transaction for the ranks.
+/// Plans a transaction for the ranks; `prefix` goes before the content.
 #[must_use]
 pub fn plan(
     peer: &Extensions,
     loaded: &Loaded,
+    prefix: &[u8],
     reverse_path: &ReversePath,
     ranges: &[(u32, u32)],
     readdressed: &Readdressed,
@@ -52,7 +53,7 @@ pub fn plan(
     let smtputf8 = content_needs || (peer.smtputf8 && !ranks::each(ranges).all(|rank| path(rank).is_ascii()));
     let mail = MailCommand {
         reverse_path,
-        size_bytes: loaded.prefix().len() as u64 + loaded.content.len(),
+        size_bytes: prefix.len() as u64 + loaded.content.len(),
         body: set.body,
         smtputf8,
         ret: set.ret,

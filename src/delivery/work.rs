@@ -232,14 +232,28 @@ impl Place {
         let batch = held.batch.as_ref().expect("just held");
         let peer = *session.client().extensions();
         let reverse_path = loaded.reverse_path(&hop.return_path, &batch.ranks, self.shared.now());
+        let prefix = match self
+            .shared
+            .signer
+            .prefix(&loaded, &hop.signing, self.shared.now())
+            .await
+        {
+            Ok(prefix) => prefix,
+            Err(_) => {
+                let verdict = Verdict::Deferred(Reason::SigningFailed, None);
+                let verdicts = Verdicts::all(batch.ranks.clone(), verdict);
+                self.settle(session, hop, held, loaded, (verdicts, readdressed));
+                return Then::Ends;
+            }
+        };
         let Planned {
             plan,
             members,
             mut verdicts,
-        } = plan(&peer, &loaded, &reverse_path, &batch.ranks, &readdressed);
+        } = plan(&peer, &loaded, &prefix, &reverse_path, &batch.ranks, &readdressed);
         let was_used = session.messages > 0;
         if let Some(plan) = plan {
-            let transacted = match session.transact(plan, &loaded.prefix(), &loaded.content).await {
+            let transacted = match session.transact(plan, &prefix, &loaded.content).await {
                 Ok(transacted) => transacted,
                 Err(Halt::Unsettled(fault)) => {
                     self.shared.unsettled(&fault);

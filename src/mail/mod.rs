@@ -9,6 +9,7 @@ pub mod id;
 pub mod reply;
 pub mod report;
 pub mod return_path;
+pub mod signature;
 pub mod status;
 pub mod trace;
 

@@ -154,7 +154,8 @@ pub const RFCS: &[Rfc] = &[
         6376,
         "DKIM",
         Done,
-        "verified; a signature that covers a part of the body or not the author is not taken",
+        "verified, and made where a next hop asks for it; a signature that covers a part of the body or not the author is \
+         not taken",
     ),
     rfc(6522, "multipart/report", Done, ""),
     rfc(6531, "SMTPUTF8", Done, "addresses are never downgraded"),
@@ -190,7 +191,14 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "directory files and answers; read with line and column",
     ),
-    rfc(8301, "DKIM algorithms", Done, "rsa-sha1 is not taken"),
+    rfc(
+        8301,
+        "DKIM algorithms",
+        Done,
+        "rsa-sha1 is neither taken nor made; keys that sign have at least 2048 bits",
+    ),
+    rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
+    rfc(8463, "Ed25519 for DKIM", Done, "signed and verified"),
     rfc(
         8601,
         "Authentication-Results",
@@ -201,6 +209,7 @@ pub const RFCS: &[Rfc] = &[
         8617,
         "ARC",
         Partly,
-        "a chain is checked and told; it proves nothing here",
+        "a chain is checked, told and gone on with where a next hop asks for it; it proves nothing here; a chain that \
+         could not be checked gets no set",
     ),
 ];

@@ -111,6 +111,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::DroppedByOperator => refused((5, 0, 0), "Not delivered"),
         Reason::NextHopDeferred
         | Reason::NextHopUnreachable
+        | Reason::SigningFailed
         | Reason::DiskLow
         | Reason::QueueFull
         | Reason::StoreSuspect

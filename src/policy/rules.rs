@@ -182,6 +182,8 @@ pub struct AuthenticityRules {
     pub verify: Verify,
     /// Whether DMARC pass with an accepted domain as author proves a sender internal.
     pub dmarc_proves: bool,
+    /// Whether copies are sealed (ARC), so that the chain of a message must be known.
+    pub seals: bool,
 }
 
 impl Default for AuthenticityRules {
@@ -190,6 +192,7 @@ impl Default for AuthenticityRules {
             authserv_id: "localhost".into(),
             verify: Verify::default(),
             dmarc_proves: false,
+            seals: false,
         }
     }
 }

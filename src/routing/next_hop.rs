@@ -1,10 +1,12 @@
 //! A next hop of the settings (Exchange: send connector).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits;
 use crate::mail::return_path::ReturnPathRule;
+use crate::mail::signature::Signing;
 
 /// Index of a next hop in [`super::Routes`]; good for one loaded version of the settings only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -122,6 +124,8 @@ pub struct NextHop {
     pub timeouts: HopTimeouts,
     /// Reverse-path of its copies.
     pub return_path: ReturnPathRule,
+    /// Signatures of its copies.
+    pub signing: Arc<Signing>,
 }
 
 impl NextHop {
@@ -139,6 +143,7 @@ impl NextHop {
             retry: RetrySchedule::default(),
             timeouts: HopTimeouts::default(),
             return_path: ReturnPathRule::default(),
+            signing: Arc::default(),
         }
     }
 }

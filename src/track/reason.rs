@@ -170,6 +170,8 @@ reasons! {
     SmtpUtf8Missing = "smtputf8-missing", "the next hop does not support internationalised addresses";
     /// Larger than the next hop's SIZE.
     TooLargeForNextHop = "too-large-for-next-hop", "the message is larger than the next hop takes";
+    /// A next hop asks for signatures and none can be made now.
+    SigningFailed = "signing-failed", "the next hop's copies are signed and no signature could be made";
     /// No next hop is configured for the recipient.
     NoRoute = "no-route", "no next hop is set for this recipient";
     /// In the queue longer than allowed.

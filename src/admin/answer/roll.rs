@@ -325,7 +325,7 @@ pub struct GuardDecided {
 /// Something that waits for an operator.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Alert {
-    /// A word that does not change: `GUARD`, `FAILED`, `STALE`, `SUSPECT`, `SOURCE`.
+    /// A word that does not change: `GUARD`, `FAILED`, `STALE`, `SUSPECT`, `SOURCE`, `SIGNING`.
     pub kind: String,
     /// What it is about: a group's address, a source.
     pub subject: String,

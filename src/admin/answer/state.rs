@@ -102,6 +102,17 @@ impl Reloaded {
     }
 }
 
+/// Signatures since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SigningState {
+    /// Messages signed; one counts once for each set of keys, however many batches go out.
+    pub signed_total: u64,
+    /// Times that no signature could be made, so that copies had to wait.
+    pub failed_total: u64,
+    /// Bodies read for their hash.
+    pub bodies_total: u64,
+}
+
 /// `status`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -135,6 +146,9 @@ pub struct StatusReport {
     pub lists_held: u64,
     /// What the verification of lists has found since the start.
     pub verification: Verification,
+    /// Signatures on copies.
+    #[serde(default)]
+    pub signing: SigningState,
     /// What an operator should look at.
     pub notes: Vec<String>,
 }

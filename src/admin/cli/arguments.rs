@@ -13,9 +13,9 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::Output;
 use super::exchange::{ExportArguments, ExportRequest, ImportRequest, ImportVerb};
 use super::values::{point_in_time, size_in_octets};
+use super::{CheckScope, Output};
 use crate::admin::Command;
 use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
 use crate::limits;
@@ -67,7 +67,11 @@ enum Verb {
     /// Show what muster does: a relay with an example organisation, real messages, a table of what happened.
     Demo,
     /// Check settings and directory files; prints everything found, changes nothing.
-    Check,
+    Check {
+        /// Ask name servers whether the public halves of our signing keys are there.
+        #[arg(long)]
+        dns: bool,
+    },
     /// Make a directory source from files; nothing is sent, no service is asked.
     #[command(subcommand)]
     Import(ImportVerb),
@@ -229,7 +233,7 @@ pub(super) enum Asked {
     /// Run the demonstration.
     Demo,
     /// Check settings here.
-    Check,
+    Check(CheckScope),
     /// Import a directory here.
     Import(ImportRequest),
     /// Export the directory of the service.
@@ -255,7 +259,8 @@ impl Arguments {
             Verb::Import(verb) => return Ok(Asked::Import(verb.request(output))),
             Verb::Serve => return Ok(Asked::Serve),
             Verb::Demo => return Ok(Asked::Demo),
-            Verb::Check => return Ok(Asked::Check),
+            Verb::Check { dns: true } => return Ok(Asked::Check(CheckScope::FilesAndDns)),
+            Verb::Check { dns: false } => return Ok(Asked::Check(CheckScope::Files)),
             Verb::Group(verb) => verb.command(now, zone)?,
             Verb::Guard(verb) => Command::Roll(verb.command()),
             Verb::Suspects(verb) => Command::Roll(verb.command()),

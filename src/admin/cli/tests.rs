@@ -22,7 +22,7 @@ impl Local for Here {
         Exit::No
     }
 
-    fn check(&self, settings: &Path) -> CheckReport {
+    fn check(&self, settings: &Path, _scope: CheckScope) -> CheckReport {
         CheckReport {
             settings: settings.display().to_string(),
             findings: self.findings.clone(),

@@ -42,6 +42,15 @@ pub(super) fn status(status: &StatusReport, reader: &Reader) -> String {
         ("moderation", format!("{} waiting", number(status.holds))),
         ("lists", lists(status, reader)),
     ]);
+    let signing = &status.signing;
+    if signing.signed_total + signing.failed_total > 0 {
+        let failed = match signing.failed_total {
+            0 => String::new(),
+            failed => format!("; {} times NONE could be made and copies waited", number(failed)),
+        };
+        let signed = format!("{}{failed}", count(signing.signed_total, "message", "messages"));
+        out.push_str(&pairs(&[("signed", signed)]));
+    }
     if !status.listeners.is_empty() {
         let rows = status.listeners.iter().map(|listener| {
             vec![

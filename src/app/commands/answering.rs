@@ -25,7 +25,7 @@ use crate::spool::{Readiness, Spool};
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
 use super::stale::Suspected;
-use super::{explain, export, holds, queue, trace, was};
+use super::{explain, export, holds, queue, signing, trace, was};
 use crate::app::directory;
 use crate::app::service::Service;
 
@@ -149,6 +149,7 @@ impl Answers for Commands {
             holds: holds.len() as u64,
             lists_held: service.keeper.holds().len() as u64,
             verification: verification(service.keeper.verified()),
+            signing: signing::state(&service.delivery),
             notes,
         })
     }
@@ -431,7 +432,9 @@ fn roll(orders: &Orders<'_>, command: &RollCommand) -> Result<RollAnswer, Refusa
         RollCommand::GuardReject { group, signed } => {
             RollAnswer::GuardReject(orders.decide(group, GuardWord::Reject, signed)?)
         }
-        RollCommand::Alerts => RollAnswer::Alerts(groups.alerts(&suspected)),
+        RollCommand::Alerts => {
+            RollAnswer::Alerts([groups.alerts(&suspected), signing::alerts(&orders.service.delivery)].concat())
+        }
         RollCommand::SuspectsList { group } => RollAnswer::SuspectsList(groups.suspects(group.as_deref(), &suspected)?),
         RollCommand::SuspectsSuppress { recipient, signed } => {
             RollAnswer::SuspectsSuppress(orders.suppress(recipient, signed)?)

@@ -15,6 +15,7 @@ mod lists_tests;
 mod orders;
 pub mod queue;
 pub mod rules;
+pub mod signing;
 pub mod stale;
 pub mod trace;
 pub mod was;

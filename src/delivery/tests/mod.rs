@@ -6,6 +6,7 @@ mod learning;
 mod mx;
 mod relay;
 mod reports;
+mod signing;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -39,6 +39,11 @@ impl NameServer {
         Self { address, state }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The table of the settings that names it.
     pub fn settings(&self) -> String {
         format!("\n[dns]\nservers = [\"{}\"]\n", self.address)

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod client;
 pub mod dns;
 pub mod hop;
+pub mod keys;
 pub mod organisation;
 pub mod signing;
 pub mod world;

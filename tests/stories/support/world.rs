@@ -29,6 +29,7 @@ struct Settings {
     more: String,
     routing: String,
     hops: Vec<(String, SocketAddr)>,
+    hop_lines: HashMap<String, String>,
 }
 
 struct Process {
@@ -85,6 +86,18 @@ impl World {
         self
     }
 
+    /// A line in the table of one of the next hops.
+    pub fn hop_line(mut self, name: &str, line: &str) -> Self {
+        let lines = self.settings.hop_lines.entry(name.to_owned()).or_default();
+        *lines += &format!("{line}\n");
+        self
+    }
+
+    /// The folder of the settings file.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Another address for one of the next hops.
     pub fn hop(mut self, name: &str, address: SocketAddr) -> Self {
         self.settings.hops.push((name.to_owned(), address));
@@ -96,10 +109,22 @@ impl World {
         self.directory.path().join("organisation")
     }
 
-    /// Starts the service and waits until it is ready.
-    pub fn start(&mut self) -> &mut Self {
+    /// No lines of ours in the table of this next hop.
+    pub fn without_hop_lines(mut self, name: &str) -> Self {
+        self.settings.hop_lines.remove(name);
+        self
+    }
+
+    /// Writes the settings without starting.
+    pub fn write_settings(&mut self) -> PathBuf {
         let settings = self.directory.path().join("muster.toml");
         std::fs::write(&settings, self.settings_text()).expect("settings");
+        settings
+    }
+
+    /// Starts the service and waits until it is ready.
+    pub fn start(&mut self) -> &mut Self {
+        let settings = self.write_settings();
         self.process = Some(Process::start(&settings));
         self
     }
@@ -191,6 +216,7 @@ impl World {
             let other = self.settings.hops.iter().rev().find(|(known, _)| known == name);
             other.map_or(hop.address(), |(_, address)| *address)
         };
+        let lines = |name: &str| self.settings.hop_lines.get(name).map_or("", String::as_str);
         let Settings {
             policy,
             queue,
@@ -226,15 +252,15 @@ path = "organisation"
 [[next_hops]]
 name = "cloud"
 hosts = ["{}"]
-
+{}
 [[next_hops]]
 name = "onprem"
 hosts = ["{}"]
-
+{}
 [[next_hops]]
 name = "internet"
 hosts = ["{}"]
-
+{}
 [routing]
 cloud = "cloud"
 on_premises = "onprem"
@@ -249,8 +275,11 @@ report_gather = "1s"
 {more}
 "#,
             address("cloud", &self.cloud),
+            lines("cloud"),
             address("onprem", &self.onprem),
+            lines("onprem"),
             address("internet", &self.internet),
+            lines("internet"),
         )
     }
 }
