@@ -263,6 +263,24 @@ fn a_mistake_in_a_directory_file_is_found_with_its_place_and_nothing_follows_fro
     assert!(!said.contains("postmaster"), "{said}");
 }
 
+#[test]
+fn moderators_who_cannot_be_asked_are_found_before_mail_waits_for_them() {
+    let home = Home::new();
+    let groups = home.read("example/groups.toml");
+    let at = groups.find("moderated_by = [").expect("a moderated group") + "moderated_by = [".len();
+    let (start, end) = groups.split_at(at);
+    home.write(
+        "example/groups.toml",
+        &format!("{start}\"who.left@contoso.example\", {end}"),
+    );
+    let (code, said) = home.said("check");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("moderator `who.left@contoso.example`: nobody has this address"),
+        "{said}"
+    );
+}
+
 /// What a running service answers: arguments, exit code, words.
 const ANSWERS: &[(&str, i32, &str)] = &[
     ("status", 0, "177 recipients, 34 groups"),

@@ -11,8 +11,10 @@ use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
 use crate::directory::filter::rule::CompiledRule;
-use crate::directory::{ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
+use crate::directory::{ChangeSet, Directory, Lookup, ObjectId, Ordinal, OrdinalSource, RecipientObject, SourceId};
 use crate::env::Env;
+use crate::moderation::reach;
+use crate::resolver::DomainKind;
 use crate::rolls::View;
 
 use super::directory::{file_finding, findings_of, plain};
@@ -154,6 +156,7 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
         report.findings.push(plain(Severity::Warning, text));
     }
     let view = View::new(directory, crate::rolls::RollTable::default());
+    check_moderators(settings, &view, report);
     for group in groups {
         let Some(object) = view.object(group) else { continue };
         match crate::rolls::build(&view.directory, group, &options, now) {
@@ -182,6 +185,36 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
         }
     }
     counts
+}
+
+/// Whether those who should decide about mail can be asked.
+fn check_moderators(settings: &Settings, view: &View, report: &mut CheckReport) {
+    let (rules, moderation) = (wiring::rules(settings), wiring::moderation(settings));
+    for (_, object) in view.directory.recipients() {
+        for fault in reach::faults(&object, view, &rules, &moderation) {
+            let severity = if fault.is_grave() {
+                Severity::Warning
+            } else {
+                Severity::Note
+            };
+            report
+                .findings
+                .push(plain(severity, format!("{}: {fault}", object.primary)));
+        }
+    }
+    for person in settings
+        .moderation
+        .substitutes
+        .iter()
+        .chain(&settings.policy.quarantine_moderators)
+        .flatten()
+    {
+        let ours = rules.accepted.kind_of(person) == Some(DomainKind::Authoritative);
+        if ours && view.directory.lookup(&person.key()) == Lookup::None {
+            let text = format!("{person} is to decide about mail, and nobody has this address");
+            report.findings.push(plain(Severity::Warning, text));
+        }
+    }
 }
 
 struct Counting(u32);

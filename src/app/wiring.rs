@@ -338,7 +338,7 @@ pub fn organisation(
     }
 }
 
-fn moderation(settings: &Settings) -> Moderation {
+pub(super) fn moderation(settings: &Settings) -> Moderation {
     let stated = &settings.moderation;
     // Tried out when the settings were read.
     let letters = Letters::with(stated.template_texts.clone()).unwrap_or_else(|faults| {

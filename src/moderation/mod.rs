@@ -11,6 +11,7 @@ pub mod letter;
 pub mod machine;
 #[cfg(test)]
 mod machine_tests;
+pub mod reach;
 pub mod token;
 
 use std::sync::Arc;
@@ -116,5 +117,21 @@ pub fn word(decision: Decision) -> &'static str {
         Decision::Approved => "approved",
         Decision::Rejected => "rejected",
         Decision::Expired => "expired",
+    }
+}
+
+/// Settings for tests: the defaults, and no page.
+#[cfg(test)]
+pub(crate) fn moderation() -> Moderation {
+    Moderation {
+        expiry: crate::limits::MODERATION_EXPIRY,
+        quorum: 1,
+        membership: Membership::Release,
+        substitutes: Substitutes::Owners,
+        language: letter::FALLBACK.to_owned(),
+        letters: Arc::new(Letters::built_in()),
+        answers: None,
+        page: None,
+        zone: TimeZone::UTC,
     }
 }
