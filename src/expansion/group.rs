@@ -132,6 +132,8 @@ impl Walk<'_> {
             return Ok(Came::Something);
         }
         if self.extent == Extent::Judgement {
+            // Not looked at one by one; but whoever forwards here is not lost with his own copy.
+            self.current.tally.recipients += roll.receivers().len();
             return Ok(Came::Something);
         }
         self.seen.fates.insert(ordinal, Fate::Open);

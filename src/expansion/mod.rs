@@ -21,7 +21,7 @@ mod walk;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use outcome::{
     Branch, Expansion, Halt, Judged, NewHold, Note, OwnerNotice, Recipient, RefusedBranch, Tally, Verdict,

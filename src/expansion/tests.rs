@@ -3,7 +3,7 @@
 mod bounds;
 mod groups;
 mod matrix;
-mod organisations;
+pub(crate) mod organisations;
 mod side_by_side;
 mod stale;
-mod support;
+pub(crate) mod support;

@@ -351,3 +351,7 @@ fn release_of(hold: &expansion::NewHold) -> Release {
         others: std::collections::BTreeMap::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

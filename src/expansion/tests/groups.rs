@@ -6,7 +6,7 @@ use super::support::{ask, external, finals, internal, mailbox, reached, refused,
 use crate::directory::group::Subscribers;
 use crate::directory::testing::{ObjectBuilder, contact, group, person};
 use crate::directory::{Location, ObjectId, RecipientKind};
-use crate::expansion::{Committed, HoldStanding, NewHold, Release, Start, Verdict};
+use crate::expansion::{Committed, HoldStanding, NewHold, Release, Start, Verdict, judge_recipient};
 use crate::mail::ReversePath;
 use crate::policy::Fact;
 use crate::policy::explanation::Listed;
@@ -456,4 +456,23 @@ fn postmaster_passes_whatever_its_target_restricts() {
     let (sender, recipients) = (external("x@outside.example"), to(&["postmaster@contoso.example"]));
     let expansion = run(&ask(&sender, &recipients), &view, &rules());
     assert_eq!(reached(&expansion), ["lena@contoso.example"]);
+}
+
+#[test]
+fn at_rcpt_a_forward_to_a_group_counts_although_the_own_copy_is_refused() {
+    let view = view([
+        contact("c@contoso.example", "big@contoso.example")
+            .forwarding_to("g@contoso.example")
+            .with_delivery(|delivery| delivery.deliver_and_forward = Some(true)),
+        person("big@contoso.example").max_receive_size(500),
+        group("g@contoso.example").members(&["lena@contoso.example"]),
+        person("lena@contoso.example"),
+    ]);
+    let (sender, recipients) = (internal("lena@contoso.example"), to(&["c@contoso.example"]));
+    let mut rules = rules();
+    rules.forwarding = Forwarding::Here;
+    let request = ask(&sender, &recipients);
+    assert_eq!(reached(&run(&request, &view, &rules)), ["lena@contoso.example"]);
+    let at_rcpt = judge_recipient(&recipients[0], &request, &view, &rules);
+    assert_eq!(at_rcpt.verdict, Verdict::Accepted);
 }

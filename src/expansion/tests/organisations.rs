@@ -15,13 +15,14 @@ use crate::policy::testing::rules;
 use crate::resolver::{Relaying, Sender, Standing};
 use crate::track::Reason;
 
-const OBJECTS: usize = 14;
+/// Objects of a random organisation.
+pub(crate) const OBJECTS: usize = 14;
 
 /// Everything random about one object, as small numbers.
-type Dice = (u8, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, [u8; 8]);
+pub(crate) type Dice = (u8, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, [u8; 8]);
 
 /// An address that a reference may spell: primaries, aliases, outside addresses and names of nobody.
-fn spelled(number: u8) -> String {
+pub(crate) fn spelled(number: u8) -> String {
     match number {
         0..14 => format!("o{number}@contoso.example"),
         14..20 => format!("Alias{}@contoso.example", number - 14),
@@ -35,7 +36,7 @@ fn references(numbers: &[u8]) -> Vec<Reference> {
     numbers.iter().map(|number| Reference::from(spelled(*number))).collect()
 }
 
-fn object(number: usize, dice: &Dice) -> RecipientObject {
+pub(crate) fn object(number: usize, dice: &Dice) -> RecipientObject {
     let (kind, members, accept, reject, moderation, more) = dice;
     let address = format!("o{number}@contoso.example");
     let builder: ObjectBuilder = match kind {
@@ -93,7 +94,7 @@ fn object(number: usize, dice: &Dice) -> RecipientObject {
     builder.build()
 }
 
-fn dice() -> impl Strategy<Value = Dice> {
+pub(crate) fn dice() -> impl Strategy<Value = Dice> {
     let list = |most| prop::collection::vec(0..25_u8, 0..most);
     (
         0..14_u8,

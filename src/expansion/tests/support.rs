@@ -14,7 +14,7 @@ use crate::rolls::{RollTable, View, build, update};
 use crate::track::Reason;
 
 /// Cloud 0, on premises 1, outside 2; `nowhere.example` has no route.
-pub(super) struct Hops;
+pub(crate) struct Hops;
 
 impl Router for Hops {
     fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
@@ -29,12 +29,12 @@ impl Router for Hops {
     }
 }
 
-pub(super) fn mailbox(text: &str) -> Mailbox {
+pub(crate) fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text).expect("a test address")
 }
 
 /// Objects with fresh rolls of all groups.
-pub(super) fn view(objects: impl IntoIterator<Item = ObjectBuilder>) -> View {
+pub(crate) fn view(objects: impl IntoIterator<Item = ObjectBuilder>) -> View {
     with_rolls(directory(objects))
 }
 

@@ -1,0 +1,405 @@
+//! On random organisations, senders and settings `explain` says what delivery does: the same reply and reason, the same
+//! recipients, next hops, holds and branches.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::{KnownListener, explain};
+use crate::admin::answer::{SeenAs, Verdict, VerdictKind};
+use crate::admin::command::ExplainQuestion;
+use crate::categorizer::commit::Submissions;
+use crate::categorizer::decide::Manner;
+use crate::categorizer::identify::{Authenticator, Question};
+use crate::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
+use crate::categorizer::{Categorizer, Dispatch, HopSource, NextHops, Organisation, Views};
+use crate::directory::ObjectId;
+use crate::directory::testing::ObjectBuilder;
+use crate::env::Env;
+use crate::expansion::tests::organisations::{Dice, OBJECTS, dice, object, spelled};
+use crate::expansion::tests::support::{Hops, mailbox, view};
+use crate::expansion::{HopId, Limits, Place, Router};
+use crate::mail::authentication::Findings;
+use crate::mail::trace::LoopKey;
+use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
+use crate::moderation::Actor;
+use crate::moderation::machine::Answer;
+use crate::policy::Rules;
+use crate::policy::rules::{
+    DisabledAccounts, Forwarding, LargeGroupAction, NestedRestrictions, ReplyDialect, SpoofedSender,
+};
+use crate::policy::testing::rules;
+use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, Sources, TrustedNetwork};
+use crate::rolls::View;
+use crate::rolls::past::PastFault;
+use crate::spool::SharedSpool;
+use crate::spool::content::Content;
+use crate::spool::memory::MemorySpool;
+use crate::spool::message::{DeliverySet, StoredMessage};
+use crate::track::{EventKind, Reason};
+
+const NAMES: [&str; 3] = ["cloud", "onprem", "outside"];
+
+struct Numbered;
+
+impl Router for Numbered {
+    fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
+        Hops.next_hop(place, final_address)
+    }
+}
+
+impl NextHops for Numbered {
+    fn name(&self, hop: HopId) -> String {
+        NAMES[hop.0 as usize].to_owned()
+    }
+
+    fn expiry(&self, _: HopId) -> Duration {
+        Duration::from_secs(3_600)
+    }
+}
+
+impl HopSource for Numbered {
+    fn pass(&self) -> Box<dyn NextHops> {
+        Box::new(Self)
+    }
+}
+
+struct Unasked;
+
+impl Authenticator for Unasked {
+    fn check(&self, _: Question) -> Pin<Box<dyn Future<Output = Findings> + Send>> {
+        Box::pin(std::future::ready(Findings::default()))
+    }
+}
+
+struct OneView(Arc<View>);
+
+impl Views for OneView {
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.0)
+    }
+
+    fn view_at(&self, _: &ObjectId, _: Timestamp) -> Result<Arc<View>, PastFault> {
+        Ok(self.view())
+    }
+
+    fn space(&self) -> String {
+        "space".to_owned()
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::Current
+    }
+}
+
+/// Copies that would leave, by message.
+#[derive(Default)]
+struct Leaving(Mutex<Vec<(MessageId, Vec<DeliverySet>)>>);
+
+impl Leaving {
+    fn of(&self, message: MessageId) -> BTreeMap<String, u64> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hops = BTreeMap::new();
+        for set in all.iter().filter(|(id, _)| *id == message).flat_map(|(_, sets)| sets) {
+            *hops.entry(set.next_hop.clone()).or_default() += u64::from(set.roster.len());
+        }
+        hops
+    }
+}
+
+impl Dispatch for Leaving {
+    fn enqueue(&self, message: Arc<StoredMessage>, _: Content, sets: Vec<DeliverySet>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((message.id, sets));
+    }
+}
+
+struct World {
+    env: Env,
+    spool: SharedSpool,
+    leaving: Arc<Leaving>,
+    categorizer: Arc<Categorizer>,
+}
+
+impl World {
+    fn new(view: View, rules: Rules) -> Self {
+        let env = Env::system();
+        let spool: SharedSpool = Arc::new(MemorySpool::new(env.clone()));
+        let leaving = Arc::new(Leaving::default());
+        let organisation = Organisation {
+            host: "mx.contoso.example".to_owned(),
+            postmaster: mailbox("postmaster@contoso.example"),
+            rules,
+            limits: Limits::default(),
+            hops: Arc::new(Numbered),
+            authenticator: Arc::new(Unasked),
+            received_fields_max: 50,
+            return_paths: None,
+            moderation: crate::moderation::moderation(),
+        };
+        let categorizer = Categorizer::new(
+            organisation,
+            Arc::new(OneView(Arc::new(view))),
+            Arc::clone(&spool),
+            Arc::clone(&leaving) as Arc<dyn Dispatch>,
+            LoopKey::new([7; 32]),
+            env.clone(),
+        );
+        Self {
+            env,
+            spool,
+            leaving,
+            categorizer,
+        }
+    }
+}
+
+/// One mail, and the settings it meets.
+#[derive(Debug, Clone)]
+struct Case {
+    from: u8,
+    to: u8,
+    trusted: bool,
+    settings: [u8; 6],
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (0..25_u8, 0..23_u8, any::<bool>(), any::<[u8; 6]>()).prop_map(|(from, to, trusted, settings)| Case {
+        from,
+        to,
+        trusted,
+        settings,
+    })
+}
+
+fn settings(case: &Case) -> Rules {
+    let [spoofed, large, forwarding, disabled, nested, more] = case.settings;
+    let mut rules = rules();
+    rules.spoofed = [
+        SpoofedSender::Refuse,
+        SpoofedSender::External,
+        SpoofedSender::Quarantine,
+    ][spoofed as usize % 3];
+    rules.quarantine = vec![mailbox("o13@contoso.example")];
+    rules.large_group.action = [
+        LargeGroupAction::Allow,
+        LargeGroupAction::Refuse,
+        LargeGroupAction::Hold,
+        LargeGroupAction::Confirm,
+    ][large as usize % 4];
+    rules.large_group.members = 3;
+    rules.forwarding = [Forwarding::Here, Forwarding::NextHop][forwarding as usize % 2];
+    rules.disabled_accounts = [DisabledAccounts::Drop, DisabledAccounts::Deliver][disabled as usize % 2];
+    rules.nested_restrictions = [NestedRestrictions::Enforce, NestedRestrictions::TopOnly][nested as usize % 2];
+    rules.groups_internal_only = more % 2 == 0;
+    rules.reply_dialect = [ReplyDialect::ExchangeOnline, ReplyDialect::Exchange][more as usize / 2 % 2];
+    rules.trusted = vec![TrustedNetwork {
+        name: "inside".into(),
+        networks: vec!["10.0.0.0/8".parse().expect("a range")],
+        listeners: vec!["relay".into()],
+        domains: AcceptedDomains::new([AcceptedDomain {
+            domain: Domain::parse("contoso.example").expect("a domain"),
+            kind: DomainKind::Authoritative,
+            subdomains: false,
+        }]),
+        tenancy: None,
+    }];
+    rules
+}
+
+fn client(case: &Case) -> ClientFacts {
+    let (listener, role, client): (_, _, [u8; 4]) = if case.trusted {
+        ("relay", ListenerRole::Relay, [10, 0, 0, 7])
+    } else {
+        ("inbound", ListenerRole::Inbound, [192, 0, 2, 7])
+    };
+    ClientFacts {
+        listener: listener.into(),
+        role,
+        client: IpAddr::from(client),
+        helo: Some("client.example".into()),
+        extended: true,
+    }
+}
+
+/// What a real client would meet.
+enum Done {
+    /// Refused or deferred, at RCPT or after the dot.
+    Reply(Reply),
+    /// Accepted, and what became of it.
+    Accepted(MessageId),
+    /// The pass took longer than a reply may wait: a machine that is too busy, not an answer.
+    TooSlow,
+}
+
+fn reverse_path(case: &Case) -> ReversePath {
+    match case.from {
+        24.. => ReversePath::Null,
+        number => ReversePath::Mailbox(mailbox(&spelled(number))),
+    }
+}
+
+async fn deliver(world: &World, case: &Case) -> Done {
+    let intake = Submissions(Arc::clone(&world.categorizer));
+    let client = client(case);
+    let mut envelope = Envelope::from(reverse_path(case));
+    // Without SIZE the listener judges the size only after the other rules.
+    envelope.size_declared = Some(content(case).len());
+    if let Err(reply) = intake.mail(&client, &envelope) {
+        return Done::Reply(reply);
+    }
+    let to = AddressedRecipient::Mailbox(mailbox(&spelled(case.to)));
+    match intake.rcpt(&client, &envelope, &to, &RcptParameters::default()) {
+        Ok(forward_path) => envelope.recipients.push(EnvelopeRecipient::plain(forward_path)),
+        Err(reply) => return Done::Reply(reply),
+    }
+    let id = world.categorizer.new_message_id();
+    let reply = intake
+        .submit(Submission {
+            id,
+            client,
+            envelope,
+            content: content(case),
+            original_head: None,
+            received_at: world.env.clock.now(),
+        })
+        .await;
+    if reply.code != 250 {
+        return Done::Reply(reply);
+    }
+    if world.spool.recover().expect("reads").pending.contains(&id) {
+        return Done::TooSlow;
+    }
+    Done::Accepted(id)
+}
+
+fn content(case: &Case) -> Content {
+    let to = spelled(case.to);
+    let text = format!("From: x@outside.example\r\nTo: {to}\r\nSubject: x\r\n\r\n");
+    let filler = "x".repeat(if case.settings[5] % 3 == 0 { 900 } else { 10 });
+    Content::in_memory(format!("{text}{filler}\r\n"))
+}
+
+fn ask(world: &World, case: &Case) -> Verdict {
+    let known = |name: &str, role| KnownListener {
+        name: name.to_owned(),
+        role,
+        message_octets_max: 1 << 20,
+    };
+    let client = client(case);
+    let question = ExplainQuestion {
+        from: reverse_path(case).as_str().to_owned(),
+        to: spelled(case.to),
+        size_bytes: Some(content(case).len()),
+        via: Some(client.listener.to_string()),
+        client: Some(client.client),
+    };
+    let listeners = [
+        known("inbound", ListenerRole::Inbound),
+        known("relay", ListenerRole::Relay),
+    ];
+    let explained = explain(&world.categorizer, &listeners, &question).expect("a good question");
+    let verdict = explained.verdicts.into_iter().next().expect("a verdict");
+    assert_eq!(verdict.seen_as, SeenAs::Client);
+    verdict
+}
+
+async fn agree(world: &World, case: &Case) -> Result<(), TestCaseError> {
+    let said = ask(world, case);
+    let done = loop {
+        match deliver(world, case).await {
+            Done::TooSlow => {}
+            done => break done,
+        }
+    };
+    let id = match (done, said.kind) {
+        (Done::Reply(reply), VerdictKind::Refused | VerdictKind::Deferred) => {
+            prop_assert_eq!(Some(reply), said.reply);
+            return Ok(());
+        }
+        (Done::Accepted(id), VerdictKind::Accepted | VerdictKind::Held) => id,
+        (Done::Reply(reply), _) => return Err(TestCaseError::fail(format!("{reply:?} but {said:?}"))),
+        (Done::Accepted(_), _) => return Err(TestCaseError::fail(format!("accepted but {said:?}"))),
+        (Done::TooSlow, _) => return Ok(()),
+    };
+    let (branches, left) = branches(world, id);
+    let told: Vec<(String, Reason)> = said
+        .branches
+        .iter()
+        .filter(|branch| branch.kind != VerdictKind::Held)
+        .map(|branch| (branch.recipient.clone(), branch.reason))
+        .collect();
+    let mut holds = world.spool.holds_of(id).unwrap_or_default();
+    let held = said
+        .branches
+        .iter()
+        .filter(|branch| branch.kind == VerdictKind::Held)
+        .count();
+    if said.kind == VerdictKind::Accepted {
+        prop_assert_eq!(&world.leaving.of(id), &said.next_hops);
+        prop_assert_eq!(branches, told);
+        prop_assert_eq!(left, said.left_out.len());
+        prop_assert_eq!(holds.len(), held);
+        return Ok(());
+    }
+    prop_assert_eq!(holds.len(), 1, "one recipient was addressed");
+    let hold = holds.pop().expect("one");
+    prop_assert_eq!(Some(hold.cause), said.cause);
+    let moderators: Vec<String> = hold.moderators.iter().map(ToString::to_string).collect();
+    prop_assert_eq!(&moderators, &said.moderators);
+    prop_assert!(world.leaving.of(id).is_empty(), "nothing leaves before the approval");
+    let manner = Manner::default();
+    let decided = world
+        .categorizer
+        .decide(hold.id, Answer::Approve, &Actor::Operator, None, &manner)
+        .await;
+    let settled = decided.map_err(|fault| TestCaseError::fail(format!("{fault}: {said:?}")))?;
+    prop_assert_eq!(settled.recipients, said.recipients);
+    prop_assert_eq!(&world.leaving.of(id), &said.next_hops);
+    Ok(())
+}
+
+/// Refused branches as tracked, and how many recipients were left out.
+fn branches(world: &World, id: MessageId) -> (Vec<(String, Reason)>, usize) {
+    let events = world.spool.outbox(usize::MAX).expect("reads");
+    let mut branches = Vec::new();
+    let mut left = 0;
+    for (_, event) in events.into_iter().filter(|(_, event)| event.message == id) {
+        match event.kind {
+            EventKind::Branch { recipient, reason, .. } => branches.push((recipient, reason)),
+            EventKind::Drop { reason, .. } if reason != Reason::Duplicate => left += 1,
+            _ => {}
+        }
+    }
+    (branches, left)
+}
+
+fn run(all: &[Dice], cases: &[Case]) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let objects = all.iter().enumerate().map(|(number, dice)| object(number, dice));
+    let view = view(objects.map(ObjectBuilder::of));
+    for case in cases {
+        let world = World::new(view.clone(), settings(case));
+        runtime.block_on(agree(&world, case))?;
+    }
+    Ok(())
+}
+
+proptest! {
+    // 1,250 organisations with 8 mails each: 10,000 cases.
+    #![proptest_config(ProptestConfig::with_cases(1_250))]
+
+    #[test]
+    fn explain_says_what_delivery_does(all in prop::collection::vec(dice(), OBJECTS), cases in prop::collection::vec(case(), 8)) {
+        run(&all, &cases)?;
+    }
+}
