@@ -68,7 +68,7 @@ pub fn below(
             continue;
         }
         let entry = RollEntry {
-            roll: Some(Roll::clone(roll).as_it_was(list).into()),
+            roll: Some(Roll::clone(roll).back_at(list).into()),
             ..view.rolls.entry(group).cloned().unwrap_or_default()
         };
         changed.push((group, Some(entry)));
@@ -81,7 +81,7 @@ pub fn below(
 
 impl Roll {
     /// With other entries. Its age is that of the list of now, which nothing contradicts.
-    fn as_it_was(self, list: ListAt) -> Self {
+    fn back_at(self, list: ListAt) -> Self {
         Self {
             version: list.version,
             entries: list.entries,

@@ -282,7 +282,7 @@ async fn deliver(world: &World, case: &Case) -> Done {
 fn content(case: &Case) -> Content {
     let to = spelled(case.to);
     let text = format!("From: x@outside.example\r\nTo: {to}\r\nSubject: x\r\n\r\n");
-    let filler = "x".repeat(if case.settings[5] % 3 == 0 { 900 } else { 10 });
+    let filler = "x".repeat(if case.settings[5].is_multiple_of(3) { 900 } else { 10 });
     Content::in_memory(format!("{text}{filler}\r\n"))
 }
 
