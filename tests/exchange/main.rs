@@ -7,6 +7,7 @@
 #[allow(dead_code, unused_imports)]
 mod support;
 
+mod broken;
 mod lists;
 mod loops;
 mod moderation;
