@@ -214,6 +214,9 @@ pub struct ExplainQuestion {
     pub from: String,
     /// Forward-path.
     pub to: String,
+    /// The `From` field as it would stand in the message; none: the sender's address.
+    #[serde(default)]
+    pub author: Option<String>,
     /// Octets; none: unknown, sizes are not judged.
     pub size_bytes: Option<u64>,
     /// Listener name. Without it and `client` both verdicts are given, as a stranger and as proven internal.

@@ -132,6 +132,7 @@ fn colleague(service: &Service, view: &View, to: &RecipientObject, wanted: Verdi
         let question = ExplainQuestion {
             from: person.primary.to_string(),
             to: to.primary.to_string(),
+            author: None,
             size_bytes: None,
             via: None,
             client: None,

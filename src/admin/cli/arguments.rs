@@ -118,7 +118,8 @@ Without --via and --client both answers are given: as a stranger, and as a prove
 
 Examples:
   muster explain --from cfo@contoso.example --to all-staff@contoso.example --size 12M
-  muster explain --from x@mail.example --to all-staff@contoso.example --via inbound --client 192.0.2.1";
+  muster explain --from x@mail.example --to all-staff@contoso.example --via inbound --client 192.0.2.1
+  muster explain --from lena@contoso.example --author boss@contoso.example --to all-staff@contoso.example";
 
 #[derive(Args, Debug)]
 struct ExplainArguments {
@@ -128,6 +129,9 @@ struct ExplainArguments {
     /// Recipient or group.
     #[arg(long, value_name = "ADDRESS")]
     to: String,
+    /// `From` of the message, if it is not the sender: `boss@contoso.example` or `"The Boss" <boss@contoso.example>`.
+    #[arg(long, value_name = "FROM")]
+    author: Option<String>,
     /// Size of the message: 4096, 300K, 12M.
     #[arg(long, value_name = "SIZE", value_parser = size_in_octets)]
     size: Option<u64>,
@@ -291,6 +295,7 @@ impl ExplainArguments {
         Ok(Command::Explain(ExplainQuestion {
             from,
             to: self.to,
+            author: self.author,
             size_bytes: self.size,
             via: self.via,
             client: self.client,

@@ -38,6 +38,7 @@ fn golden() {
         Command::Explain(ExplainQuestion {
             from: "cfo@contoso.example".to_owned(),
             to: group(),
+            author: None,
             size_bytes: None,
             via: via.map(str::to_owned),
             client: None,

@@ -10,9 +10,11 @@ use crate::categorizer::intake::{ClientFacts, ListenerRole};
 use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
+use crate::mail::header::{Authors, HeaderFacts};
 use crate::mail::{EnvelopeRecipient, Mailbox, Reply, ReversePath};
-use crate::policy::Fact;
 use crate::policy::rules::SpoofedSender;
+use crate::policy::{Fact, author};
+use crate::resolver::sender::trusted;
 use crate::resolver::{Relaying, Sender, Standing};
 use crate::track::{EventKind, Reason};
 
@@ -31,6 +33,7 @@ struct Seen {
     seen_as: SeenAs,
     sender: Sender,
     relaying: Relaying,
+    session: author::Session,
     /// Largest message that gets in. Unit: octets.
     message_octets_max: u64,
 }
@@ -51,16 +54,46 @@ pub fn explain(
     let to = Mailbox::parse(&question.to).map_err(|fault| usage("--to", &question.to, &fault))?;
     let organisation = categorizer.organisation();
     let seen = seen(&from, &organisation, listeners, question)?;
+    let authors = authors(&from, question.author.as_deref())?;
     let recipient = EnvelopeRecipient::plain(to);
+    let asked = Asked {
+        recipient: &recipient,
+        authors: &authors,
+        size_bytes: question.size_bytes,
+    };
     Ok(Explained {
         from: from.as_str().to_owned(),
         to: question.to.clone(),
         size_bytes: question.size_bytes,
         verdicts: seen
             .into_iter()
-            .map(|seen| verdict(categorizer, &organisation, &recipient, seen, question.size_bytes))
+            .map(|seen| verdict(categorizer, &organisation, &asked, seen))
             .collect(),
     })
+}
+
+/// The message, as far as it is asked about.
+struct Asked<'a> {
+    recipient: &'a EnvelopeRecipient,
+    authors: &'a Authors,
+    size_bytes: Option<u64>,
+}
+
+/// Authors as the message's own `From` would give them.
+fn authors(from: &ReversePath, stated: Option<&str>) -> Result<Authors, Refusal> {
+    let text = match (stated, from.mailbox()) {
+        (Some(text), _) if text.chars().any(char::is_control) => {
+            let text = "--author: a field is one line without control characters";
+            return Err(Refusal::new(RefusalKind::Usage, text));
+        }
+        (Some(text), _) => text.to_owned(),
+        (None, Some(from)) => from.to_string(),
+        (None, None) => return Ok(Authors::Missing),
+    };
+    let head = format!("From: {text}\r\n\r\n");
+    HeaderFacts::read(head.as_bytes())
+        .map(|facts| facts.authors)
+        .map_err(|fault| Refusal::new(RefusalKind::Usage, format!("--author `{text}`: {fault}")))
 }
 
 fn seen(
@@ -78,6 +111,7 @@ fn seen(
             seen_as: SeenAs::Stranger,
             sender: stranger,
             relaying: Relaying::Denied,
+            session: author::Session::Untrusted,
             message_octets_max,
         }];
         if !from.is_null() {
@@ -85,6 +119,7 @@ fn seen(
                 seen_as: SeenAs::Internal,
                 sender: Sender::recorded(from, Some("assumed"), rules),
                 relaying: Relaying::Allowed,
+                session: author::Session::Trusted,
                 message_octets_max,
             });
         }
@@ -111,6 +146,10 @@ fn seen(
         helo: None,
         extended: true,
     };
+    let session = match trusted(&client.listener, client.client, rules) {
+        Some(_) => author::Session::Trusted,
+        None => author::Session::Untrusted,
+    };
     let known = gate::Seen {
         sender: gate::sender(&client, from, rules),
         relaying: gate::relaying(&client, rules),
@@ -123,19 +162,15 @@ fn seen(
             seen_as,
             sender: seen.sender,
             relaying: seen.relaying,
+            session,
             message_octets_max: listener.message_octets_max,
         })
     });
     Ok(seen.collect())
 }
 
-fn verdict(
-    categorizer: &Categorizer,
-    organisation: &Organisation,
-    recipient: &EnvelopeRecipient,
-    seen: Seen,
-    size_bytes: Option<u64>,
-) -> Verdict {
+fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked<'_>, seen: Seen) -> Verdict {
+    let size_bytes = asked.size_bytes;
     let mut verdict = Verdict {
         seen_as: seen.seen_as,
         sender_proof: match seen.seen_as {
@@ -164,7 +199,7 @@ fn verdict(
         return verdict;
     }
     let hops = organisation.hops.pass();
-    let recipients = std::slice::from_ref(recipient);
+    let recipients = std::slice::from_ref(asked.recipient);
     let expansion = ask(
         categorizer,
         organisation,
@@ -174,6 +209,10 @@ fn verdict(
         Start::Addressed(recipients),
     );
     fill(&mut verdict, &*hops, &expansion);
+    if let Some(refusal) = refused_author(categorizer, organisation, asked, &seen) {
+        refuse(&mut verdict, &refusal);
+        return verdict;
+    }
     if verdict.kind == VerdictKind::Held {
         // Who would get it after an approval: counted, not committed.
         if let Some(hold) = expansion.holds.first() {
@@ -192,6 +231,27 @@ fn verdict(
     verdict
 }
 
+/// What the message is told for its author, if its recipient is not refused before it.
+fn refused_author(
+    categorizer: &Categorizer,
+    organisation: &Organisation,
+    asked: &Asked<'_>,
+    seen: &Seen,
+) -> Option<crate::policy::Refusal> {
+    let question = author::Question {
+        sender: &seen.sender,
+        authors: asked.authors,
+        session: seen.session,
+        findings: None,
+    };
+    let (view, rules) = (categorizer.view(), &organisation.rules);
+    let refusal = author::judge(&question, &view, rules).err()?;
+    let marked = |_: &ObjectId| false;
+    let request = request(categorizer, seen, asked.size_bytes, Start::Addressed(&[]), &marked);
+    let at_rcpt = expansion::judge_recipient(asked.recipient, &request, &view, rules).verdict;
+    (!matches!(at_rcpt, expansion::Verdict::Refused(_))).then_some(refusal)
+}
+
 fn ask(
     categorizer: &Categorizer,
     organisation: &Organisation,
@@ -201,20 +261,30 @@ fn ask(
     start: Start<'_>,
 ) -> Expansion {
     let marked = |_: &ObjectId| false;
-    let request = Request {
+    let request = request(categorizer, seen, size_bytes, start, &marked);
+    let view = categorizer.view();
+    expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
+}
+
+fn request<'a>(
+    categorizer: &Categorizer,
+    seen: &'a Seen,
+    size_bytes: Option<u64>,
+    start: Start<'a>,
+    marked: &'a dyn Fn(&ObjectId) -> bool,
+) -> Request<'a> {
+    Request {
         sender: &seen.sender,
         size_bytes,
         report: ReportFacts::default(),
         start,
-        marked: &marked,
+        marked,
         in_bcc: &|_, _| false,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),
         detail: Detail::Explain,
-    };
-    let view = categorizer.view();
-    expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
+    }
 }
 
 fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {

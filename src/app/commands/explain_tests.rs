@@ -32,7 +32,7 @@ use crate::moderation::Actor;
 use crate::moderation::machine::Answer;
 use crate::policy::Rules;
 use crate::policy::rules::{
-    DisabledAccounts, Forwarding, LargeGroupAction, NestedRestrictions, ReplyDialect, SpoofedSender,
+    AuthorRule, DisabledAccounts, Forwarding, LargeGroupAction, NestedRestrictions, ReplyDialect, SpoofedSender,
 };
 use crate::policy::testing::rules;
 use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, Sources, TrustedNetwork};
@@ -197,6 +197,7 @@ fn settings(case: &Case) -> Rules {
     rules.forwarding = [Forwarding::Here, Forwarding::NextHop][forwarding as usize % 2];
     rules.disabled_accounts = [DisabledAccounts::Drop, DisabledAccounts::Deliver][disabled as usize % 2];
     rules.nested_restrictions = [NestedRestrictions::Enforce, NestedRestrictions::TopOnly][nested as usize % 2];
+    rules.author = [AuthorRule::Ignore, AuthorRule::Permitted, AuthorRule::Same][nested as usize / 2 % 3];
     rules.groups_internal_only = more % 2 == 0;
     rules.reply_dialect = [ReplyDialect::ExchangeOnline, ReplyDialect::Exchange][more as usize / 2 % 2];
     rules.trusted = vec![TrustedNetwork {
@@ -279,9 +280,23 @@ async fn deliver(world: &World, case: &Case) -> Done {
     Done::Accepted(id)
 }
 
+/// The sender himself, or one of several others, among them such as no rule takes.
+fn author(case: &Case) -> String {
+    match case.settings[5] / 4 % 8 {
+        0 => "Team: o1@contoso.example;".to_owned(),
+        1 => "=?utf-8?q?o1=40contoso.example?=".to_owned(),
+        2 => "\"The Boss\" <o1@contoso.example>".to_owned(),
+        3 => "x@c0ntoso.example".to_owned(),
+        4 => "x@outside.example, o2@contoso.example".to_owned(),
+        _ if case.from >= 24 => "x0@outside.example".to_owned(),
+        _ => spelled(case.from),
+    }
+}
+
 fn content(case: &Case) -> Content {
     let to = spelled(case.to);
-    let text = format!("From: x@outside.example\r\nTo: {to}\r\nSubject: x\r\n\r\n");
+    let from = author(case);
+    let text = format!("From: {from}\r\nTo: {to}\r\nSubject: x\r\n\r\n");
     let filler = "x".repeat(if case.settings[5].is_multiple_of(3) { 900 } else { 10 });
     Content::in_memory(format!("{text}{filler}\r\n"))
 }
@@ -296,6 +311,7 @@ fn ask(world: &World, case: &Case) -> Verdict {
     let question = ExplainQuestion {
         from: reverse_path(case).as_str().to_owned(),
         to: spelled(case.to),
+        author: Some(author(case)),
         size_bytes: Some(content(case).len()),
         via: Some(client.listener.to_string()),
         client: Some(client.client),

@@ -182,6 +182,7 @@ impl<'a> Stage<'a> {
         let question = ExplainQuestion {
             from: scene.from.to_owned(),
             to: scene.to.to_owned(),
+            author: None,
             size_bytes: None,
             via: Some(via.to_owned()),
             client: Some(std::net::Ipv4Addr::LOCALHOST.into()),
