@@ -284,3 +284,24 @@ pub const ROSTER_CHECKED_AT_OPEN_OCTETS_MAX: usize = 64 * 1024;
 
 /// Recipients of one delivery set that the trace indexes one by one; larger rosters are searched.
 pub const TRACE_INDEXED_RECIPIENTS_MAX: u32 = 1_000;
+
+/// Members from which on replies to all are counted (Exchange Online: 2,500, may be set from 1,000 to 5,000).
+pub const STORM_MEMBERS: u64 = 2_500;
+
+/// Replies to all on one thread that bring the brake on (Exchange Online: 10).
+pub const STORM_REPLIES: u32 = 10;
+
+/// How long replies to all are counted together (Exchange Online: 60 minutes).
+pub const STORM_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// How long the brake stays on (Exchange Online: 6 hours).
+pub const STORM_BRAKE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Threads to groups that are counted at once; beyond it the quieter ones are forgotten.
+pub const STORM_THREADS_MAX: usize = 10_000;
+
+/// Replies that are kept of one thread, and the largest setting of how many bring the brake on.
+pub const STORM_REPLIES_KEPT_MAX: usize = 1_000;
+
+/// Messages whose conversation is known, so that a reply to a reply finds its thread.
+pub const STORM_ROOTS_MAX: usize = 100_000;

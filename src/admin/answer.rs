@@ -8,6 +8,7 @@ mod mail;
 mod roll;
 pub mod rule;
 mod state;
+mod stop;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ pub use state::{
     CheckReport, Finding, HoldDecided, HoldLeft, HoldShown, HoldSummary, HoldsDecided, ListenerState, NextHopSummary,
     OpenRecipient, QueueChanged, QueueItem, QueueShown, Reloaded, Severity, SigningState, StatusReport, Verification,
 };
+pub use stop::{BrakeShown, StopAnswer, StopDone, StopShown, ThreadShown, WatchShown};
 
 /// An answer to one [`super::Command`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -86,6 +88,9 @@ pub enum Answer {
     /// To questions and orders about the move from the service before.
     #[serde(untagged)]
     Compare(CompareAnswer),
+    /// To questions and orders about brakes and stops.
+    #[serde(untagged)]
+    Stop(StopAnswer),
 }
 
 /// Objects of the directory.
@@ -134,6 +139,7 @@ impl Answer {
             Self::Rule(answer) => answer.meaning(),
             Self::Roll(answer) => answer.meaning(),
             Self::Compare(answer) => answer.meaning(),
+            Self::Stop(answer) => answer.meaning(),
         }
     }
 }

@@ -22,8 +22,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::answer::{CheckReport, Meaning};
+use super::answer::{Answer, CheckReport, Meaning, StopAnswer};
 use super::client::{self, ClientFault};
+use super::command::StopCommand;
 use super::render::{Reader, clean, render, render_check};
 use super::{Command, RefusalKind};
 use crate::env::Env;
@@ -166,6 +167,10 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
             Err(message) => usage(around, output, &message),
         },
         Ok(Asked::Check(scope)) => check(around, output, &settings, scope),
+        Ok(Asked::Follow(command)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
+            Ok(socket) => follow(around, output, &socket, command),
+            Err(message) => usage(around, output, &message),
+        },
         Ok(Asked::Service(command)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
             Ok(socket) => ask(around, output, &socket, &command),
             Err(message) => usage(around, output, &message),
@@ -178,9 +183,29 @@ fn check(around: &mut Surroundings<'_>, output: Output, settings: &Path, scope: 
     match output {
         Output::Text => say(around.out, &render_check(&report)),
         Output::Json => json(around.out, &report),
-        Output::Quiet => {}
-    }
+        Output::Quiet => true,
+    };
     report.meaning().into()
+}
+
+/// Shows an answer whenever it differs from the one before, until the service or the reader has gone.
+fn follow(around: &mut Surroundings<'_>, output: Output, socket: &Path, mut command: Command) -> Exit {
+    let mut shown = None;
+    loop {
+        let answer = match client::ask(socket, &command) {
+            Ok(answer) => answer,
+            Err(fault) => return refused(around, output, &fault),
+        };
+        if let (Command::Stop(StopCommand::Watch { after, .. }), Answer::Stop(StopAnswer::Watch(watch))) =
+            (&mut command, &answer)
+        {
+            *after = Some(watch.changes);
+        }
+        if shown.as_ref() != Some(&answer) && !show(around, output, &answer) {
+            return answer.meaning().into();
+        }
+        shown = Some(answer);
+    }
 }
 
 fn ask(around: &mut Surroundings<'_>, output: Output, socket: &Path, command: &Command) -> Exit {
@@ -188,18 +213,23 @@ fn ask(around: &mut Surroundings<'_>, output: Output, socket: &Path, command: &C
         Ok(answer) => answer,
         Err(fault) => return refused(around, output, &fault),
     };
+    show(around, output, &answer);
+    answer.meaning().into()
+}
+
+/// False if nobody reads it.
+fn show(around: &mut Surroundings<'_>, output: Output, answer: &Answer) -> bool {
     match output {
         Output::Text => {
             let reader = Reader {
                 zone: around.zone.clone(),
                 now: around.now,
             };
-            say(around.out, &render(&answer, &reader));
+            say(around.out, &render(answer, &reader))
         }
-        Output::Json => content(around.out, &answer),
-        Output::Quiet => {}
+        Output::Json => content(around.out, answer),
+        Output::Quiet => false,
     }
-    answer.meaning().into()
 }
 
 fn refused(around: &mut Surroundings<'_>, output: Output, fault: &ClientFault) -> Exit {
@@ -251,19 +281,19 @@ fn complain(around: &mut Surroundings<'_>, output: Output, kind: &str, message: 
 }
 
 /// The content of an answer without its envelope.
-fn content(out: &mut dyn Write, answer: &super::Answer) {
+fn content(out: &mut dyn Write, answer: &Answer) -> bool {
     let mut value = serde_json::to_value(answer).expect("answers are plain structs with text keys");
-    json(out, &value["content"].take());
+    json(out, &value["content"].take())
 }
 
-fn json(out: &mut dyn Write, value: &impl Serialize) {
+fn json(out: &mut dyn Write, value: &impl Serialize) -> bool {
     let text = serde_json::to_string_pretty(value).expect("answers are plain structs with text keys");
-    say(out, &format!("{text}\n"));
+    say(out, &format!("{text}\n"))
 }
 
-/// A reader who has gone away (`muster … | head`) is no fault of ours.
-fn say(out: &mut dyn Write, text: &str) {
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// A reader who has gone away (`muster … | head`) is no fault of ours; false if so.
+fn say(out: &mut dyn Write, text: &str) -> bool {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod roll;
 pub mod rule;
+pub mod stop;
 
 use std::net::IpAddr;
 
@@ -18,6 +19,7 @@ use crate::mail::{HoldId, MessageId, SetId};
 pub use compare::{CompareCommand, CompareQuestion, ComparedLog, CutoverOrder, CutoverSide, DifferenceIntent};
 pub use roll::{ConvertInto, ConvertOrder, PinEffect, PinOrder, RefreshChoice, RollCommand, Signed};
 pub use rule::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLanguage, RuleQuestion};
+pub use stop::{StopCommand, StopOrder, StopTarget, StopVerb};
 
 /// One question or order.
 ///
@@ -126,6 +128,9 @@ pub enum Command {
     /// About the move from the service before.
     #[serde(skip)]
     Compare(CompareCommand),
+    /// About brakes and stops.
+    #[serde(skip)]
+    Stop(StopCommand),
 }
 
 impl Serialize for Command {
@@ -134,6 +139,7 @@ impl Serialize for Command {
             Self::Rule(command) => command.serialize(serializer),
             Self::Roll(command) => command.serialize(serializer),
             Self::Compare(command) => command.serialize(serializer),
+            Self::Stop(command) => command.serialize(serializer),
             other => Self::serialize(other, serializer),
         }
     }
@@ -150,6 +156,8 @@ impl<'de> Deserialize<'de> for Command {
             RollCommand::deserialize(value).map(Self::Roll)
         } else if CompareCommand::NAMES.contains(&name) {
             CompareCommand::deserialize(value).map(Self::Compare)
+        } else if StopCommand::NAMES.contains(&name) {
+            StopCommand::deserialize(value).map(Self::Stop)
         } else {
             Self::deserialize(value)
         };
@@ -339,6 +347,7 @@ impl Command {
             Self::Rule(command) => command.name(),
             Self::Roll(command) => command.name(),
             Self::Compare(command) => command.name(),
+            Self::Stop(command) => command.name(),
         }
     }
 }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::answer::{
     Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
     HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer,
-    RuleAnswer, StatusReport, TracedMessage, WasMember,
+    RuleAnswer, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use super::command::{
     Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion,
-    QueueSelection, RollCommand, RuleCommand, TraceQuery, WhyQuestion,
+    QueueSelection, RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
 
@@ -174,6 +174,9 @@ pub trait Service: Send + Sync + 'static {
         caller: &Caller,
         command: &CompareCommand,
     ) -> impl Future<Output = Result<CompareAnswer, Refusal>> + Send;
+
+    /// A question or order about brakes and stops. The answer is the one of the command's name.
+    fn stop(&self, caller: &Caller, command: &StopCommand) -> impl Future<Output = Result<StopAnswer, Refusal>> + Send;
 }
 
 /// Asks the service what a command asks.
@@ -218,5 +221,6 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::Rule(command) => Answer::Rule(service.rule(caller, command).await?),
         Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),
         Command::Compare(command) => Answer::Compare(service.compare(caller, command).await?),
+        Command::Stop(command) => Answer::Stop(service.stop(caller, command).await?),
     })
 }

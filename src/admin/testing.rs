@@ -6,6 +6,8 @@ mod lists;
 mod moves;
 #[path = "testing/samples.rs"]
 mod samples;
+#[path = "testing/stops.rs"]
+mod stops;
 
 use std::collections::BTreeMap;
 
@@ -16,12 +18,12 @@ use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
     GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, ListenerState, Member, NearestMiss,
     NextHopSummary, OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded,
-    RollAnswer, RollState, RuleAnswer, SeenAs, SigningState, StatusReport, TracedMessage, Verdict, VerdictKind,
-    Verification, WasMember,
+    RollAnswer, RollState, RuleAnswer, SeenAs, SigningState, StatusReport, StopAnswer, TracedMessage, Verdict,
+    VerdictKind, Verification, WasMember,
 };
 use super::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
+    RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -497,5 +499,9 @@ impl Service for Sample {
 
     async fn compare(&self, _caller: &Caller, command: &CompareCommand) -> Result<CompareAnswer, Refusal> {
         Ok(moves::compare(command))
+    }
+
+    async fn stop(&self, _caller: &Caller, command: &StopCommand) -> Result<StopAnswer, Refusal> {
+        Ok(stops::stop(command))
     }
 }

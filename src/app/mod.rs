@@ -14,5 +14,6 @@ pub mod published;
 mod reports;
 pub mod serve;
 pub mod service;
+pub mod stops;
 pub mod welcome;
 pub mod wiring;

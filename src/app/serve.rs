@@ -16,6 +16,7 @@ use crate::observe::log;
 use super::commands::answering::Commands;
 use super::directory;
 use super::service::{Service, StartFault, assemble};
+use super::stops;
 
 /// How often holds are looked at even if nothing is due.
 const HOLD_TICK: std::time::Duration = std::time::Duration::from_secs(30);
@@ -91,6 +92,7 @@ async fn run(path: &Path, settings: Settings) -> Result<(), StartFault> {
     tasks.spawn(directory::tick(Arc::clone(&service)));
     tasks.spawn(directory::keep_images(Arc::clone(&service)));
     tasks.spawn(attend_holds(Arc::clone(&service)));
+    tasks.spawn(stops::keep_time(Arc::clone(&service)));
     tasks.spawn(prune(Arc::clone(&service)));
     announce(&service);
     loop {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::authenticity::Authenticity;
 use crate::backends::sqlite::SqliteSpool;
 use crate::backends::sqlite::directory::SqliteDirectoryStore;
+use crate::backends::sqlite::stops::SqliteStopStore;
 use crate::backends::sqlite::trace::SqliteTraceStore;
 use crate::categorizer::commit::Submissions;
 use crate::categorizer::returned::Returning;
@@ -26,6 +27,7 @@ use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
 use crate::mail::return_path::ReturnKey;
 use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
+use crate::queue::Masks;
 use crate::resolver::Sources;
 use crate::rolls::View;
 use crate::rolls::past::{self, PastFault};
@@ -34,12 +36,13 @@ use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, Spool as _};
 use crate::store::life::HistoryQuery;
+use crate::store::stops::SharedStopStore;
 use crate::store::trace::SharedTraceStore;
 use crate::web::Page;
 
 use super::lessons::Lessons;
 use super::reports::{DeliveryReports, Today};
-use super::{directory, wiring};
+use super::{directory, stops, wiring};
 
 /// Time a shutdown gives transactions and batches in progress.
 pub const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
@@ -159,6 +162,9 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         parts.loop_key,
         env.clone(),
     );
+    categorizer
+        .keep_stops(parts.stops)
+        .map_err(|fault| StartFault::Other(format!("brakes and stops cannot be taken up: {fault}")))?;
     categorizer.read_reports(Returning::new(
         Arc::clone(&parts.traces),
         Arc::new(Lessons(Arc::clone(&parts.keeper))),
@@ -216,7 +222,8 @@ impl Service {
             .recover()
             .map_err(|fault| StartFault::Other(format!("the spool cannot be taken up: {fault}")))?;
         self.categorizer.resume(&recovered.pending);
-        self.delivery.recover(recovered.sets);
+        let masks = stops::masks_at_start(self, &recovered.sets);
+        self.delivery.recover_stopped(recovered.sets, masks);
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);
@@ -325,6 +332,7 @@ struct Parts {
     spool: Arc<SqliteSpool>,
     keeper: Arc<DirectoryKeeper>,
     traces: SharedTraceStore,
+    stops: SharedStopStore,
     loop_key: LoopKey,
     return_key: ReturnKey,
 }
@@ -346,6 +354,7 @@ impl Parts {
             .map_err(|fault| store(&fault))?
             .with_disk_floor(settings.limits.disk_free_min);
         let traces = SqliteTraceStore::open(data).map_err(|fault| store(&fault))?;
+        let stops = SqliteStopStore::open(data).map_err(|fault| store(&fault))?;
         let keeper = DirectoryKeeper::open(
             Arc::new(directory),
             wiring::evaluation(settings),
@@ -358,6 +367,7 @@ impl Parts {
             spool: Arc::new(spool),
             keeper: Arc::new(keeper),
             traces: Arc::new(traces),
+            stops: Arc::new(stops),
             loop_key: LoopKey::new(key(&data.join("loop.key"), env)?),
             return_key: ReturnKey(key(&data.join("return.key"), env)?),
         })
@@ -406,9 +416,9 @@ fn file(path: &Path, fault: std::io::Error) -> StartFault {
 struct Handover(OnceLock<DeliveryHandle>);
 
 impl Dispatch for Handover {
-    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>) {
+    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>, masks: Masks) {
         if let Some(delivery) = self.0.get() {
-            delivery.enqueue(sets, &message, &content);
+            delivery.enqueue_stopped(sets, &message, &content, masks);
         }
     }
 }

@@ -200,6 +200,7 @@ pub fn rules(settings: &Settings) -> Rules {
             },
             members: u64::from(policy.large_group_members),
         },
+        storm: settings.storm,
         rolls: roll_defaults(settings),
         ..Rules::new(accepted, settings.postmaster.clone())
     }
@@ -398,6 +399,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     note("[authenticity]", before.authenticity != after.authenticity);
     note("accepted_domains", before.accepted_domains != after.accepted_domains);
     note("[moderation]", before.moderation != after.moderation);
+    note("[storm]", before.storm != after.storm);
     note("[rolls]", before.rolls != after.rolls);
     note("[queue]", before.queue != after.queue);
     note("[return_paths]", before.return_paths != after.return_paths);

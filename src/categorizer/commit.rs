@@ -257,8 +257,7 @@ impl Categorizer {
         match (committed, stored) {
             (Ok(()), Ok(message)) => {
                 self.note_holds(&outcome);
-                self.dispatch
-                    .enqueue(Arc::new(message), candidate.content.clone(), outcome.sets);
+                self.hand_over(Arc::new(message), candidate.content.clone(), outcome.sets);
                 outcome
                     .reports
                     .into_iter()
@@ -284,7 +283,7 @@ impl Categorizer {
         self.note_holds(&outcome);
         let message = Arc::new(acceptance.message.message);
         if !outcome.sets.is_empty() {
-            self.dispatch.enqueue(message, acceptance.message.content, outcome.sets);
+            self.hand_over(message, acceptance.message.content, outcome.sets);
         }
         for report in outcome.reports {
             self.release_copies(report);

@@ -182,8 +182,7 @@ impl Categorizer {
                 self.note_holds(&outcome);
                 let recipients = outcome.sets.iter().map(|set| u64::from(set.roster.len())).sum();
                 if !outcome.sets.is_empty() {
-                    self.dispatch
-                        .enqueue(Arc::new(message), candidate.content, outcome.sets);
+                    self.hand_over(Arc::new(message), candidate.content, outcome.sets);
                 }
                 outcome
                     .reports
@@ -329,7 +328,7 @@ fn owners(hold: &Hold, view: &View) -> Vec<Reference> {
 /// and nobody of the group decides whether a sender is who he claims to be.
 fn substitutes(hold: &Hold, settings: &Substitutes, view: &View) -> Vec<Mailbox> {
     match hold.cause {
-        HoldCause::Moderation | HoldCause::LargeGroup => {}
+        HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Storm => {}
         HoldCause::Confirmation | HoldCause::Quarantine => return Vec::new(),
     }
     let ordinal = view.directory.ordinal_of(&ObjectId::new(hold.object.as_str()));

@@ -156,6 +156,7 @@ impl Categorizer {
             start: Start::Addressed(&[]),
             marked: &marked,
             in_bcc: &|_, _| false,
+            braked: &|_| None,
             relaying: seen.relaying,
             sources: self.views.sources(),
             now: self.env.clock.now(),

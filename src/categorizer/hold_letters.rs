@@ -273,7 +273,7 @@ fn language<'a>(hold: &'a Hold, organisation: &'a Organisation) -> &'a str {
 fn request_kind(hold: &Hold) -> Kind {
     match hold.cause {
         HoldCause::Confirmation => Kind::Confirm,
-        HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine => Kind::Request,
+        HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine | HoldCause::Storm => Kind::Request,
     }
 }
 
@@ -284,6 +284,7 @@ fn cause(cause: HoldCause) -> &'static str {
         HoldCause::LargeGroup => "large_group",
         HoldCause::Confirmation => "confirmation",
         HoldCause::Quarantine => "quarantine",
+        HoldCause::Storm => "storm",
     }
 }
 
@@ -316,7 +317,7 @@ fn standing(sender: &Sender) -> (&'static str, String) {
 }
 
 /// `2026-11-27 14:05 CET (+01:00)`: read alike in every language.
-fn shown(at: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn shown(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone())
         .strftime("%Y-%m-%d %H:%M %Z (%:z)")
         .to_string()

@@ -19,6 +19,8 @@ pub mod report;
 pub mod returned;
 mod sealing;
 mod sent;
+mod stops;
+mod storm;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -36,6 +38,7 @@ use crate::mail::trace::LoopKey;
 use crate::mail::{HoldId, Mailbox, MessageId};
 use crate::moderation::Moderation;
 use crate::policy::Rules;
+use crate::queue::Masks;
 use crate::resolver::Sources;
 use crate::rolls::View;
 use crate::rolls::past::PastFault;
@@ -61,8 +64,8 @@ pub trait HopSource: Send + Sync {
 
 /// Where committed copies go on.
 pub trait Dispatch: Send + Sync {
-    /// Takes sets that a commit holds. Must not block.
-    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>);
+    /// Takes sets that a commit holds, and which of their ranks are held back. Must not block.
+    fn enqueue(&self, message: Arc<StoredMessage>, content: Content, sets: Vec<DeliverySet>, masks: Masks);
 }
 
 /// Settings of the organisation; swapped whole on reload.
@@ -114,6 +117,7 @@ pub struct Categorizer {
     owner_notices: Mutex<HashMap<Mailbox, Timestamp>>,
     returning: OnceLock<Returning>,
     holds_changed: tokio::sync::Notify,
+    brakes: storm::Brakes,
 }
 
 impl Categorizer {
@@ -138,6 +142,7 @@ impl Categorizer {
             owner_notices: Mutex::default(),
             returning: OnceLock::new(),
             holds_changed: tokio::sync::Notify::new(),
+            brakes: storm::Brakes::default(),
         })
     }
 

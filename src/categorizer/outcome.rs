@@ -64,6 +64,7 @@ pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
             moderators: hold.moderators.iter().map(ToString::to_string).collect(),
             expires_at: hold.expires_at,
             cause: hold.cause,
+            thread: hold.thread.clone(),
         }));
         outcome.holds.push(hold);
     }
@@ -82,6 +83,7 @@ impl Making<'_> {
     }
 
     fn hold(&self, new: &NewHold) -> Hold {
+        let thread = new.braked.as_ref().map(|braked| braked.thread.to_string());
         Hold {
             id: self.spool.new_hold_id(),
             message: self.message,
@@ -109,8 +111,12 @@ impl Making<'_> {
                     .quorum
                     .unwrap_or(self.moderation.quorum)
                     .clamp(1, u32::try_from(new.moderators.len()).unwrap_or(1).max(1)),
+                // Of a brake moderators are told once, not of each message.
+                escalated: thread.is_some(),
+                alarmed: thread.is_some(),
                 ..Approval::default()
             },
+            thread,
         }
     }
 

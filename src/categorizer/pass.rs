@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::addressees::Addressees;
 use super::outcome::{Making, addressed, outcome};
+use super::storm::comes_again;
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
@@ -97,6 +98,10 @@ impl Categorizer {
                 }
             };
         }
+        if comes_again(&expansion, moment) {
+            self.note_replies(candidate, &expansion, &view, &organisation, None);
+            return Verdict::Refuse(Refusal::of(Reason::ThreadBraked, None));
+        }
         let prefix = self.prefix(candidate, &organisation, &expansion);
         let space = self.views.space();
         let making = Making {
@@ -114,6 +119,7 @@ impl Categorizer {
             made.events.insert(0, making.event(receive_event(candidate, &prefix)));
         }
         self.add_reports(&mut made, candidate, &organisation, &expansion, moment);
+        self.note_replies(candidate, &expansion, &view, &organisation, Some(&mut made));
         Verdict::Accept(Box::new(made), prefix)
     }
 
@@ -128,8 +134,10 @@ impl Categorizer {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
         let addressees = Addressees::of(candidate);
         let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
+        let braked = |group: &ObjectId| self.braked(&candidate.head, group);
         let request = Request {
             in_bcc: &in_bcc,
+            braked: &braked,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -123,6 +123,8 @@ impl Categorizer {
         let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
         let request = Request {
             in_bcc: &in_bcc,
+            // Judged when it was held; a moderator has let it go.
+            braked: &|_| None,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -22,6 +22,7 @@ use super::settings::{
     NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
     RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
+use super::storm::{Storm, storm};
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
 use crate::connectors::guard::GuardSettings;
@@ -89,11 +90,11 @@ fn point_to_top_level(fault: &mut crate::connectors::document::Fault) {
 }
 
 /// The stated value, or the default.
-fn or<T: Clone>(stated: &Option<Spanned<T>>, default: T) -> T {
+pub(super) fn or<T: Clone>(stated: &Option<Spanned<T>>, default: T) -> T {
     stated.as_ref().map_or(default, |value| value.get_ref().clone())
 }
 
-fn stated<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
+pub(super) fn stated<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
     value.as_ref().map(|value| value.get_ref().clone())
 }
 
@@ -140,6 +141,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         routing: routing(file.routing.as_ref()?.get_ref())?,
         policy: policy(&or(&file.policy, Policy::default())),
         moderation: moderation(&or(&file.moderation, Moderation::default()), folder, &accepted_domains)?,
+        storm: storm(&or(&file.storm, Storm::default())),
         web: web(&or(&file.web, Web::default())),
         rolls: rolls(&or(&file.rolls, Rolls::default())),
         queue,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
+use super::storm::Storm;
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
     LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
@@ -60,6 +61,8 @@ keys! {
         optional policy: Policy,
         /// Mail that waits for a moderator.
         optional moderation: Moderation,
+        /// Storms of replies to all.
+        optional storm: Storm,
         /// The page on which moderators decide.
         optional web: Web,
         /// When stored lists of groups are computed and how old they may get.

@@ -14,6 +14,7 @@ mod quantity;
 mod returns;
 pub mod settings;
 pub mod signing;
+pub mod storm;
 mod trust;
 pub mod word;
 

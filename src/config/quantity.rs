@@ -58,6 +58,7 @@ impl Checks<'_> {
             self.positive(&moderation.expiry, "moderation.expiry".into());
             self.at_least_one(&moderation.quorum, "moderation.quorum".into());
         }
+        self.storm();
         if let Some(authenticity) = value(&file.authenticity) {
             self.positive(&authenticity.time_limit, "authenticity.time_limit".into());
         }
@@ -161,13 +162,13 @@ impl Checks<'_> {
         }
     }
 
-    fn at_least_one(&mut self, stated: &Option<Spanned<u32>>, key: String) {
+    pub(super) fn at_least_one(&mut self, stated: &Option<Spanned<u32>>, key: String) {
         if let Some(stated) = stated.as_ref().filter(|number| *number.get_ref() == 0) {
             self.error(stated.span(), key, "expected at least 1, found 0");
         }
     }
 
-    fn positive(&mut self, stated: &Option<Spanned<Duration>>, key: String) {
+    pub(super) fn positive(&mut self, stated: &Option<Spanned<Duration>>, key: String) {
         if let Some(stated) = stated.as_ref().filter(|duration| duration.get_ref().is_zero()) {
             self.error(stated.span(), key, "expected a duration longer than zero");
         }

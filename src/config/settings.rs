@@ -15,6 +15,7 @@ use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::mail::address::{Domain, Mailbox};
 use crate::mail::signature::SigningKey;
+use crate::policy::storm::StormRules;
 use crate::rolls::guard::GuardLimits;
 use crate::rolls::suspect::SuspectSettings;
 
@@ -53,6 +54,8 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// Mail that waits for a moderator.
     pub moderation: ModerationSettings,
+    /// Storms of replies to all.
+    pub storm: StormRules,
     /// The moderators' page; none: there is none.
     pub web: Option<WebSettings>,
     /// Stored lists of groups.

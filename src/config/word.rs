@@ -8,7 +8,7 @@ use serde_spanned::Spanned;
 
 use crate::connectors::document::read::{Faults, Read, choice, text_by};
 use crate::connectors::document::{Node, NodeValue};
-use crate::directory::group::{ComparisonProfile, StaleAction};
+use crate::directory::group::{ComparisonProfile, StaleAction, StormAction};
 use crate::mail::address::Domain;
 
 macro_rules! words {
@@ -189,6 +189,12 @@ impl Read for StaleAction {
     fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
         let words = [("serve", Self::Serve), ("defer", Self::Defer), ("refuse", Self::Refuse)];
         choice(node, path, faults, &words)
+    }
+}
+
+impl Read for StormAction {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        choice(node, path, faults, &Self::WORDS)
     }
 }
 

@@ -23,7 +23,7 @@ use super::signing::Signer;
 use super::work;
 use crate::env::Env;
 use crate::mail::SetId;
-use crate::queue::{Batch, Bounds, DestinationId, NewSet, Queue, retry};
+use crate::queue::{Batch, Bounds, DestinationId, Masks, NewSet, Queue, retry};
 use crate::rolls::suspect::Learner;
 use crate::routing::{NextHop, Routes};
 use crate::spool::content::Content;
@@ -237,7 +237,13 @@ impl Shared {
     }
 
     /// Queues sets that were just committed, with their message at hand.
-    pub fn enqueue(self: &Arc<Self>, sets: Vec<DeliverySet>, message: &Arc<StoredMessage>, content: &Content) {
+    pub fn enqueue(
+        self: &Arc<Self>,
+        sets: Vec<DeliverySet>,
+        message: &Arc<StoredMessage>,
+        content: &Content,
+        mut masks: Masks,
+    ) {
         let now = self.now();
         let mut waiting = Vec::new();
         let mut state = self.state();
@@ -246,6 +252,7 @@ impl Shared {
             let id = set.id;
             let destination = self.destination(&mut state, &set.next_hop);
             state.queue.add(new_set(&set, set.roster.len()), destination);
+            Self::mask_new(&mut state, &mut masks, id);
             state.shelf.offer(Loaded {
                 set: Arc::new(set),
                 message: Arc::clone(message),

@@ -19,6 +19,7 @@ pub mod session;
 pub mod settings;
 pub mod shelf;
 pub mod signing;
+pub mod stopped;
 pub mod verdict;
 mod work;
 
@@ -32,6 +33,7 @@ use tokio::runtime::Handle;
 
 use crate::env::Env;
 use crate::mail::{MessageId, SetId};
+use crate::queue::Masks;
 use crate::queue::snapshot::QueueView;
 use crate::rolls::suspect::Learner;
 use crate::routing::Routes;
@@ -104,12 +106,23 @@ pub struct DeliveryHandle {
 impl DeliveryHandle {
     /// Queues sets that were just committed. May be called from any thread; does not block.
     pub fn enqueue(&self, sets: Vec<DeliverySet>, message: &Arc<StoredMessage>, content: &Content) {
-        self.shared.enqueue(sets, message, content);
+        self.shared.enqueue(sets, message, content, Masks::new());
+    }
+
+    /// The same, with what is held back of them.
+    pub fn enqueue_stopped(
+        &self,
+        sets: Vec<DeliverySet>,
+        message: &Arc<StoredMessage>,
+        content: &Content,
+        masks: Masks,
+    ) {
+        self.shared.enqueue(sets, message, content, masks);
     }
 
     /// Queues what was open before a restart: [`crate::spool::Recovered::sets`]. Once, before anything else.
     pub fn recover(&self, sets: Vec<StoredSet>) {
-        self.shared.recover(sets);
+        self.shared.recover(sets, Masks::new());
     }
 
     /// Takes over new routes. Sessions that are open end with their transactions.

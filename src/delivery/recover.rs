@@ -11,14 +11,14 @@ use super::account::settlement;
 use super::dispatcher::{Shared, new_set};
 use super::shelf::Loaded;
 use crate::mail::MessageId;
-use crate::queue::{Notice, Past, Queue, Told};
+use crate::queue::{Masks, Notice, Past, Queue, Told};
 use crate::spool::Commit;
 use crate::spool::message::{Progress, RecipientOutcome, StoredSet};
 use crate::track::ReportKind;
 
 impl Shared {
     /// Queues the sets that were open.
-    pub fn recover(self: &Arc<Self>, sets: Vec<StoredSet>) {
+    pub fn recover(self: &Arc<Self>, sets: Vec<StoredSet>, mut masks: Masks) {
         let now = self.now();
         let mut unreported = Vec::new();
         let mut state = self.state();
@@ -29,6 +29,7 @@ impl Shared {
             state
                 .queue
                 .restore(new_set(&stored.set, stored.recipients), destination, past);
+            Self::mask_new(&mut state, &mut masks, stored.set.id);
             if is_closed || has_unreported(&stored) {
                 unreported.push(stored);
             }

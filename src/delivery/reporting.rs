@@ -12,7 +12,7 @@ use super::report::{ReportRecipient, ReportRequest};
 use super::shelf::Loaded;
 use crate::limits;
 use crate::mail::{Reply, ReversePath, SetId};
-use crate::queue::{Delayed, Notice, Standing, ranks, retry};
+use crate::queue::{Delayed, Masks, Notice, Standing, ranks, retry};
 use crate::spool::message::{Acceptance, MessageKind};
 use crate::spool::{Commit, SpoolFault};
 use crate::track::{Event, EventKind, Reason, ReportKind};
@@ -195,7 +195,7 @@ impl Shared {
             outcome: Some(outcome),
         }) = acceptance
         {
-            self.enqueue(outcome.sets, &Arc::new(message.message), &message.content);
+            self.enqueue(outcome.sets, &Arc::new(message.message), &message.content, Masks::new());
         }
         Ok(())
     }

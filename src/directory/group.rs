@@ -48,6 +48,9 @@ pub struct GroupSettings {
     /// What the list may lose or gain before it waits for an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<Box<GuardSettings>>,
+    /// When a storm of replies to all is braked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Box<StormSettings>>,
     /// Expansion of a Microsoft 365 group here; `None` relays it whole to its cloud address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscribers: Option<Box<Subscribers>>,
@@ -69,6 +72,7 @@ impl Default for GroupSettings {
             max_age: None,
             on_stale: None,
             guard: None,
+            storm: None,
             subscribers: None,
         }
     }
@@ -112,6 +116,55 @@ pub struct GuardSettings {
     /// How long changes are counted together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<Duration>,
+}
+
+/// What becomes of further replies to all on a thread that is braked; see `policy::storm`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StormAction {
+    /// They wait for a moderator.
+    #[default]
+    Hold,
+    /// They are refused for now: 450.
+    Defer,
+    /// Nothing: the group is not watched.
+    Off,
+}
+
+impl StormAction {
+    /// Every action, by the word settings and files use.
+    pub const WORDS: [(&'static str, Self); 3] = [("hold", Self::Hold), ("defer", Self::Defer), ("off", Self::Off)];
+
+    /// The word of settings and files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Defer => "defer",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A group's own bounds of replies to all on one thread; see `policy::storm`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StormSettings {
+    /// What becomes of further replies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<StormAction>,
+    /// Members, nested groups included, from which on the group is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<u32>,
+    /// Replies within the window that bring the brake on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replies: Option<u32>,
+    /// How long replies are counted together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Duration>,
+    /// How long the brake stays on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Duration>,
 }
 
 /// Explicit decision to expand a Microsoft 365 group to the people who subscribed to it.

@@ -5,18 +5,19 @@
 
 use roaring::RoaringBitmap;
 
-use super::outcome::{Recipient, Verdict};
+use super::outcome::{NewHold, Recipient, Verdict};
 use super::reports::{ReportsTo, State, reports_to};
 use super::routes::HopId;
 use super::seen::Fate;
 use super::walk::{Came, Extent, Met, Step, Walk};
 use crate::directory::{Lookup, Ordinal, RecipientObject};
 use crate::mail::Mailbox;
-use crate::policy::{Fact, Refusal};
+use crate::policy::gate::Asking;
+use crate::policy::{Fact, Refusal, storm};
 use crate::resolver::DomainKind;
 use crate::rolls::freshness::{self, RollPolicy};
 use crate::rolls::{Entries, Objects, Roll};
-use crate::track::{EventKind, Reason};
+use crate::track::{EventKind, HoldCause, Reason};
 
 impl Walk<'_> {
     pub(super) fn group(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State, met: Met) -> Step<Came> {
@@ -47,6 +48,9 @@ impl Walk<'_> {
         if direct && let Some(came) = self.again(ordinal, object, state, met)? {
             return Ok(came);
         }
+        if matches!(met, Met::Addressed(_)) && self.runs_into_brake(ordinal, object, state) {
+            return Ok(Came::Something);
+        }
         if is_relayed_whole(object) {
             return self.whole(ordinal, object, state);
         }
@@ -56,6 +60,29 @@ impl Walk<'_> {
             return self.beside(ordinal, object, hop, state);
         }
         self.expand_roll(ordinal, object, state, met)
+    }
+
+    /// A reply to all on a thread that is braked waits; what else the message is addressed to goes on.
+    fn runs_into_brake(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> bool {
+        let Some(braked) = (self.request.braked)(&object.id) else {
+            return false;
+        };
+        if storm::passes(object, &self.from.identity, self.view) {
+            return false;
+        }
+        self.fact(|| Fact::ThreadBraked {
+            thread: braked.thread.to_string(),
+        });
+        let asking = Asking {
+            cause: HoldCause::Storm,
+            moderators: storm::deciders(object, self.view, &self.rules.postmaster),
+        };
+        self.hold(ordinal, object, state, asking);
+        let own = |hold: &&mut NewHold| hold.object == object.id;
+        if let Some(hold) = self.out.holds.iter_mut().rfind(own) {
+            hold.braked = Some(braked);
+        }
+        true
     }
 
     /// A report is not expanded; a non-delivery report goes to the owner if the group reports to him.

@@ -3,6 +3,7 @@
 use super::routes::HopId;
 use crate::directory::{ObjectId, Ordinal};
 use crate::mail::{Mailbox, Notify, Reply, ReversePath};
+use crate::policy::storm::Braked;
 use crate::policy::{Explanation, Refusal};
 use crate::track::{EventKind, HoldCause, Reason};
 
@@ -124,6 +125,8 @@ pub struct NewHold {
     pub bypass_nested: bool,
     /// Why.
     pub cause: HoldCause,
+    /// The brake that holds it; none but for a storm.
+    pub braked: Option<Braked>,
     /// Who may decide.
     pub moderators: Vec<Mailbox>,
     /// Who hears about a rejection.

@@ -35,11 +35,13 @@ impl Walk<'_> {
                 settings.map(|settings| settings.notify).unwrap_or_default(),
                 settings.and_then(|settings| settings.quorum),
             ),
+            HoldCause::Storm => (settings.map(|settings| settings.notify).unwrap_or_default(), Some(1)),
             HoldCause::Confirmation => (ModerationNotice::Always, Some(1)),
             // Whoever is claimed to have sent it would hear of mail that is not his.
             HoldCause::Quarantine => (ModerationNotice::Never, Some(1)),
         };
         self.out.holds.push(NewHold {
+            braked: None,
             addressed: self.current.addressed,
             object: object.id.clone(),
             recipient: object.primary.clone(),

@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 use crate::directory::ObjectId;
 use crate::limits::{EXPANSION_DEPTH_MAX, EXPANSION_RECIPIENTS_MAX};
 use crate::mail::{AddressKey, EnvelopeRecipient, Mailbox, Notify, ReversePath};
+use crate::policy::storm::Braked;
 use crate::resolver::{Relaying, Sender, Sources};
 use crate::rolls::View;
 
@@ -129,6 +130,9 @@ pub struct Request<'a> {
     /// True if neither To nor Cc names the addressed recipient with this index; before the header section is
     /// known, false.
     pub in_bcc: &'a dyn Fn(u32, &View) -> bool,
+    /// The brake on the message's thread to a group, if it is on (`policy::storm`); before the header section is known,
+    /// none.
+    pub braked: &'a dyn Fn(&ObjectId) -> Option<Braked>,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
     /// Whether the directory's sources are recent.
@@ -150,6 +154,7 @@ impl<'a> Request<'a> {
             start: Start::Addressed(recipients),
             marked: &|_| false,
             in_bcc: &|_, _| false,
+            braked: &|_| None,
             relaying: Relaying::Denied,
             sources: Sources::Current,
             now,

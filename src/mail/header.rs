@@ -10,6 +10,7 @@ mod author;
 mod facts;
 mod media;
 pub mod sieve;
+pub mod thread;
 mod words;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ pub use addressees::addressees_of;
 pub use author::{AuthorFault, Authors, authors_of};
 pub use facts::{AutoSubmitted, HeaderFacts, ReportFacts};
 pub use media::MediaType;
+pub use thread::ThreadFacts;
 pub use words::decoded_for_display;
 
 /// Why a header section is not read.

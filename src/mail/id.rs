@@ -37,6 +37,28 @@ impl fmt::Display for SetId {
     }
 }
 
+/// An operator's stop of a message, a group or a thread; shown as `x-3`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StopId(pub u64);
+
+impl fmt::Display for StopId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "x-{}", self.0)
+    }
+}
+
+impl std::str::FromStr for StopId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.strip_prefix("x-")
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a stop such as x-3"))
+    }
+}
+
 /// A hold: a message waiting for a moderator; shown as `m-17`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -15,6 +15,6 @@ pub mod trace;
 
 pub use address::{AddressFault, AddressKey, Domain, Mailbox, ReversePath};
 pub use envelope::{BodyType, Envelope, EnvelopeRecipient, Notify, OriginalRecipient, ReturnContent};
-pub use id::{HoldId, MessageId, SetId};
+pub use id::{HoldId, MessageId, SetId, StopId};
 pub use reply::Reply;
 pub use status::EnhancedStatus;

@@ -26,7 +26,7 @@ use super::{BodyType, EnhancedStatus, Mailbox, MessageId, OriginalRecipient, Rep
 use crate::limits;
 
 pub use letter::{Letter, compose_letter};
-pub use notice::{Notice, compose_notice};
+pub use notice::{BrakeWords, Notice, compose_notice};
 pub use text::{one_line, readable_subject};
 
 /// From whom, to whom, when: what every report begins with.

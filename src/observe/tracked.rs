@@ -169,6 +169,7 @@ mod tests {
                     moderators: vec![text("eva@y.example")],
                     expires_at: at,
                     cause: HoldCause::Moderation,
+                    thread: None,
                 },
                 "group=g@y.example hold=m-17 expires_at=2026-11-21T07:21:30Z",
             ),

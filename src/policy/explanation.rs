@@ -112,6 +112,11 @@ pub enum Fact {
     },
     /// Claims one of our addresses without proof (`policy.spoofed = "quarantine"`).
     Quarantined,
+    /// A reply to all on a thread that is braked (`[storm]`).
+    ThreadBraked {
+        /// Id of its first message.
+        thread: String,
+    },
     /// A listed group has no list that could be asked.
     ListNotReady {
         /// Primary address of that group.
@@ -249,6 +254,7 @@ impl fmt::Display for Fact {
             Self::Quarantined => {
                 f.write_str("the sender claims one of our addresses and nothing proves it: quarantine")
             }
+            Self::ThreadBraked { thread } => write!(f, "replies to all on thread {thread} are braked (storm)"),
             Self::ListNotReady { group } => write!(f, "the members of {group} are not available"),
             Self::ModerationBypassed { by } => write!(f, "moderated, not held: {by}"),
             Self::Held { moderators } => write!(f, "held for {}", moderators.join(", ")),

@@ -68,7 +68,7 @@ fn is_closed(object: &RecipientObject) -> bool {
 }
 
 /// Persons and outside addresses in a group and the groups nested in it; counting ends at `enough`.
-fn members(group: Ordinal, enough: u64, view: &View) -> u64 {
+pub(super) fn members(group: Ordinal, enough: u64, view: &View) -> u64 {
     let mut persons = RoaringBitmap::new();
     let mut outside = 0;
     let mut visited: RoaringBitmap = std::iter::once(group.0).collect();

@@ -16,6 +16,8 @@ pub mod replies;
 pub mod restriction;
 pub mod rules;
 pub mod size;
+pub mod stop;
+pub mod storm;
 #[doc(hidden)]
 pub mod testing;
 

@@ -88,7 +88,7 @@ pub(super) fn by_owners(
     Ok(Ruling::Hold(owners))
 }
 
-fn owners(object: &RecipientObject) -> &[Reference] {
+pub(super) fn owners(object: &RecipientObject) -> &[Reference] {
     object.group.as_deref().map_or(&[], |group| &group.managed_by)
 }
 
@@ -112,7 +112,7 @@ fn bypass(
     }
 }
 
-fn is_named(list: &[Reference], identity: &Identity, view: &View) -> bool {
+pub(super) fn is_named(list: &[Reference], identity: &Identity, view: &View) -> bool {
     list.iter()
         .any(|reference| match view.directory.lookup_reference(reference.as_str()) {
             Lookup::One(ordinal) => {

@@ -33,6 +33,9 @@ fn class(kind: Option<RecipientKind>) -> Class {
 }
 
 const LARGE_AND_OPEN: &str = "The group is too large to be open to everybody; ask its owner who may write to it";
+/// With X.7.28 of the IANA registry: mail flood.
+const BRAKED: &str =
+    "Too many replies to all on this thread; the group takes no more of them for now. Reply to the sender only";
 const TOO_LARGE: &str = "RESOLVER.RST.RecipSizeLimit; message too large for this recipient";
 const NO_MEMBER: &str = "UnifiedGroupAgent; Delivery failed because the sender isn't a group member";
 
@@ -71,6 +74,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::NoModerator => refused((5, 7, 1), "Delivery needs an approval that nobody can give"),
         Reason::ModerationRejected => refused((5, 7, 1), "A moderator did not approve the message"),
         Reason::ModerationExpired => refused((5, 7, 1), "No moderator approved the message in time"),
+        Reason::ThreadBraked => Reply::new(450, (4, 7, 28), BRAKED),
         Reason::GroupEmpty => refused((5, 2, 4), "The group has no members"),
         Reason::RollMissing | Reason::RollStaleDefer => Reply::new(
             451,
@@ -108,7 +112,8 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::SmtpUtf8Missing
         | Reason::TooLargeForNextHop
         | Reason::Expired
-        | Reason::DroppedByOperator => refused((5, 0, 0), "Not delivered"),
+        | Reason::DroppedByOperator
+        | Reason::StoppedByOperator => refused((5, 0, 0), "Not delivered"),
         Reason::NextHopDeferred
         | Reason::NextHopUnreachable
         | Reason::SigningFailed
@@ -243,6 +248,7 @@ mod tests {
             (Reason::AuthorIsGroup, None, "550 5.7.512"),
             (Reason::AuthorNotPermitted, None, "550 5.7.60"),
             (Reason::DecidedByMessage, None, "452 4.5.3"),
+            (Reason::ThreadBraked, None, "450 4.7.28"),
         ] {
             let reply = of(reason, kind).to_string();
             assert!(reply.starts_with(expected), "{reason}: {reply}");

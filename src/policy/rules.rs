@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::storm::StormRules;
 use crate::limits::LARGE_GROUP_MEMBERS;
 use crate::mail::Mailbox;
 use crate::resolver::{AcceptedDomains, TrustedNetwork};
@@ -232,6 +233,8 @@ pub struct Rules {
     pub auto_replies: AutoReplies,
     /// Large groups that are open to everybody.
     pub large_group: LargeGroup,
+    /// Storms of replies to all, where a group says nothing itself.
+    pub storm: StormRules,
     /// `RequireSenderAuthenticationEnabled` of groups whose source does not say: Exchange's default for new
     /// groups is true; a missing attribute in Active Directory reads false, and the connector says so.
     pub groups_internal_only: bool,
@@ -260,6 +263,7 @@ impl Rules {
             reply_dialect: ReplyDialect::default(),
             auto_replies: AutoReplies::default(),
             large_group: LargeGroup::default(),
+            storm: StormRules::default(),
             groups_internal_only: true,
             rolls: RollDefaults::default(),
         }

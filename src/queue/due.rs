@@ -135,6 +135,9 @@ impl Queue {
     pub fn waits(&mut self, set: SetId, now: Timestamp) -> Option<(Waiting, LastAnswer, Timestamp)> {
         let entry = self.sets.get_mut(&set)?;
         let item = self.items.get_mut(entry.items.first()?)?;
+        if item.ready.is_empty() {
+            return None;
+        }
         let destination = &self.places[item.destination.0 as usize].destination;
         let trouble = destination.trouble().filter(|trouble| trouble.retry_at > now)?;
         let answer = LastAnswer {

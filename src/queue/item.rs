@@ -88,6 +88,8 @@ pub struct SetEntry {
     pub delay_reported: bool,
     /// An operator dropped it: nothing of it is tried again.
     pub dropped: bool,
+    /// Ranks that an operator holds back ([`super::HeldBack`]).
+    pub stopped: RoaringBitmap,
     /// Progress rows written.
     pub rows: u64,
     /// Failures up to this row have been reported.
@@ -127,6 +129,12 @@ pub struct Item {
     pub ready: RoaringBitmap,
     /// Ranks that wait for [`Item::next_attempt_at`].
     pub deferred: RoaringBitmap,
+    /// Ranks that would be ready and are held back.
+    pub withheld: RoaringBitmap,
+    /// Ranks in batches that are out to be sent.
+    pub out: RoaringBitmap,
+    /// Some were held back for a while.
+    pub waited: bool,
     /// Batches out.
     pub in_flight: u32,
     /// Rounds that deferred somebody here; above 0 today's address is asked for (DESIGN §5).
@@ -149,6 +157,9 @@ impl Item {
             destination,
             ready: RoaringBitmap::new(),
             deferred: RoaringBitmap::new(),
+            withheld: RoaringBitmap::new(),
+            out: RoaringBitmap::new(),
+            waited: false,
             in_flight: 0,
             attempts: 0,
             next_attempt_at: None,
@@ -162,6 +173,7 @@ impl Item {
     pub fn take_all(&mut self) -> Ranges {
         let mut all = std::mem::take(&mut self.ready);
         all |= std::mem::take(&mut self.deferred);
+        all |= std::mem::take(&mut self.withheld);
         self.next_attempt_at = None;
         ranks::take_lowest(&mut all, usize::MAX)
     }
@@ -169,6 +181,6 @@ impl Item {
     /// True if nothing of it is left.
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.in_flight == 0 && self.ready.is_empty() && self.deferred.is_empty()
+        self.in_flight == 0 && self.ready.is_empty() && self.deferred.is_empty() && self.withheld.is_empty()
     }
 }

@@ -15,11 +15,13 @@ pub mod ranks;
 pub mod retry;
 mod settle;
 pub mod snapshot;
+mod stopped;
 pub mod wheel;
 
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ use notice::Notices;
 pub use notice::{Notice, NoticeKey, Told};
 use ranks::Ranges;
 pub use settle::{Delayed, Settle, Settled, Standing};
+pub use stopped::{HeldBack, Masks};
 use wheel::Wheel;
 
 /// A destination in the queue: a next hop, or a domain's mail exchangers.
@@ -273,6 +276,7 @@ impl Queue {
             attempts: past.attempts,
             delay_reported: past.delay_reported,
             dropped: false,
+            stopped: RoaringBitmap::new(),
             rows: past.rows,
             reported_through: past.reported_through,
             unreported: 0,
@@ -330,10 +334,17 @@ impl Queue {
     /// Ranks become ready; the item may stand in line already.
     fn make_ready(&mut self, id: ItemId, ranks: &RoaringBitmap) {
         let Some(item) = self.items.get_mut(&id) else { return };
+        let mask = &self.sets[&item.set].stopped;
+        let rest = if mask.is_empty() {
+            Cow::Borrowed(ranks)
+        } else {
+            item.withheld |= ranks & mask;
+            Cow::Owned(ranks - mask)
+        };
         if item.in_line {
-            self.places[item.destination.0 as usize].ready += ranks.len();
+            self.places[item.destination.0 as usize].ready += rest.len();
         }
-        item.ready |= ranks;
+        item.ready |= &*rest;
         self.line_up(id);
     }
 
@@ -393,6 +404,7 @@ impl Queue {
         let ranks = ranks::take_lowest(&mut item.ready, destination.recipients_max(now));
         let cost = ranks::count(&ranks);
         item.in_flight += 1;
+        ranks::add(&mut item.out, &ranks);
         item.in_line = !item.ready.is_empty();
         let then = if item.in_line { Then::Waits } else { Then::Leaves };
         place.line.served(flow, cost, then);
@@ -403,7 +415,7 @@ impl Queue {
             message: item.message,
             destination: id,
             ranks,
-            again: item.attempts > 0,
+            again: item.attempts > 0 || item.waited,
             item: item_id,
             kind: if flow.0 { BatchKind::Large } else { BatchKind::Small },
         })
@@ -427,7 +439,9 @@ impl Queue {
         ranks &= &left;
         left -= &ranks;
         batch.ranks = ranks::take_lowest(&mut left, usize::MAX);
-        let attempts = self.item_mut(batch.item).attempts;
+        let here = self.item_mut(batch.item);
+        here.out -= &ranks;
+        let attempts = here.attempts;
         let Some(entry) = self.sets.get(&batch.set) else { return };
         let there = entry
             .items
@@ -451,6 +465,10 @@ impl Queue {
                 .destination
                 .end(batch.message, is_large);
         }
-        self.item_mut(batch.item).in_flight -= 1;
+        let item = self.item_mut(batch.item);
+        item.in_flight -= 1;
+        for (first, last) in &batch.ranks {
+            item.out.remove_range(*first..=*last);
+        }
     }
 }

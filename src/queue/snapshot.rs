@@ -24,6 +24,8 @@ pub struct ItemView {
     pub ready: u64,
     /// Of them deferred.
     pub deferred: u64,
+    /// Of them held back by an operator.
+    pub stopped: u64,
     /// Batches in flight.
     pub batches_in_flight: u32,
     /// Attempts that deferred somebody.
@@ -98,6 +100,7 @@ impl Queue {
                 recipients: entry.recipients,
                 ready: item.ready.len(),
                 deferred: item.deferred.len(),
+                stopped: item.withheld.len(),
                 batches_in_flight: item.in_flight,
                 attempts: item.attempts,
                 next_attempt_at: [next, hop_retry].into_iter().flatten().min(),

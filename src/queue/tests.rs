@@ -271,12 +271,24 @@ fn who_moved_goes_to_the_other_hop() {
 #[derive(Clone, Debug)]
 enum Act {
     Take(usize),
-    Settle { batch: usize, pattern: u64 },
+    Settle {
+        batch: usize,
+        pattern: u64,
+    },
     GiveBack(usize),
-    Move { batch: usize, to: usize },
+    Move {
+        batch: usize,
+        to: usize,
+    },
     Wait(i64),
     Dead(usize),
     Retry(u64),
+    /// Ranks of a set whose bit stands in the pattern are stopped; none: all may go.
+    Stop {
+        set: u64,
+        pattern: u64,
+    },
+    GiveUp(u64),
     Restart,
 }
 
@@ -289,6 +301,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         2 => (0_i64..2_000).prop_map(Act::Wait),
         1 => (0_usize..3).prop_map(Act::Dead),
         1 => (1_u64..5).prop_map(Act::Retry),
+        2 => (1_u64..5, any::<u64>()).prop_map(|(set, pattern)| Act::Stop { set, pattern }),
+        1 => (1_u64..5).prop_map(Act::GiveUp),
         1 => Just(Act::Restart),
     ];
     proptest::collection::vec(act, 0..120)
@@ -374,7 +388,31 @@ impl World {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Take(hop) => self.out.extend(self.queue.take(self.hops[hop], at(self.now))),
+            Act::Take(hop) => {
+                let taken = self.queue.take(self.hops[hop], at(self.now));
+                if let Some(batch) = &taken {
+                    let mask = self.queue.mask(batch.set).expect("it is in the queue");
+                    assert!(
+                        !ranks::each(&batch.ranks).any(|rank| mask.contains(rank)),
+                        "what is stopped stays"
+                    );
+                }
+                self.out.extend(taken);
+            }
+            Act::Stop { set, pattern } => {
+                let ranks = self.sizes.get(&SetId(set)).copied().unwrap_or(0);
+                let mask: RoaringBitmap = (0..ranks).filter(|rank| pattern >> (rank % 64) & 1 == 1).collect();
+                let (found, _) = self.queue.hold_back(SetId(set), mask.clone());
+                let out = self.out.iter().filter(|batch| batch.set == SetId(set));
+                let out: RoaringBitmap = out.flat_map(|batch| ranks::each(&batch.ranks)).collect();
+                assert_eq!(found.in_flight, out & &mask, "copies in flight are told apart");
+            }
+            Act::GiveUp(set) => {
+                let all = self.sizes.get(&SetId(set)).copied().unwrap_or(0);
+                for batch in self.queue.withdraw_held(SetId(set), &(0..all).collect()) {
+                    self.settle(&batch, 0);
+                }
+            }
             Act::Wait(seconds) => self.now += seconds,
             Act::Retry(set) => drop(self.queue.retry_set(SetId(set), at(self.now))),
             Act::Dead(hop) => {
@@ -460,7 +498,7 @@ impl World {
             let out = self.out.iter().filter(|batch| batch.set == id);
             let in_flight = out.flat_map(|batch| ranks::each(&batch.ranks));
             let items = self.queue.items.values().filter(|item| item.set == id);
-            let waiting = items.flat_map(|item| item.ready.iter().chain(item.deferred.iter()));
+            let waiting = items.flat_map(|item| item.ready.iter().chain(&item.deferred).chain(&item.withheld));
             for rank in in_flight.chain(waiting) {
                 seen[rank as usize] += 1;
             }
@@ -489,7 +527,10 @@ proptest! {
         for act in acts {
             world.act(act);
         }
-        // Then all hops take everything.
+        // Then all stops end, and all hops take everything.
+        for set in 1..5 {
+            world.act(Act::Stop { set, pattern: 0 });
+        }
         for _ in 0..2_000 {
             for batch in std::mem::take(&mut world.out) {
                 world.settle(&batch, 0);

@@ -291,6 +291,9 @@ pub struct Hold {
     /// Who was asked, and what has come of it.
     #[serde(default)]
     pub approval: Approval,
+    /// The thread whose brake holds it, by the id of its first message; none but for a storm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
 }
 
 /// A change of a hold: a decision with the release it brings, or requests and reminders.

@@ -6,10 +6,12 @@
 pub mod directory;
 pub mod life;
 pub mod memory;
+pub mod stops;
 pub mod trace;
 
 pub use directory::{ChangeBatch, DirectoryState, DirectoryStore, ObjectRow};
 pub use life::{HistoryQuery, LifeBatch, LifeState, RollChange};
+pub use stops::{SharedStopStore, StopStore};
 pub use trace::{TraceStore, TraceWindow};
 
 /// Why a store cannot do what it was asked.

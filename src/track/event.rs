@@ -45,6 +45,8 @@ pub enum HoldCause {
     Confirmation,
     /// It claims one of our addresses and nothing proves it.
     Quarantine,
+    /// Too many replies to all came on its thread.
+    Storm,
 }
 
 /// Which report (RFC 3464 action).
@@ -157,6 +159,9 @@ pub enum EventKind {
         /// Why.
         #[serde(default)]
         cause: HoldCause,
+        /// The thread whose brake holds it, by the id of its first message; none but for a storm.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<String>,
     },
     /// A hold ended.
     Decide {

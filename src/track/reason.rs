@@ -95,6 +95,8 @@ reasons! {
     ModerationExpired = "moderation-expired", "no moderator decided in time";
     /// A moderated group with nobody who could decide.
     NoModerator = "no-moderator", "the group is moderated and has neither moderators nor owners";
+    /// Too many replies to all on one thread to a large group.
+    ThreadBraked = "thread-braked", "too many replies to all came on this thread, and the group takes no more of them for now";
     /// An automatic reply or report to an answer address.
     AutomaticAnswer = "automatic-answer", "an automatic reply or report decides nothing";
     // Expansion
@@ -178,6 +180,8 @@ reasons! {
     Expired = "expired", "the message could not be delivered in time";
     /// An operator dropped it.
     DroppedByOperator = "dropped-by-operator", "an operator dropped it from the queue";
+    /// An operator's stop holds it back.
+    StoppedByOperator = "stopped-by-operator", "an operator has stopped the message, its group or its thread for now";
     // The service
     /// Disk floor.
     DiskLow = "disk-low", "free space is below the floor";

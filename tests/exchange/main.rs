@@ -16,4 +16,5 @@ mod replies;
 mod reports;
 mod returns;
 mod settings;
+mod storm;
 mod table;

@@ -10,6 +10,8 @@ mod a_release_goes_to_the_members_the_settings_name;
 mod a_request_that_comes_back_asks_the_substitutes;
 mod a_rule_is_seen_before_it_is_saved;
 mod a_signature_of_our_domain_proves_the_tenant;
+mod a_stop_holds_what_is_not_delivered;
+mod a_storm_of_replies_is_braked;
 mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;
 mod an_operators_words_take_the_place_of_ours;

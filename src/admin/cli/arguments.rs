@@ -5,6 +5,7 @@ mod compare;
 mod group;
 mod guard;
 mod moderate;
+mod stop;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 use moderate::ModerateVerb;
+use stop::{STOP_EXAMPLES, StopArguments, WATCH_EXAMPLES, WatchArguments};
 
 /// Where settings are looked for.
 const SETTINGS: &str = "/etc/muster/muster.toml";
@@ -36,6 +38,7 @@ Examples:
   muster explain --from a@x.example --to all@y.example   ask before sending
   muster trace --to lena@y.example --since monday        did Lena get it?
   muster group why berlin@y.example jonas@y.example      why is Jonas not in the list?
+  muster stop --group all@y.example --for 2h             hold what is not delivered yet
 
 Exit codes: 0 yes or done; 1 no, refused, not found; 2 wrong use or bad settings;
 3 service not reachable; 4 refused by a guard.";
@@ -103,6 +106,12 @@ enum Verb {
     /// Decide what waits for a moderator.
     #[command(subcommand)]
     Moderate(ModerateVerb),
+    /// Show storms of replies to all: threads that are counted, and brakes.
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArguments),
+    /// Hold what is not delivered yet of a message, a group or a thread; let it go, or give it up.
+    #[command(after_help = STOP_EXAMPLES)]
+    Stop(StopArguments),
     /// Read settings and directory files again: all of it, or nothing if something is wrong.
     Reload {
         /// Take a directory that lost more than the guard allows.
@@ -244,6 +253,8 @@ pub(super) enum Asked {
     Export(ExportRequest),
     /// Ask the service.
     Service(Command),
+    /// Ask the service again and again: each answer comes when something has changed.
+    Follow(Command),
 }
 
 impl Arguments {
@@ -274,6 +285,11 @@ impl Arguments {
             Verb::Trace(arguments) => arguments.command(now, zone)?,
             Verb::Queue(verb) => verb.command()?,
             Verb::Moderate(verb) => verb.command(now, zone)?,
+            Verb::Watch(arguments) if arguments.follow => {
+                return Ok(Asked::Follow(Command::Stop(arguments.command())));
+            }
+            Verb::Watch(arguments) => Command::Stop(arguments.command()),
+            Verb::Stop(arguments) => Command::Stop(arguments.command(now, zone)?),
             Verb::Reload { accept } => Command::Reload {
                 guard: if accept {
                     GuardIntent::Accept

@@ -13,13 +13,14 @@ mod queue;
 mod roll;
 mod rule;
 mod status;
+mod stop;
 mod text;
 mod trace;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, CheckReport, CompareAnswer, RollAnswer, RuleAnswer};
+use super::answer::{Answer, CheckReport, CompareAnswer, RollAnswer, RuleAnswer, StopAnswer};
 
 pub use text::clean;
 
@@ -59,6 +60,9 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::Roll(answer) => render_roll(answer, reader),
         Answer::Compare(CompareAnswer::Compare(done)) => compare::compared(done, reader),
         Answer::Compare(CompareAnswer::GroupCutover(done)) => compare::cut_over(done, reader),
+        Answer::Stop(StopAnswer::Watch(shown)) => stop::watch(shown, reader),
+        Answer::Stop(StopAnswer::Stop(done)) => stop::done(done, reader),
+        Answer::Stop(StopAnswer::StopList(stops)) => stop::list(stops, reader),
     }
 }
 

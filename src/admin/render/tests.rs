@@ -5,7 +5,8 @@ use crate::admin::answer::{Explained, SeenAs};
 use crate::admin::command::{
     CompareCommand, CompareQuestion, ComparedLog, ConvertInto, ConvertOrder, CutoverOrder, CutoverSide,
     DifferenceIntent, ExplainQuestion, GuardIntent, Intent, MemberDepth, PinEffect, PinOrder, PreviewQuestion,
-    PrintLanguage, RefreshChoice, RollCommand, RuleCommand, RuleQuestion, Signed, WhyQuestion,
+    PrintLanguage, RefreshChoice, RollCommand, RuleCommand, RuleQuestion, Signed, StopCommand, StopOrder, StopTarget,
+    StopVerb, WhyQuestion,
 };
 use crate::admin::service::{Caller, dispatch};
 use crate::admin::testing::{Sample, now};
@@ -253,6 +254,53 @@ fn golden_lists() {
         all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Roll(command))));
     }
     assert_eq!(all, include_str!("golden_lists.txt"), "\n{all}");
+}
+
+/// What holds mail back has a golden text of its own.
+#[test]
+fn golden_stops() {
+    let order = |target, verb, intent| {
+        StopCommand::Stop(StopOrder {
+            target,
+            verb,
+            until: None,
+            intent,
+            signed: Signed::default(),
+        })
+    };
+    let thread = || StopTarget::Thread("<a1@contoso.example>".to_owned());
+    let watch = |group: &str| StopCommand::Watch {
+        group: Some(group.to_owned()),
+        after: None,
+    };
+    let mut all = String::new();
+    for (line, command) in [
+        (
+            "watch --group all-staff@contoso.example",
+            watch("all-staff@contoso.example"),
+        ),
+        ("watch --group quiet@contoso.example", watch("quiet@contoso.example")),
+        (
+            "stop --thread '<a1@contoso.example>'",
+            order(thread(), StopVerb::Hold, Intent::Do),
+        ),
+        (
+            "stop --thread '<a1@contoso.example>' --drop",
+            order(thread(), StopVerb::Drop, Intent::Say),
+        ),
+        (
+            "stop --thread '<a1@contoso.example>' --drop --tell --yes",
+            order(thread(), StopVerb::Refuse, Intent::Do),
+        ),
+        (
+            "stop lift x-3",
+            order(StopTarget::Stop(crate::mail::StopId(3)), StopVerb::Lift, Intent::Do),
+        ),
+        ("stop list --all", StopCommand::StopList { all: true }),
+    ] {
+        all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Stop(command))));
+    }
+    assert_eq!(all, include_str!("golden_stops.txt"), "\n{all}");
 }
 
 #[test]

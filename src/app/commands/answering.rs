@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
     HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded,
-    RollAnswer, RuleAnswer, StatusReport, TracedMessage, Verification, WasMember,
+    RollAnswer, RuleAnswer, StatusReport, StopAnswer, TracedMessage, Verification, WasMember,
 };
 use crate::admin::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, TraceQuery, WhyQuestion,
+    RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::connectors::sync::Verified;
 use crate::delivery::Selection;
-use crate::mail::{HoldId, Mailbox, MessageId, SetId};
+use crate::mail::{HoldId, MessageId, SetId};
 use crate::moderation::machine::Answer;
 use crate::resolver::Sources;
 use crate::spool::message::StoredSet;
@@ -383,6 +383,10 @@ impl Answers for Commands {
         .await
     }
 
+    async fn stop(&self, caller: &Caller, command: &StopCommand) -> Result<StopAnswer, Refusal> {
+        super::stops::answer(&self.0, caller, command).await
+    }
+
     async fn moderate_many(&self, caller: &Caller, order: &HoldsOrder) -> Result<HoldsDecided, Refusal> {
         let group = match order.selection.group.clone() {
             Some(name) => Some(self.about_groups(move |groups| groups.primary_of(&name)).await?),
@@ -444,7 +448,7 @@ fn roll(orders: &Orders<'_>, command: &RollCommand) -> Result<RollAnswer, Refusa
 }
 
 /// What answers about groups are made from, at this moment.
-fn with_groups<T>(service: &Service, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
+pub(super) fn with_groups<T>(service: &Service, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
     let organisation = service.categorizer.organisation();
     let hops = organisation.hops.pass();
     let view = service.keeper.view();
@@ -475,14 +479,6 @@ fn role_word(role: crate::categorizer::intake::ListenerRole) -> &'static str {
     match role {
         crate::categorizer::intake::ListenerRole::Inbound => "inbound",
         crate::categorizer::intake::ListenerRole::Relay => "relay",
-    }
-}
-
-/// A group's primary address by any of its names.
-impl Groups<'_> {
-    /// Primary address of a recipient by any address or name.
-    pub fn primary_of(&self, name: &str) -> Result<Mailbox, Refusal> {
-        self.find(name).map(|(_, object)| object.primary.clone())
     }
 }
 

@@ -280,6 +280,7 @@ fn request<'a>(
         start,
         marked,
         in_bcc: &|_, _| false,
+        braked: &|_| None,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),
@@ -320,7 +321,7 @@ fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
         Some(expansion::Verdict::Refused(refusal)) => refuse(verdict, refusal),
         Some(expansion::Verdict::Held) => {
             verdict.kind = VerdictKind::Held;
-            verdict.reason = Some(Reason::Moderated);
+            verdict.reason = expansion.holds.first().map(reason_of);
             verdict.cause = expansion.holds.first().map(|hold| hold.cause);
             let moderators = expansion.holds.first().map(|hold| hold.moderators.as_slice());
             verdict.moderators = moderators.unwrap_or_default().iter().map(ToString::to_string).collect();
@@ -339,7 +340,7 @@ fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
             path: hold.path.clone(),
             kind: VerdictKind::Held,
             reply: None,
-            reason: Reason::Moderated,
+            reason: reason_of(hold),
         });
     }
     if verdict.kind == VerdictKind::Accepted && expansion.reaches_nobody() {
@@ -404,6 +405,13 @@ fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
             }),
             _ => {}
         }
+    }
+}
+
+fn reason_of(hold: &expansion::NewHold) -> Reason {
+    match &hold.braked {
+        None => Reason::Moderated,
+        Some(_) => Reason::ThreadBraked,
     }
 }
 

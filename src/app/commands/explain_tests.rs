@@ -114,7 +114,7 @@ impl Leaving {
 }
 
 impl Dispatch for Leaving {
-    fn enqueue(&self, message: Arc<StoredMessage>, _: Content, sets: Vec<DeliverySet>) {
+    fn enqueue(&self, message: Arc<StoredMessage>, _: Content, sets: Vec<DeliverySet>, _: crate::queue::Masks) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push((message.id, sets));
     }

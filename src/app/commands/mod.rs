@@ -17,5 +17,8 @@ pub mod queue;
 pub mod rules;
 pub mod signing;
 pub mod stale;
+mod stop_counts;
+mod stops;
+mod storms;
 pub mod trace;
 pub mod was;

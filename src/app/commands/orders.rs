@@ -424,7 +424,7 @@ pub(super) fn refused(fault: &DecideFault) -> Refusal {
 }
 
 /// The name of the user at the other end of the socket, as this machine knows it.
-fn user_name(caller: &Caller) -> String {
+pub(super) fn user_name(caller: &Caller) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = caller.user_id.and_then(|id| name_of(&users, id));
     named.unwrap_or_else(|| caller.to_string())

@@ -57,7 +57,9 @@ fn awaits(spool: &dyn Spool, stored: &StoredSet, wanted: &Mailbox) -> Result<boo
 pub fn item(stored: &StoredSet, view: &QueueView) -> QueueItem {
     let live = view.items.iter().find(|item| item.set == stored.set.id);
     let (mut reply, mut reason) = last_deferral(stored);
-    if let Some(live) = live.filter(|live| live.reason.is_some()) {
+    if live.is_some_and(|live| live.stopped > 0) {
+        (reply, reason) = (None, Some(Reason::StoppedByOperator));
+    } else if let Some(live) = live.filter(|live| live.reason.is_some()) {
         // What waits because its next hop is left alone is known to the queue only.
         (reply, reason) = (live.reply.clone(), live.reason);
     } else if reason.is_none()

@@ -9,7 +9,7 @@ use crate::mail::{AddressKey, HoldId, Mailbox, MessageId, SetId};
 use crate::rolls::View;
 use crate::spool::roster::Roster;
 use crate::store::{StoreFault, TraceStore, TraceWindow};
-use crate::track::{Decision, Event, EventKind};
+use crate::track::{Decision, Event, EventKind, Reason};
 
 /// Most fates shown of one message when no recipient was asked for.
 const FATES_MAX: usize = 1_000;
@@ -319,10 +319,9 @@ impl Book<'_> {
                 fate.reply = Some(reply.clone());
                 fate.reason = Some(*reason);
             }),
-            EventKind::Hold { hold, group, .. } => {
-                self.holds.insert(*hold, group.clone());
-                self.one(event, group, |_| {});
-            }
+            EventKind::Hold {
+                hold, group, thread, ..
+            } => self.held(event, *hold, group, thread.is_some()),
             EventKind::Decide { hold, decision, .. } => self.decided(event, *hold, *decision),
             EventKind::Refuse { recipient: None, .. }
             | EventKind::Receive { .. }
@@ -331,6 +330,13 @@ impl Book<'_> {
             | EventKind::Vote { .. }
             | EventKind::Done => {}
         }
+    }
+
+    fn held(&mut self, event: &Event, hold: HoldId, group: &str, braked: bool) {
+        self.holds.insert(hold, group.to_owned());
+        self.one(event, group, |fate| {
+            fate.reason = braked.then_some(Reason::ThreadBraked)
+        });
     }
 
     /// The group that held it shows what was decided.

@@ -25,6 +25,7 @@ mod record;
 mod schema;
 mod segment;
 mod space;
+pub mod stops;
 mod sync;
 #[cfg(test)]
 mod tests;

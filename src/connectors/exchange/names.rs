@@ -119,6 +119,11 @@ fn is_ours(property: P) -> bool {
             | P::Refresh
             | P::MaxAge
             | P::OnStale
+            | P::StormAction
+            | P::StormMembers
+            | P::StormReplies
+            | P::StormWindow
+            | P::StormBrake
             | P::ExpandSubscribers
             | P::StoredAttributes
     )

@@ -37,6 +37,7 @@
 //! | `keep_unreadable_filter` | Dynamic groups, ours: a filter that cannot be read is no fault; mail for the group waits (451) until it is mended. |
 //! | `comparison_profile`, `refresh`, `max_age`, `on_stale` | Dynamic groups, ours: `active_directory` or `cloud`; `on_change` or a duration; a duration; `serve`, `defer` or `refuse`. |
 //! | `guard_shrink_share_percent`, `guard_shrink_count`, `guard_growth_share_percent`, `guard_growth_count`, `guard_window` | Groups, ours: what the list may lose or gain within the window before it waits for an operator; see `[rolls]`. |
+//! | `storm_action`, `storm_members`, `storm_replies`, `storm_window`, `storm_brake` | Groups, ours: when replies to all on one thread are braked, and how; see `[storm]`. |
 //! | `report_to_originator_enabled`, `report_to_manager_enabled`, `send_oof_message_to_originator_enabled`, `hidden_group_membership_enabled`, `bcc_blocked` | Groups, as in Exchange. |
 //! | `subscribers`, `expand_subscribers` | Microsoft 365 groups, ours: expand here instead of relaying to the cloud. |
 //! | `allow_only_members_to_post` | Microsoft 365 groups: who is no member may not write. |

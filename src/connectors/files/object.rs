@@ -16,7 +16,7 @@ use crate::directory::filter::parse_in;
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
-    StaleAction, Subscribers,
+    StaleAction, StormAction, StormSettings, Subscribers,
 };
 use crate::directory::kind::{RecipientKind, RecipientType};
 use crate::directory::recipient::{Location, ObjectId, ProxyAddress, RecipientObject, SourceId};
@@ -304,6 +304,7 @@ fn group(record: &Record, text: &str, faults: &mut Faults) -> GroupSettings {
         max_age: record.duration(P::MaxAge, faults),
         on_stale: record.word(P::OnStale, &stale, faults),
         guard: guard(record, faults).map(Box::new),
+        storm: storm(record, faults).map(Box::new),
         subscribers: (subscribers != Subscribers::default()).then(|| Box::new(subscribers)),
     }
 }
@@ -317,6 +318,17 @@ fn guard(record: &Record, faults: &mut Faults) -> Option<GuardSettings> {
         window: record.duration(P::GuardWindow, faults),
     };
     (settings != GuardSettings::default()).then_some(settings)
+}
+
+fn storm(record: &Record, faults: &mut Faults) -> Option<StormSettings> {
+    let settings = StormSettings {
+        action: record.word(P::StormAction, &StormAction::WORDS, faults),
+        members: record.number(P::StormMembers, faults),
+        replies: record.number(P::StormReplies, faults),
+        window: record.duration(P::StormWindow, faults),
+        brake: record.duration(P::StormBrake, faults),
+    };
+    (settings != StormSettings::default()).then_some(settings)
 }
 
 fn rule(record: &Record, source: &str, faults: &mut Faults) -> Option<DynamicRule> {

@@ -74,6 +74,11 @@ properties! {
     GuardGrowthSharePercent;
     GuardGrowthCount;
     GuardWindow;
+    StormAction;
+    StormMembers;
+    StormReplies;
+    StormWindow;
+    StormBrake;
     // Dynamic groups.
     RecipientFilter;
     Language = "FilterLanguage";
@@ -166,6 +171,11 @@ impl Property {
                 | Self::GuardGrowthSharePercent
                 | Self::GuardGrowthCount
                 | Self::GuardWindow
+                | Self::StormAction
+                | Self::StormMembers
+                | Self::StormReplies
+                | Self::StormWindow
+                | Self::StormBrake
                 | Self::Subscribers
                 | Self::ExpandSubscribers
                 | Self::AllowOnlyMembersToPost

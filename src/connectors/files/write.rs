@@ -13,7 +13,7 @@ use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationS
 use crate::directory::filter::parse_in;
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
-    StaleAction, Subscribers,
+    StaleAction, StormSettings, Subscribers,
 };
 use crate::directory::recipient::{Location, ObjectState, RecipientObject};
 use crate::directory::value::Value;
@@ -218,6 +218,22 @@ fn guard(limits: &GuardSettings, cells: &mut Cells) {
     }
 }
 
+fn storm(limits: &StormSettings, cells: &mut Cells) {
+    if let Some(action) = limits.action {
+        cells.push(P::StormAction, action.word());
+    }
+    for (property, number) in [(P::StormMembers, limits.members), (P::StormReplies, limits.replies)] {
+        if let Some(number) = number {
+            cells.push(property, number);
+        }
+    }
+    for (property, time) in [(P::StormWindow, limits.window), (P::StormBrake, limits.brake)] {
+        if let Some(time) = time {
+            cells.push(property, show_duration(time));
+        }
+    }
+}
+
 fn group(settings: &GroupSettings, cells: &mut Cells) {
     cells.list(P::ManagedBy, &settings.managed_by);
     cells.list(P::Members, &settings.members);
@@ -248,6 +264,9 @@ fn group(settings: &GroupSettings, cells: &mut Cells) {
     }
     if let Some(limits) = settings.guard.as_deref() {
         guard(limits, cells);
+    }
+    if let Some(limits) = settings.storm.as_deref() {
+        storm(limits, cells);
     }
     if let Some(subscribers) = &settings.subscribers {
         let Subscribers { expand, list } = &**subscribers;

@@ -14,7 +14,7 @@ use crate::directory::delivery::{DeliverySettings, ModerationNotice, ModerationS
 use crate::directory::filter::precanned::{ConditionalCustomAttribute, IncludedRecipients, Precanned};
 use crate::directory::group::{
     ComparisonProfile, DynamicRule, FilterLanguage, GroupSettings, GuardSettings, RefreshMode, RuleCondition,
-    StaleAction, Subscribers,
+    StaleAction, StormAction, StormSettings, Subscribers,
 };
 use crate::directory::kind::RecipientKind;
 use crate::directory::recipient::{Location, ObjectId, ObjectState, ProxyAddress, RecipientObject, SourceId};
@@ -212,31 +212,45 @@ fn group() -> impl Strategy<Value = GroupSettings> {
         };
         (settings != GuardSettings::default()).then(|| Box::new(settings))
     });
+    let actions = StormAction::WORDS.map(|(_, action)| action).to_vec();
+    let storm = (of(select(actions)), number(), number(), of(duration()), of(duration())).prop_map(|limits| {
+        let settings = StormSettings {
+            action: limits.0,
+            members: limits.1,
+            replies: limits.2,
+            window: limits.3,
+            brake: limits.4,
+        };
+        (settings != StormSettings::default()).then(|| Box::new(settings))
+    });
     (
         (references(), references(), any::<[bool; 6]>()),
         of(rule),
         refresh,
         of(duration()),
         stale,
-        guard,
+        (guard, storm),
         subscribers,
     )
         .prop_map(
-            |((members, managed_by, flags), rule, refresh, max_age, on_stale, guard, subscribers)| GroupSettings {
-                members,
-                managed_by,
-                report_to_originator: flags[0],
-                report_to_owner: flags[1],
-                send_oof: flags[2],
-                hidden_membership: flags[3],
-                bcc_blocked: flags[4],
-                only_members_may_post: flags[5],
-                rule,
-                refresh,
-                max_age,
-                on_stale,
-                guard,
-                subscribers,
+            |((members, managed_by, flags), rule, refresh, max_age, on_stale, (guard, storm), subscribers)| {
+                GroupSettings {
+                    members,
+                    managed_by,
+                    report_to_originator: flags[0],
+                    report_to_owner: flags[1],
+                    send_oof: flags[2],
+                    hidden_membership: flags[3],
+                    bcc_blocked: flags[4],
+                    only_members_may_post: flags[5],
+                    rule,
+                    refresh,
+                    max_age,
+                    on_stale,
+                    guard,
+                    storm,
+                    subscribers,
+                }
             },
         )
 }

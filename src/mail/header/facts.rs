@@ -1,6 +1,7 @@
 //! What a categorisation pass needs to know of a header section.
 
 use super::media::MediaType;
+use super::thread::ThreadFacts;
 use super::{Authors, HeaderFault, HeaderSection, authors_of};
 use crate::mail::trace::{LOOP_FIELD, LoopMarks};
 
@@ -51,6 +52,8 @@ pub struct HeaderFacts {
     /// `Subject` as it stands, unfolded, at most `TRACKED_CHARACTERS_MAX` characters;
     /// [`super::decoded_for_display`] makes it readable.
     pub subject: Option<String>,
+    /// Where it stands in its conversation.
+    pub thread: ThreadFacts,
     /// Who says to have written it.
     pub authors: Authors,
     /// `Auto-Submitted`.
@@ -83,6 +86,7 @@ impl HeaderFacts {
             received: section.all("Received").count(),
             message_id: text("Message-ID"),
             subject: text("Subject"),
+            thread: ThreadFacts::of(section),
             authors: authors_of(section),
             auto_submitted,
             report: report_facts(section, auto_submitted),

@@ -140,6 +140,7 @@ impl Sample {
             sender: ReversePath::Mailbox(mailbox("lena@contoso.example")),
             language: None,
             approval: Approval::default(),
+            thread: None,
         }
     }
 

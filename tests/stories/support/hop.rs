@@ -30,11 +30,20 @@ struct Behaviour {
     without_dsn: bool,
 }
 
+/// Whether final dots are answered.
+#[derive(Default)]
+struct Door {
+    closed: bool,
+    waiting: usize,
+}
+
 #[derive(Default)]
 struct State {
     copies: Mutex<Vec<Copy>>,
     changed: Condvar,
     behaviour: Mutex<Behaviour>,
+    door: Mutex<Door>,
+    moved: Condvar,
     stopped: AtomicBool,
 }
 
@@ -109,6 +118,28 @@ impl Hop {
     pub fn answer_dot_once(&self, reply: &str) {
         let mut behaviour = self.state.behaviour.lock().expect("no panic under the lock");
         behaviour.after_dot.push(reply.to_owned());
+    }
+
+    /// Leaves final dots without an answer until [`Hop::open_door`]: their copies are in flight.
+    pub fn close_door(&self) {
+        self.state.door.lock().expect("no panic under the lock").closed = true;
+    }
+
+    /// Waits until a transaction stands before the closed door.
+    pub fn wait_at_door(&self) {
+        let door = self.state.door.lock().expect("no panic under the lock");
+        let waited = self
+            .state
+            .moved
+            .wait_timeout_while(door, Duration::from_secs(20), |door| door.waiting == 0);
+        let (door, _) = waited.expect("no panic under the lock");
+        assert!(door.waiting > 0, "nobody came to the door");
+    }
+
+    /// Answers again.
+    pub fn open_door(&self) {
+        self.state.door.lock().expect("no panic under the lock").closed = false;
+        self.state.moved.notify_all();
     }
 
     /// Offers no DSN extension.
@@ -225,6 +256,13 @@ fn serve(stream: &TcpStream, state: &State) -> std::io::Result<()> {
 }
 
 fn take(copy: &Copy, state: &State) -> String {
+    {
+        let mut door = state.door.lock().expect("lock");
+        door.waiting += 1;
+        state.moved.notify_all();
+        door = state.moved.wait_while(door, |door| door.closed).expect("lock");
+        door.waiting -= 1;
+    }
     if let Some(reply) = state.behaviour.lock().expect("lock").after_dot.pop() {
         return reply;
     }

@@ -15,6 +15,7 @@ use crate::categorizer::NextHops;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RuleCondition;
 use crate::directory::{Found, Lookup, Ordinal, RecipientObject, Reference};
+use crate::mail::Mailbox;
 use crate::policy::Rules;
 use crate::rolls::View;
 
@@ -124,6 +125,11 @@ impl Groups<'_> {
         };
         let object = self.view.object(ordinal).ok_or_else(missing)?;
         Ok((ordinal, object))
+    }
+
+    /// Primary address of a recipient by any address or name.
+    pub fn primary_of(&self, name: &str) -> Result<Mailbox, Refusal> {
+        self.find(name).map(|(_, object)| object.primary.clone())
     }
 
     fn readable(&self, reference: &Reference) -> String {
