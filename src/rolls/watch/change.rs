@@ -8,13 +8,12 @@ use std::collections::BTreeSet;
 
 use roaring::RoaringBitmap;
 
-use super::asks::{ALWAYS, AskId, OfAttribute, RuleId, TextKey};
+use super::asks::{AskId, OfAttribute, RuleId, TextKey};
+use super::holding::{Holding, by_keys, reference_keys};
 use super::names::{NameHash, names_in};
 use super::{Watch, listed_references};
 use crate::directory::attribute::Attribute;
-use crate::directory::dn::DistinguishedName;
 use crate::directory::filter::EvaluationContext;
-use crate::directory::filter::plan::reference::texts_of;
 use crate::directory::filter::plan::{Ask, AskKind};
 use crate::directory::index::names_of;
 use crate::directory::row::RowRef;
@@ -61,7 +60,7 @@ pub(in crate::rolls) struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// The object, if any dynamic group may contain it.
-    fn candidate(&self, object: Ordinal) -> Option<RowRef<'a>> {
+    pub(super) fn candidate(&self, object: Ordinal) -> Option<RowRef<'a>> {
         self.directory
             .candidates()
             .contains(object.0)
@@ -273,8 +272,8 @@ impl Watch {
                 &mut flips,
             );
             if of.references > 0 {
-                let was = self.reference_keys(*attribute, &was, before.directory);
-                let is = self.reference_keys(*attribute, &is, after.directory);
+                let was = reference_keys(*attribute, &was, before.directory);
+                let is = reference_keys(*attribute, &is, after.directory);
                 self.keys_that_differ(&was, &is, &mut flips);
             }
             for id in &of.values {
@@ -303,28 +302,9 @@ impl Watch {
         }
     }
 
-    /// Keys of the objects that a value's references name, by any of their names; sorted.
-    fn reference_keys(&self, attribute: Attribute, value: &ValueRef<'_>, directory: &Directory) -> Vec<TextKey> {
-        let mut keys = Vec::new();
-        for text in texts_of(value) {
-            if let Some(dn) = DistinguishedName::parse(text) {
-                keys.push(TextKey::of_reference(attribute, dn.as_str()));
-            }
-            keys.push(TextKey::of_reference(attribute, &text.trim().to_lowercase()));
-            let named = directory.lookup_reference(text).one();
-            if let Some(object) = named.and_then(|ordinal| directory.recipient(ordinal)) {
-                let names = names_of(&object);
-                keys.extend(names.iter().map(|name| TextKey::of_reference(attribute, name)));
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
     /// Rules that make one of these asks and whose anchor holds for the object on one of the sides.
     fn of_flips(&self, flips: &[AskId], object: Ordinal, sides: &[Side<'_>], rules: &mut Vec<RuleId>) {
-        let mut passed: Option<BTreeSet<AskId>> = None;
+        let mut holding = Holding::new(&self.asks, object, sides);
         for flip in flips {
             let Some(record) = self.asks.record(*flip) else {
                 continue;
@@ -333,19 +313,14 @@ impl Watch {
                 rules.extend(record.rules.iter().map(|(_, rule)| *rule));
                 continue;
             }
-            let passed = passed.get_or_insert_with(|| {
-                let mut all: BTreeSet<AskId> = [ALWAYS].into();
-                for side in sides {
-                    if let Some(row) = side.candidate(object) {
-                        all.extend(self.passed(object, row, *side));
-                    }
+            // As many steps as the ask's rules have anchors, however many others there are.
+            let mut rest = &record.rules[..];
+            while let Some((anchor, _)) = rest.first() {
+                let (these, others) = rest.split_at(rest.partition_point(|(each, _)| each <= anchor));
+                if holding.holds(*anchor) {
+                    rules.extend(these.iter().map(|(_, rule)| *rule));
                 }
-                all
-            });
-            for anchor in passed.iter() {
-                let start = record.rules.partition_point(|(each, _)| each < anchor);
-                let found = record.rules.iter().skip(start).take_while(|(each, _)| each == anchor);
-                rules.extend(found.map(|(_, rule)| *rule));
+                rest = others;
             }
         }
     }
@@ -397,13 +372,7 @@ impl Watch {
         side: Side<'_>,
         passed: &mut Vec<AskId>,
     ) {
-        let mut keys = of.text_keys(attribute, value);
-        if of.references > 0 {
-            keys.extend(self.reference_keys(attribute, value, side.directory));
-        }
-        for key in keys {
-            passed.extend(self.asks.by_key(key));
-        }
+        passed.extend(by_keys(&self.asks, attribute, of, value, side.directory));
         for id in &of.values {
             // No ask that an absent value passes is an anchor.
             let finds = self.asks.record(*id).filter(|record| !record.anchored.is_empty());

@@ -14,6 +14,7 @@
 
 mod asks;
 mod change;
+mod holding;
 mod names;
 
 use std::collections::HashMap;
