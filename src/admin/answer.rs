@@ -7,6 +7,7 @@ mod group;
 mod mail;
 mod roll;
 pub mod rule;
+mod spoof;
 mod state;
 mod stop;
 
@@ -29,6 +30,7 @@ pub use rule::{
     Inexpressible, NearestChange, NearestMiss, PlanStep, RuleAnswer, RuleFinding, RuleLint, RulePlan, RulePreview,
     RuleProposed, RuleText,
 };
+pub use spoof::{SpoofAttack, SpoofOutcome, SpoofTested, SpoofWeakness};
 pub use state::{
     CheckReport, Finding, HoldDecided, HoldLeft, HoldShown, HoldSummary, HoldsDecided, ListenerState, NextHopSummary,
     OpenRecipient, QueueChanged, QueueItem, QueueShown, Reloaded, Severity, SigningState, StatusReport, Verification,
@@ -79,6 +81,8 @@ pub enum Answer {
     ModerateMany(HoldsDecided),
     /// To `reload`.
     Reload(Reloaded),
+    /// To `test spoof`.
+    TestSpoof(SpoofTested),
     /// To questions about rules.
     #[serde(untagged)]
     Rule(RuleAnswer),
@@ -136,6 +140,7 @@ impl Answer {
             Self::ModerateApprove(decided) | Self::ModerateReject(decided) => yes(decided.applied),
             Self::ModerateMany(decided) => yes(decided.messages > 0),
             Self::Reload(reloaded) => reloaded.meaning(),
+            Self::TestSpoof(tested) => tested.meaning(),
             Self::Rule(answer) => answer.meaning(),
             Self::Roll(answer) => answer.meaning(),
             Self::Compare(answer) => answer.meaning(),

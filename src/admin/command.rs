@@ -119,6 +119,11 @@ pub enum Command {
         /// Take a directory that the guard holds back.
         guard: GuardIntent,
     },
+    /// Run the attack set against a group.
+    TestSpoof {
+        /// Any address of the group.
+        group: String,
+    },
     /// About rules.
     #[serde(skip)]
     Rule(RuleCommand),
@@ -344,6 +349,7 @@ impl Command {
             Self::ModerateReject { .. } => "moderate_reject",
             Self::ModerateMany(_) => "moderate_many",
             Self::Reload { .. } => "reload",
+            Self::TestSpoof { .. } => "test_spoof",
             Self::Rule(command) => command.name(),
             Self::Roll(command) => command.name(),
             Self::Compare(command) => command.name(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{
     Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
     HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer,
-    RuleAnswer, StatusReport, StopAnswer, TracedMessage, WasMember,
+    RuleAnswer, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use super::command::{
     Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion,
@@ -162,6 +162,9 @@ pub trait Service: Send + Sync + 'static {
     /// Reads settings and directory again: all or nothing.
     fn reload(&self, caller: &Caller, guard: GuardIntent) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
 
+    /// Runs the attack set against a group: nothing of it is stored or delivered.
+    fn test_spoof(&self, group: &str) -> impl Future<Output = Result<SpoofTested, Refusal>> + Send;
+
     /// A question about a rule. The answer is the one of the command's name.
     fn rule(&self, caller: &Caller, command: &RuleCommand) -> impl Future<Output = Result<RuleAnswer, Refusal>> + Send;
 
@@ -218,6 +221,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         ),
         Command::ModerateMany(order) => Answer::ModerateMany(service.moderate_many(caller, order).await?),
         Command::Reload { guard } => Answer::Reload(service.reload(caller, *guard).await?),
+        Command::TestSpoof { group } => Answer::TestSpoof(service.test_spoof(group).await?),
         Command::Rule(command) => Answer::Rule(service.rule(caller, command).await?),
         Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),
         Command::Compare(command) => Answer::Compare(service.compare(caller, command).await?),

@@ -16,10 +16,9 @@ use uuid::Uuid;
 
 use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
-    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, ListenerState, Member, NearestMiss,
-    NextHopSummary, OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded,
-    RollAnswer, RollState, RuleAnswer, SeenAs, SigningState, StatusReport, StopAnswer, TracedMessage, Verdict,
-    VerdictKind, Verification, WasMember,
+    GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, Member, NearestMiss, NextHopSummary,
+    OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
+    RuleAnswer, SeenAs, SpoofTested, StatusReport, StopAnswer, TracedMessage, Verdict, VerdictKind, WasMember,
 };
 use super::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
@@ -240,34 +239,7 @@ pub(super) fn why() -> GroupWhy {
 
 impl Service for Sample {
     async fn status(&self) -> Result<StatusReport, Refusal> {
-        Ok(StatusReport {
-            version: text("0.1.0"),
-            hostname: text("mx.contoso.example"),
-            started_at: at("2026-11-19T05:21:30Z"),
-            ready: true,
-            busy: None,
-            listeners: vec![ListenerState {
-                name: text("inbound"),
-                role: text("inbound"),
-                address: text("127.0.0.1:2525"),
-                sessions: 2,
-            }],
-            generation: Some(55),
-            generation_at: Some(at("2026-11-21T07:20:50Z")),
-            recipients: 120,
-            groups: 30,
-            messages: 1,
-            queued_recipients: 3,
-            holds: 1,
-            lists_held: 1,
-            signing: SigningState::default(),
-            verification: Verification {
-                lists_total: 60,
-                differences_total: 0,
-                at: Some(at("2026-11-21T07:20:50Z")),
-            },
-            notes: texts(&["1 group has no owner"]),
-        })
+        Ok(samples::status())
     }
 
     async fn directory_page(&self, question: PageQuestion) -> Result<DirectoryPage, Refusal> {
@@ -473,6 +445,10 @@ impl Service for Sample {
             left: Vec::new(),
             operation: None,
         })
+    }
+
+    async fn test_spoof(&self, group: &str) -> Result<SpoofTested, Refusal> {
+        Ok(samples::spoofed(group))
     }
 
     async fn reload(&self, _caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {

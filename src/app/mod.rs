@@ -14,6 +14,7 @@ pub mod published;
 mod reports;
 pub mod serve;
 pub mod service;
+mod spoof;
 pub mod stops;
 pub mod welcome;
 pub mod wiring;

@@ -309,7 +309,10 @@ impl Service {
     }
 }
 
-fn listener_settings(listener: &crate::config::settings::ListenerSettings, settings: &Settings) -> ListenerSettings {
+pub(super) fn listener_settings(
+    listener: &crate::config::settings::ListenerSettings,
+    settings: &Settings,
+) -> ListenerSettings {
     let mut made = ListenerSettings::new(
         listener.name.as_str(),
         listener.address,

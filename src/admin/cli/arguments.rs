@@ -6,6 +6,7 @@ mod group;
 mod guard;
 mod moderate;
 mod stop;
+mod test;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 use moderate::ModerateVerb;
 use stop::{STOP_EXAMPLES, StopArguments, WATCH_EXAMPLES, WatchArguments};
+use test::TestVerb;
 
 /// Where settings are looked for.
 const SETTINGS: &str = "/etc/muster/muster.toml";
@@ -120,6 +122,9 @@ enum Verb {
     },
     /// Is the service well?
     Status,
+    /// Attack the running policy; nothing is delivered.
+    #[command(subcommand)]
+    Test(TestVerb),
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -298,6 +303,7 @@ impl Arguments {
                 },
             },
             Verb::Status => Command::Status,
+            Verb::Test(verb) => verb.command(),
         }))
     }
 }

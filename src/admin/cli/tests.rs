@@ -313,6 +313,12 @@ fn every_command_has_its_exit_code() {
             ("reload", 4, "held back: 20 of 43"),
             ("reload --accept", 0, "25M -> 40M"),
             ("check", 0, "ok: 1 listener"),
+            ("check --dns", 0, "ok: 1 listener"),
+            (
+                "test spoof --group all-staff@contoso.example",
+                1,
+                "2 of 3 refused, 1 of them held for a decision: all-staff@contoso.example",
+            ),
             ("serve", 0, ""),
             ("demo", 1, ""),
         ] {

@@ -12,6 +12,7 @@ mod moderate;
 mod queue;
 mod roll;
 mod rule;
+mod spoof;
 mod status;
 mod stop;
 mod text;
@@ -56,6 +57,7 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::ModerateMany(decided) => moderate::many(decided),
         Answer::ModerateApprove(decided) | Answer::ModerateReject(decided) => moderate::decided(decided, reader),
         Answer::Reload(reloaded) => check::reloaded(reloaded),
+        Answer::TestSpoof(tested) => spoof::tested(tested),
         Answer::Rule(answer) => render_rule(answer),
         Answer::Roll(answer) => render_roll(answer, reader),
         Answer::Compare(CompareAnswer::Compare(done)) => compare::compared(done, reader),

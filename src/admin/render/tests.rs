@@ -379,3 +379,17 @@ fn golden_moves() {
     }
     assert_eq!(all, include_str!("golden_moves.txt"), "\n{all}");
 }
+
+#[test]
+fn what_got_through_is_told_with_the_setting_that_let_it() {
+    let group = "all-staff@contoso.example".to_owned();
+    assert_eq!(
+        shown(&Command::TestSpoof { group }),
+        "attack        tried                             outcome  answer\n\
+         reverse-path  MAIL FROM:<lena@contoso.example>  refused  550 5.7.1 Sender is spoofed\n\
+         nested        MAIL FROM:<lena@contoso.example>  held     250 2.6.0 accepted\n\
+         from          MAIL FROM:<lena@contoso.example>  THROUGH  reaches 120 recipients; the sender is external\n\
+         from got through: policy.author is \"ignore\"; set it to \"permitted\" or \"same\"\n\
+         2 of 3 refused, 1 of them held for a decision: all-staff@contoso.example\n"
+    );
+}

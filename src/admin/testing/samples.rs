@@ -1,8 +1,10 @@
 //! Answers about rules and lists, for the tests of this room.
 
-use super::{text, texts};
+use super::{at, text, texts};
 use crate::admin::answer::{
-    Inexpressible, PlanStep, RuleAnswer, RuleFinding, RuleLint, RulePlan, RulePreview, RuleProposed, RuleText, Severity,
+    Inexpressible, ListenerState, PlanStep, RuleAnswer, RuleFinding, RuleLint, RulePlan, RulePreview, RuleProposed,
+    RuleText, Severity, SigningState, SpoofAttack, SpoofOutcome, SpoofTested, SpoofWeakness, StatusReport,
+    Verification,
 };
 use crate::admin::command::{PrintLanguage, RuleCommand};
 
@@ -102,5 +104,70 @@ fn preview(group: Option<String>) -> RulePreview {
         findings: vec![finding()],
         saved: false,
         held: false,
+    }
+}
+
+/// The service is well.
+pub(super) fn status() -> StatusReport {
+    StatusReport {
+        version: text("0.1.0"),
+        hostname: text("mx.contoso.example"),
+        started_at: at("2026-11-19T05:21:30Z"),
+        ready: true,
+        busy: None,
+        listeners: vec![ListenerState {
+            name: text("inbound"),
+            role: text("inbound"),
+            address: text("127.0.0.1:2525"),
+            sessions: 2,
+        }],
+        generation: Some(55),
+        generation_at: Some(at("2026-11-21T07:20:50Z")),
+        recipients: 120,
+        groups: 30,
+        messages: 1,
+        queued_recipients: 3,
+        holds: 1,
+        lists_held: 1,
+        signing: SigningState::default(),
+        verification: Verification {
+            lists_total: 60,
+            differences_total: 0,
+            at: Some(at("2026-11-21T07:20:50Z")),
+        },
+        notes: texts(&["1 group has no owner"]),
+    }
+}
+
+/// One attack of each outcome that people should see.
+pub(super) fn spoofed(group: &str) -> SpoofTested {
+    let attack = |attack: &str, outcome: SpoofOutcome, answer: &str| SpoofAttack {
+        attack: text(attack),
+        tried: text("MAIL FROM:<lena@contoso.example>"),
+        outcome,
+        answer: text(answer),
+        weaknesses: Vec::new(),
+    };
+    let weakness = SpoofWeakness {
+        setting: text("policy.author"),
+        value: text("\"ignore\""),
+        change: text("set it to \"permitted\" or \"same\""),
+    };
+    SpoofTested {
+        group: text(group),
+        attacks_total: 3,
+        refused_total: 2,
+        attacks: vec![
+            attack("reverse-path", SpoofOutcome::Refused, "550 5.7.1 Sender is spoofed"),
+            attack("nested", SpoofOutcome::Held, "250 2.6.0 accepted"),
+            SpoofAttack {
+                weaknesses: vec![weakness],
+                ..attack(
+                    "from",
+                    SpoofOutcome::Through,
+                    "reaches 120 recipients; the sender is external",
+                )
+            },
+        ],
     }
 }

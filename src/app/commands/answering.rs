@@ -7,14 +7,13 @@ use jiff::Timestamp;
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
     HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded,
-    RollAnswer, RuleAnswer, StatusReport, StopAnswer, TracedMessage, Verification, WasMember,
+    RollAnswer, RuleAnswer, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use crate::admin::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
     RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
-use crate::connectors::sync::Verified;
 use crate::delivery::Selection;
 use crate::mail::{HoldId, MessageId, SetId};
 use crate::moderation::machine::Answer;
@@ -25,9 +24,9 @@ use crate::spool::{Readiness, Spool};
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
 use super::stale::Suspected;
-use super::{explain, export, holds, queue, signing, trace, was};
-use crate::app::directory;
+use super::{explain, export, holds, lists, queue, signing, trace, was};
 use crate::app::service::Service;
+use crate::app::{directory, spoof};
 
 /// The service as commands see it.
 pub struct Commands(pub Arc<Service>);
@@ -148,7 +147,7 @@ impl Answers for Commands {
             queued_recipients: open.iter().map(|stored| queue::open_ranks(stored).len()).sum(),
             holds: holds.len() as u64,
             lists_held: service.keeper.holds().len() as u64,
-            verification: verification(service.keeper.verified()),
+            verification: lists::verification(service.keeper.verified()),
             signing: signing::state(&service.delivery),
             notes,
         })
@@ -395,6 +394,12 @@ impl Answers for Commands {
         holds::decide_many(&self.0.categorizer, &*self.0.spool, caller, order, group.as_ref()).await
     }
 
+    async fn test_spoof(&self, group: &str) -> Result<SpoofTested, Refusal> {
+        let name = group.to_owned();
+        let group = self.about_groups(move |groups| groups.object_of(&name)).await?;
+        spoof::run(&self.0, &group).await
+    }
+
     async fn reload(&self, caller: &Caller, guard: GuardIntent) -> Result<Reloaded, Refusal> {
         let reloaded = directory::reload(&self.0, guard).await;
         let (accept, applied) = (guard == GuardIntent::Accept, reloaded.applied);
@@ -479,13 +484,5 @@ fn role_word(role: crate::categorizer::intake::ListenerRole) -> &'static str {
     match role {
         crate::categorizer::intake::ListenerRole::Inbound => "inbound",
         crate::categorizer::intake::ListenerRole::Relay => "relay",
-    }
-}
-
-fn verification(verified: Verified) -> Verification {
-    Verification {
-        lists_total: verified.rolls,
-        differences_total: verified.differences,
-        at: verified.at,
     }
 }

@@ -2,8 +2,9 @@
 
 use super::groups::Groups;
 use super::stale::Suspected;
-use crate::admin::answer::{Alert, CauseShown, GuardHeld, PinShown};
+use crate::admin::answer::{Alert, CauseShown, GuardHeld, PinShown, Verification};
 use crate::admin::service::{Refusal, RefusalKind};
+use crate::connectors::sync::Verified;
 use crate::directory::{Ordinal, RecipientObject};
 use crate::rolls::guard::Limit;
 use crate::rolls::history::PinAction;
@@ -171,5 +172,15 @@ impl Groups<'_> {
             text: "the list was not confirmed for too long".to_owned(),
             causes: Vec::new(),
         })
+    }
+}
+
+/// What the verification of lists has found.
+#[must_use]
+pub fn verification(verified: Verified) -> Verification {
+    Verification {
+        lists_total: verified.rolls,
+        differences_total: verified.differences,
+        at: verified.at,
     }
 }

@@ -127,6 +127,11 @@ impl Groups<'_> {
         Ok((ordinal, object))
     }
 
+    /// A group by any of its names.
+    pub fn object_of(&self, name: &str) -> Result<RecipientObject, Refusal> {
+        self.find(name).map(|(_, object)| (*object).clone())
+    }
+
     /// Primary address of a recipient by any address or name.
     pub fn primary_of(&self, name: &str) -> Result<Mailbox, Refusal> {
         self.find(name).map(|(_, object)| object.primary.clone())
