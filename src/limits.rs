@@ -182,8 +182,11 @@ pub const REMEMBERED_LISTS_MAX: usize = 10_000;
 /// Most objects in one page of an export: with groups of 100,000 members a page stays below the longest answer.
 pub const DIRECTORY_PAGE_MAX: u32 = 2_000;
 
-/// Longest request on the local socket in octets.
-pub const ADMIN_REQUEST_OCTETS_MAX: usize = 64 * 1024;
+/// Largest message of `muster send`.
+pub const TEST_MESSAGE_OCTETS_MAX: usize = 12 * 1024 * 1024;
+
+/// Longest request on the local socket in octets: a test message in base64 and what is asked about it.
+pub const ADMIN_REQUEST_OCTETS_MAX: usize = TEST_MESSAGE_OCTETS_MAX / 3 * 4 + 64 * 1024;
 
 /// Longest answer on the local socket in octets: the members of a group of 100,000 are about 20 MB.
 pub const ADMIN_ANSWER_OCTETS_MAX: usize = 128 * 1024 * 1024;

@@ -18,8 +18,8 @@ use crate::directory::recipient::RecipientObject;
 pub use compare::{CompareAnswer, Compared, ComparedGroup, ComparedPerson, CutOver};
 pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
-    BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, TracedMessage, Verdict, VerdictKind,
-    WasList, WasMember,
+    BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, SendTested, TracedMessage, Verdict,
+    VerdictKind, WasList, WasMember,
 };
 pub use roll::{
     Alert, CauseShown, EntryChange, GroupConverted, GuardDecided, GuardHeld, PinChanged, PinShown, RollAnswer,
@@ -55,6 +55,8 @@ pub enum Answer {
     GroupWhy(GroupWhy),
     /// To `explain`.
     Explain(Explained),
+    /// To `send`.
+    SendTest(SendTested),
     /// To `trace`.
     Trace(Vec<TracedMessage>),
     /// To `trace --was`.
@@ -131,6 +133,7 @@ impl Answer {
             Self::DirectoryPage(_) | Self::GroupList(_) | Self::GroupShow(_) | Self::GroupMembers(_) => Meaning::Yes,
             Self::GroupWhy(why) => yes(why.member),
             Self::Explain(explained) => yes(explained.verdicts.iter().all(|verdict| verdict.kind.may_pass())),
+            Self::SendTest(tested) => yes(tested.sent_or_may_pass()),
             Self::Trace(messages) => yes(!messages.is_empty()),
             Self::TraceWas(was) => yes(was.member),
             // An empty queue is good news, not a "no".

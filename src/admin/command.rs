@@ -52,6 +52,8 @@ pub enum Command {
     GroupWhy(WhyQuestion),
     /// What would happen to a message.
     Explain(ExplainQuestion),
+    /// A message on trial: to nobody, or to one person only.
+    SendTest(SendOrder),
     /// What became of messages.
     Trace(TraceQuery),
     /// Was somebody in the lists that a message was expanded with?
@@ -238,6 +240,20 @@ pub struct ExplainQuestion {
     pub client: Option<IpAddr>,
 }
 
+/// A message on trial.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendOrder {
+    /// Who sends, to whom.
+    pub question: ExplainQuestion,
+    /// The message in base64; none: only the envelope is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Who alone gets it; none: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
+}
+
 /// Which messages to look for; all given conditions hold.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -336,6 +352,7 @@ impl Command {
             Self::GroupMembers { .. } => "group_members",
             Self::GroupWhy(_) => "group_why",
             Self::Explain(_) => "explain",
+            Self::SendTest(_) => "send_test",
             Self::Trace(_) => "trace",
             Self::TraceWas { .. } => "trace_was",
             Self::QueueList(_) => "queue_list",

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::answer::{
     Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
     HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer,
-    RuleAnswer, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
+    RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use super::command::{
     Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion,
-    QueueSelection, RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
+    QueueSelection, RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
 
@@ -96,6 +96,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// What would happen to a message: the very code of delivery, in dry run.
     fn explain(&self, question: &ExplainQuestion) -> impl Future<Output = Result<Explained, Refusal>> + Send;
+
+    /// A message on trial: judged as delivery would, and sent to nobody or to one person.
+    fn send_test(&self, caller: &Caller, order: &SendOrder)
+    -> impl Future<Output = Result<SendTested, Refusal>> + Send;
 
     /// What became of messages, newest first.
     fn trace(&self, query: &TraceQuery) -> impl Future<Output = Result<Vec<TracedMessage>, Refusal>> + Send;
@@ -194,6 +198,7 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         }
         Command::GroupWhy(question) => Answer::GroupWhy(service.group_why(question).await?),
         Command::Explain(question) => Answer::Explain(service.explain(question).await?),
+        Command::SendTest(order) => Answer::SendTest(service.send_test(caller, order).await?),
         Command::Trace(query) => Answer::Trace(service.trace(query).await?),
         Command::TraceWas { message, recipient } => Answer::TraceWas(service.trace_was(*message, recipient).await?),
         Command::QueueList(selection) => Answer::QueueList(service.queue_list(selection).await?),

@@ -18,11 +18,12 @@ use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
     GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, Member, NearestMiss, NextHopSummary,
     OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
-    RuleAnswer, SeenAs, SpoofTested, StatusReport, StopAnswer, TracedMessage, Verdict, VerdictKind, WasMember,
+    RuleAnswer, SeenAs, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, Verdict, VerdictKind,
+    WasMember,
 };
 use super::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
+    RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -314,6 +315,14 @@ impl Service for Sample {
                 Some(_) => vec![verdict(SeenAs::Client)],
                 None => vec![refused(SeenAs::Stranger), verdict(SeenAs::Internal)],
             },
+        })
+    }
+
+    async fn send_test(&self, _caller: &Caller, order: &SendOrder) -> Result<SendTested, Refusal> {
+        Ok(SendTested {
+            explained: self.explain(&order.question).await?,
+            message: order.only.as_ref().map(|_| MessageId(Uuid::from_u128(7))),
+            only: order.only.clone(),
         })
     }
 

@@ -21,6 +21,7 @@ mod sealing;
 mod sent;
 mod stops;
 mod storm;
+mod trial;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};

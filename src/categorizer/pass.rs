@@ -87,7 +87,7 @@ impl Categorizer {
         let view = self.views.view();
         let now = self.env.clock.now();
         let hops = organisation.hops.pass();
-        let expansion = self.expand(candidate, &organisation, &*hops, &view, now);
+        let expansion = self.expand(candidate, &organisation, &*hops, &view, now, Detail::Quiet);
         if let Some(refusal) = refusal(&expansion, candidate, &organisation, moment) {
             return match moment {
                 Moment::BeforeReply => Verdict::Refuse(refusal),
@@ -123,13 +123,14 @@ impl Categorizer {
         Verdict::Accept(Box::new(made), prefix)
     }
 
-    fn expand(
+    pub(super) fn expand(
         &self,
         candidate: &Candidate,
         organisation: &Organisation,
         hops: &dyn NextHops,
         view: &View,
         now: Timestamp,
+        detail: Detail,
     ) -> Expansion {
         let marked = |group: &ObjectId| candidate.head.loop_marks.contains(self.loop_key.mark(group.as_str()));
         let addressees = Addressees::of(candidate);
@@ -146,7 +147,7 @@ impl Categorizer {
             relaying: candidate.relaying,
             sources: self.views.sources(),
             now,
-            detail: Detail::Quiet,
+            detail,
         };
         expansion::expand(&request, view, &organisation.rules, hops, &organisation.limits)
     }

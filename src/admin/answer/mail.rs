@@ -22,6 +22,25 @@ pub struct Explained {
     pub verdicts: Vec<Verdict>,
 }
 
+/// `send`: what would become of a message, and what was sent of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SendTested {
+    /// As `explain` says it.
+    pub explained: Explained,
+    /// The test that was sent; none: nothing was.
+    pub message: Option<MessageId>,
+    /// Who alone gets it.
+    pub only: Option<String>,
+}
+
+impl SendTested {
+    /// True if a test was sent, or the message may pass.
+    #[must_use]
+    pub fn sent_or_may_pass(&self) -> bool {
+        self.message.is_some() || self.explained.verdicts.iter().all(|verdict| verdict.kind.may_pass())
+    }
+}
+
 /// As whom the sender was seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

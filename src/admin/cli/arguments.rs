@@ -5,6 +5,7 @@ mod compare;
 mod group;
 mod guard;
 mod moderate;
+mod send;
 mod stop;
 mod test;
 
@@ -26,6 +27,7 @@ use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 use moderate::ModerateVerb;
+use send::{SEND_EXAMPLES, SendArguments};
 use stop::{STOP_EXAMPLES, StopArguments, WATCH_EXAMPLES, WatchArguments};
 use test::TestVerb;
 
@@ -99,6 +101,9 @@ enum Verb {
     /// Say what would happen to a message, by the code that delivers; nothing is sent.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArguments),
+    /// Try a message out: say what would happen to it, or send it to yourself only.
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(SendArguments),
     /// Say what became of messages and their recipients.
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceArguments),
@@ -287,6 +292,7 @@ impl Arguments {
             Verb::Alerts => Command::Roll(RollCommand::Alerts),
             Verb::Compare(arguments) => Command::Compare(arguments.command(now)?),
             Verb::Explain(arguments) => arguments.command()?,
+            Verb::Send(arguments) => arguments.command()?,
             Verb::Trace(arguments) => arguments.command(now, zone)?,
             Verb::Queue(verb) => verb.command()?,
             Verb::Moderate(verb) => verb.command(now, zone)?,

@@ -2,7 +2,7 @@
 
 use super::moderate;
 use super::text::{age, clean, count, number, path};
-use crate::admin::answer::{Explained, SeenAs, Verdict, VerdictKind};
+use crate::admin::answer::{Explained, SeenAs, SendTested, Verdict, VerdictKind};
 
 pub(super) fn explained(explained: &Explained) -> String {
     let mut out = String::new();
@@ -22,6 +22,18 @@ pub(super) fn explained(explained: &Explained) -> String {
             out.push('\n');
         }
     }
+    out
+}
+
+pub(super) fn tested(tested: &SendTested) -> String {
+    let mut out = explained(&tested.explained);
+    out.push_str(&match (&tested.message, &tested.only) {
+        (Some(message), Some(only)) => format!(
+            "test sent to {} only; to see it: muster trace --message {message}\n",
+            clean(only)
+        ),
+        _ => "nothing was sent\n".to_owned(),
+    });
     out
 }
 

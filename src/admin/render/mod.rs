@@ -45,6 +45,7 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::GroupMembers(members) => group::members(members, reader),
         Answer::GroupWhy(why) => group::why(why, reader),
         Answer::Explain(explained) => explain::explained(explained),
+        Answer::SendTest(tested) => explain::tested(tested),
         Answer::Trace(messages) => trace::messages(messages, reader),
         Answer::TraceWas(was) => trace::was(was, reader),
         Answer::QueueList(items) => queue::list(items, reader),

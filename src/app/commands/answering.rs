@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
     HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded,
-    RollAnswer, RuleAnswer, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
+    RollAnswer, RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use crate::admin::command::{
     CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, StopCommand, TraceQuery, WhyQuestion,
+    RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
@@ -208,21 +208,12 @@ impl Answers for Commands {
 
     async fn explain(&self, question: &ExplainQuestion) -> Result<Explained, Refusal> {
         let question = question.clone();
-        self.blocking(move |service| {
-            let known: Vec<explain::KnownListener> = service
-                .settings
-                .load()
-                .listeners
-                .iter()
-                .map(|listener| explain::KnownListener {
-                    name: listener.name.to_string(),
-                    role: crate::app::wiring::role(listener.role),
-                    message_octets_max: listener.message_size_max,
-                })
-                .collect();
-            explain::explain(&service.categorizer, &known, &question)
-        })
-        .await
+        self.blocking(move |service| explain::explain(&service.categorizer, &explain::listeners(service), &question))
+            .await
+    }
+
+    async fn send_test(&self, caller: &Caller, order: &SendOrder) -> Result<SendTested, Refusal> {
+        super::send::send(&self.0, caller, order).await
     }
 
     async fn trace(&self, query: &TraceQuery) -> Result<Vec<TracedMessage>, Refusal> {

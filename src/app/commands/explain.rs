@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::admin::answer::{BranchLeft, ExpandedGroup, Explained, RecipientLeft, SeenAs, Verdict, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::admin::service::{Refusal, RefusalKind};
+use crate::app::service::Service;
 use crate::categorizer::gate;
 use crate::categorizer::intake::{ClientFacts, ListenerRole};
 use crate::categorizer::{Categorizer, NextHops, Organisation};
@@ -16,6 +17,7 @@ use crate::policy::rules::SpoofedSender;
 use crate::policy::{Fact, author};
 use crate::resolver::sender::trusted;
 use crate::resolver::{Relaying, Sender, Standing};
+use crate::spool::content::Content;
 use crate::track::{EventKind, Reason};
 
 /// A listener as `explain` needs it.
@@ -38,11 +40,32 @@ struct Seen {
     message_octets_max: u64,
 }
 
+/// Listeners of a service.
+pub fn listeners(service: &Service) -> Vec<KnownListener> {
+    let settings = service.settings.load();
+    let known = settings.listeners.iter().map(|listener| KnownListener {
+        name: listener.name.to_string(),
+        role: crate::app::wiring::role(listener.role),
+        message_octets_max: listener.message_size_max,
+    });
+    known.collect()
+}
+
 /// Answers the question.
 pub fn explain(
     categorizer: &Categorizer,
     listeners: &[KnownListener],
     question: &ExplainQuestion,
+) -> Result<Explained, Refusal> {
+    explain_message(categorizer, listeners, question, None)
+}
+
+/// Answers the question about a whole message, if there is one: what its own fields say counts as in delivery.
+pub fn explain_message(
+    categorizer: &Categorizer,
+    listeners: &[KnownListener],
+    question: &ExplainQuestion,
+    content: Option<&Content>,
 ) -> Result<Explained, Refusal> {
     let usage = |what: &str, text: &str, fault: &dyn std::fmt::Display| {
         Refusal::new(RefusalKind::Usage, format!("{what} `{text}`: {fault}"))
@@ -54,12 +77,16 @@ pub fn explain(
     let to = Mailbox::parse(&question.to).map_err(|fault| usage("--to", &question.to, &fault))?;
     let organisation = categorizer.organisation();
     let seen = seen(&from, &organisation, listeners, question)?;
-    let authors = authors(&from, question.author.as_deref())?;
+    let authors = match content.map(|content| HeaderFacts::read(&content.head)) {
+        Some(Ok(head)) if question.author.is_none() => head.authors,
+        Some(_) | None => authors(&from, question.author.as_deref())?,
+    };
     let recipient = EnvelopeRecipient::plain(to);
     let asked = Asked {
         recipient: &recipient,
         authors: &authors,
         size_bytes: question.size_bytes,
+        content,
     };
     Ok(Explained {
         from: from.as_str().to_owned(),
@@ -77,6 +104,7 @@ struct Asked<'a> {
     recipient: &'a EnvelopeRecipient,
     authors: &'a Authors,
     size_bytes: Option<u64>,
+    content: Option<&'a Content>,
 }
 
 /// Authors as the message's own `From` would give them.
@@ -200,14 +228,25 @@ fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked
     }
     let hops = organisation.hops.pass();
     let recipients = std::slice::from_ref(asked.recipient);
-    let expansion = ask(
-        categorizer,
-        organisation,
-        &*hops,
-        &seen,
-        size_bytes,
-        Start::Addressed(recipients),
-    );
+    let whole = asked.content.map(|content| {
+        let to = &asked.recipient.forward_path;
+        categorizer.trial(to, content.clone(), seen.sender.clone(), seen.relaying)
+    });
+    let expansion = match whole {
+        Some(Ok(candidate)) => categorizer.expand_trial(&candidate, &*hops),
+        Some(Err(refusal)) => {
+            refuse(&mut verdict, &refusal);
+            return verdict;
+        }
+        None => ask(
+            categorizer,
+            organisation,
+            &*hops,
+            &seen,
+            size_bytes,
+            Start::Addressed(recipients),
+        ),
+    };
     fill(&mut verdict, &*hops, &expansion);
     if let Some(refusal) = refused_author(categorizer, organisation, asked, &seen) {
         refuse(&mut verdict, &refusal);

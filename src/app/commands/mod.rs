@@ -15,6 +15,7 @@ mod lists_tests;
 mod orders;
 pub mod queue;
 pub mod rules;
+mod send;
 pub mod signing;
 pub mod stale;
 mod stop_counts;
