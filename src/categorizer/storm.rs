@@ -23,7 +23,7 @@ use crate::rolls::View;
 use crate::spool::message::Outcome;
 use crate::store::StoreFault;
 use crate::store::stops::{SharedStopStore, StopState};
-use crate::track::ReportKind;
+use crate::track::{HoldCause, ReportKind};
 
 /// How long brakes and stops that are over are kept, for those who ask what happened.
 const OVER_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
@@ -236,8 +236,14 @@ fn fate(judged: &Judged, expansion: &Expansion, refused: bool) -> Option<Fate> {
         Verdict::Accepted => Some(Fate::Passed),
         Verdict::Held => {
             let own = |hold: &&crate::expansion::NewHold| hold.addressed == judged.addressed && hold.path.is_empty();
-            expansion.holds.iter().find(own)?.braked.as_ref()?;
-            Some(if refused { Fate::Deferred } else { Fate::Held })
+            let hold = expansion.holds.iter().find(own)?;
+            match hold.cause {
+                HoldCause::Storm if refused => Some(Fate::Deferred),
+                HoldCause::Storm => Some(Fate::Held),
+                // It goes on as soon as its sender says that he means it.
+                HoldCause::Confirmation => Some(Fate::Passed),
+                HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine => None,
+            }
         }
         Verdict::Refused(_) | Verdict::Discarded(_) => None,
     }

@@ -63,7 +63,7 @@ impl Walk<'_> {
     }
 
     /// A reply to all on a thread that is braked waits; what else the message is addressed to goes on.
-    fn runs_into_brake(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> bool {
+    pub(super) fn runs_into_brake(&mut self, ordinal: Ordinal, object: &RecipientObject, state: &State) -> bool {
         let Some(braked) = (self.request.braked)(&object.id) else {
             return false;
         };

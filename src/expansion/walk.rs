@@ -10,12 +10,12 @@ use super::routes::{HopId, Place, Router, Routes};
 use super::seen::{Fate, Seen};
 use crate::directory::{ObjectId, Ordinal, RecipientObject, RowRef};
 use crate::mail::{EnvelopeRecipient, Mailbox};
-use crate::policy::gate::{Asked, Pass, SenderFacts};
+use crate::policy::gate::{Asked, Asking, Pass, SenderFacts};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Fact, Refusal, Rules, gate};
 use crate::resolver::{How, Resolved, Standing, lookup};
 use crate::rolls::View;
-use crate::track::Reason;
+use crate::track::{HoldCause, Reason};
 
 /// Expands a message: the pass, `explain` and the release of a hold.
 #[must_use]
@@ -403,6 +403,11 @@ impl<'a> Walk<'a> {
         self.explain(&object.primary, facts);
         match verdict {
             Ok(Pass::Open) => Ok(true),
+            // Whoever is asked to confirm would say yes and go past the brake.
+            Ok(Pass::Hold(Asking {
+                cause: HoldCause::Confirmation,
+                ..
+            })) if matches!(met, Met::Addressed(_)) && self.runs_into_brake(ordinal, object, state) => Ok(false),
             Ok(Pass::Hold(asking)) => {
                 self.hold(ordinal, object, state, asking);
                 Ok(false)

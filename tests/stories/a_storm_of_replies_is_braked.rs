@@ -265,6 +265,38 @@ fn a_deferring_brake_answers_450_and_a_mixed_message_is_held_at_the_group_only()
 }
 
 #[test]
+fn nobody_confirms_his_way_past_the_brake() {
+    let mut organisation = Organisation::new();
+    let names: Vec<String> = (0..MEMBERS).map(|number| format!("p{number}")).collect();
+    for name in &names {
+        organisation.on_premises(name);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    organisation.on_premises("eva").on_premises("lena").group(
+        "all-staff",
+        &names,
+        "managed_by = [\"eva@contoso.example\"]",
+    );
+    let mut world = World::of(&organisation)
+        .policy("large_group = \"confirm\"\nlarge_group_members = 10")
+        .more("[storm]\nmembers = 10\nreplies = 2");
+    world.start();
+    for number in 1..=3 {
+        assert!(send(&world, &[GROUP], &reply(number)).starts_with("250"));
+    }
+    let holds = world.json(&["moderate", "list"]);
+    let causes: Vec<Value> = (0..3)
+        .map(|index| {
+            let id = holds[index]["id"].as_str().expect("an id");
+            world.json(&["moderate", "show", id])["cause"].clone()
+        })
+        .collect();
+    assert_eq!(causes, ["confirmation", "confirmation", "storm"], "{holds}");
+    let status = world.json(&["status"])["notes"].to_string();
+    assert!(status.contains("1 thread is braked"), "{status}");
+}
+
+#[test]
 fn the_brake_ends_by_itself_and_a_group_may_have_none() {
     let world = world("storm_brake = \"1s\"\nstorm_window = \"1s\"", "");
     for number in 1..=3 {

@@ -24,7 +24,7 @@ use crate::spool::{Readiness, Spool};
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
 use super::stale::Suspected;
-use super::{explain, export, holds, lists, queue, signing, trace, was};
+use super::{explain, export, holds, lists, queue, signing, storms, trace, was};
 use crate::app::service::Service;
 use crate::app::{directory, spoof};
 
@@ -120,6 +120,7 @@ impl Answers for Commands {
         if !damaged.is_empty() {
             notes.push(format!("{} damaged rows were set aside in the spool", damaged.len()));
         }
+        notes.extend(storms::notes(service));
         let listeners = service.listeners.get().map_or(&[][..], Vec::as_slice);
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),

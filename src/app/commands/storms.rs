@@ -60,3 +60,31 @@ pub(super) fn watch(service: &Service, group: Option<&Mailbox>) -> Result<WatchS
         threads: threads.collect(),
     })
 }
+
+/// What holds mail back, for whoever asks whether the service is well.
+pub(super) fn notes(service: &Service) -> Vec<String> {
+    let now = service.env.clock.now();
+    let is_braked = |watched: &Watched| watched.brake.as_ref().is_some_and(|brake| brake.is_on(now));
+    let braked = service
+        .categorizer
+        .watched()
+        .iter()
+        .filter(|watched| is_braked(watched))
+        .count();
+    let stops = service.categorizer.stops();
+    let stopped = stops.iter().filter(|stop| stop.is_on(now)).count();
+    let threads = if braked == 1 { "thread is" } else { "threads are" };
+    let on = if stopped == 1 { "stop is" } else { "stops are" };
+    let lines = [
+        (braked, format!("{braked} {threads} braked: muster watch")),
+        (
+            stopped,
+            format!("{stopped} {on} on, and mail waits without end: muster stop list"),
+        ),
+    ];
+    lines
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(_, line)| line)
+        .collect()
+}
