@@ -1,5 +1,7 @@
 //! A storm of replies to all on one thread is braked; other mail to the group flows, and counts are exact.
 
+use std::io::{BufRead as _, BufReader};
+
 use serde_json::Value;
 
 use crate::support::{Organisation, World};
@@ -294,6 +296,30 @@ fn nobody_confirms_his_way_past_the_brake() {
     assert_eq!(causes, ["confirmation", "confirmation", "storm"], "{holds}");
     let status = world.json(&["status"])["notes"].to_string();
     assert!(status.contains("1 thread is braked"), "{status}");
+}
+
+#[test]
+fn whoever_follows_sees_each_change() {
+    let world = world("", "");
+    let settings = world.organisation_path().with_file_name("muster.toml");
+    let mut following = std::process::Command::new(env!("CARGO_BIN_EXE_muster"))
+        .arg("--config")
+        .arg(settings)
+        .args(["watch", "--follow"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("muster starts");
+    let mut lines = BufReader::new(following.stdout.take().expect("a pipe was asked for")).lines();
+    let mut line = || lines.next().expect("it goes on").expect("readable output");
+    assert_eq!(line(), "no replies to all are counted now");
+    for (number, told) in [(1, "1 reply"), (2, "2 replies"), (3, "3 replies")] {
+        assert!(send(&world, &[GROUP], &reply(number)).starts_with("250"));
+        let line = line();
+        assert!(line.contains(told) && line.contains(ROOT), "{line}");
+        assert_eq!(line.contains("brake on"), number == 3, "{line}");
+    }
+    following.kill().expect("it runs");
+    following.wait().expect("it ends");
 }
 
 #[test]
