@@ -8,6 +8,9 @@ use proptest::prelude::*;
 #[path = "../fuzz/targets/judge.rs"]
 mod judge;
 
+#[path = "../fuzz/targets/sift.rs"]
+mod sift;
+
 use judge::judge;
 
 fn seeds(language: FilterLanguage) -> Vec<String> {
@@ -30,6 +33,23 @@ fn every_seed_holds_in_every_language() {
             for (_, language) in FilterLanguage::WORDS {
                 judge(language, &text);
             }
+        }
+    }
+}
+
+#[test]
+fn every_message_goes_through_the_sieve() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/sieve");
+    let seeds: Vec<Vec<u8>> = std::fs::read_dir(folder)
+        .expect("seeds")
+        .map(|entry| std::fs::read(entry.expect("an entry").path()).expect("octets"))
+        .collect();
+    assert!(seeds.len() >= 12);
+    for seed in &seeds {
+        for size in [1, 2, 7, 255] {
+            let mut octets = seed.clone();
+            octets[0] = size;
+            sift::sift(&octets);
         }
     }
 }
