@@ -139,12 +139,20 @@ fn permitted(object: &RecipientObject) -> Vec<Reference> {
         .as_deref()
         .map(|delivery| delivery.send_as.clone())
         .unwrap_or_default();
-    match object.value(Attribute::GrantSendOnBehalfTo) {
-        ValueRef::Text(one) => list.push(Reference::from(&*one)),
-        ValueRef::Texts(several) => list.extend(several.iter().map(|each| Reference::from(&**each))),
-        ValueRef::Absent | ValueRef::Boolean(_) | ValueRef::Integer(_) | ValueRef::Size(_) | ValueRef::Time(_) => {}
-    }
+    list.extend(on_behalf(object));
     list
+}
+
+/// Who may write on behalf of an object.
+#[must_use]
+pub fn on_behalf(object: &RecipientObject) -> Vec<Reference> {
+    match object.value(Attribute::GrantSendOnBehalfTo) {
+        ValueRef::Text(one) => vec![Reference::from(&*one)],
+        ValueRef::Texts(several) => several.iter().map(|each| Reference::from(&**each)).collect(),
+        ValueRef::Absent | ValueRef::Boolean(_) | ValueRef::Integer(_) | ValueRef::Size(_) | ValueRef::Time(_) => {
+            Vec::new()
+        }
+    }
 }
 
 fn unproven(author: &Mailbox, question: &Question<'_>, rules: &Rules) -> Result<(), Refusal> {

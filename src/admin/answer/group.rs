@@ -64,6 +64,12 @@ pub struct GroupShown {
     pub accept_from: Vec<String>,
     /// Who may not.
     pub reject_from: Vec<String>,
+    /// Who may write as the group.
+    #[serde(default)]
+    pub send_as: Vec<String>,
+    /// Who may write on its behalf.
+    #[serde(default)]
+    pub send_on_behalf: Vec<String>,
     /// Largest message in octets.
     pub size_bytes_max: Option<u64>,
     /// Where reports about members go: `originator`, `owner` or `nobody`.

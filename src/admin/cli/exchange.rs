@@ -8,7 +8,8 @@ use super::Output;
 
 const IMPORT_EXAMPLES: &str = "\
 Files are told by their content: output of ConvertTo-Json, Export-Csv and Export-Clixml (on premises and Exchange
-Online), and LDIF of Active Directory, in any encoding. A folder stands for all such files in it. No service is asked.
+Online), and LDIF of Active Directory, in any encoding. Get-RecipientPermission and Get-ADPermission tell who may send
+as whom. A folder stands for all such files in it. No service is asked.
 
 Examples:
   muster import exchange export/ --into directory --dry-run

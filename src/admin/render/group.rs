@@ -75,6 +75,8 @@ pub(super) fn show(group: &GroupShown, reader: &Reader) -> String {
         ("rules", rules(summary)),
         ("may write", everybody_or(&group.accept_from)),
         ("may not", group.reject_from.join(", ")),
+        ("send as it", group.send_as.join(", ")),
+        ("on behalf", group.send_on_behalf.join(", ")),
         ("moderators", group.moderators.join(", ")),
         ("owners", group.owners.join(", ")),
         ("size limit", group.size_bytes_max.map(size).unwrap_or_default()),

@@ -251,6 +251,8 @@ fn delivery(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> 
     let forwarding_address = import.references(index, P::ForwardingAddress).into_iter().next();
     let moderators = import.references(index, P::ModeratedBy);
     let bypass = import.references(index, P::BypassModerationFromSendersOrMembers);
+    // Exports of recipients do not show it: rows of Get-RecipientPermission and Get-ADPermission do.
+    let send_as = import.references(index, P::SendAs);
     import.counts.sender_list_entries += (accept_from.len() + reject_from.len()) as u64;
     import.counts.moderation_entries += (moderators.len() + bypass.len()) as u64;
     let draft = import.drafts.get(index)?;
@@ -283,8 +285,7 @@ fn delivery(import: &mut Import<'_>, index: usize, object: &RecipientObject) -> 
         forwarding_smtp_address,
         deliver_and_forward: both.filter(|_| forwards),
         echo_to_sender: truth(P::EchoGroupMessageBackToSubscribedSender).filter(|echo| *echo),
-        // A permission on the object in Active Directory, which exports of recipients do not show.
-        send_as: Vec::new(),
+        send_as,
         moderation: (moderation != ModerationSettings::default()).then(|| Box::new(moderation)),
     };
     (settings != DeliverySettings::default()).then_some(settings)

@@ -154,6 +154,7 @@ pub fn import(files: &[InputFile], source: &SourceId, now: Timestamp, progress: 
     };
     import.tell_bases();
     import.take_rows(std::mem::take(&mut intake.rows));
+    import.take_permissions(std::mem::take(&mut intake.permissions));
     import.take_named_files(&intake, &joined.object_of);
     let objects = import.objects(source, progress);
     import.tell_missing(&objects, &intake);

@@ -13,6 +13,7 @@ use super::convert::{self, Spelled};
 use super::detect;
 use super::import::{Findings, InputFile, plain_texts};
 use super::names::{self, Link, Meaning, fold};
+use super::permissions::{self, PermissionRow};
 use super::raw::{FileKind, RawField, RawRecord, ReadFault, is_cut_off};
 use super::report::{Code, FileRow, Finding};
 use super::rule::bounded;
@@ -55,6 +56,8 @@ pub struct Intake {
     pub drafts: Vec<Draft>,
     /// Rows of member tables.
     pub rows: Vec<MemberRow>,
+    /// Who may send as whom.
+    pub permissions: Vec<PermissionRow>,
     /// Files that may be member lists.
     pub candidates: Vec<Candidate>,
     /// Files that were read.
@@ -100,13 +103,15 @@ impl Intake {
             self.findings.push(finding);
         }
         let is_ldap = parsed.kind == FileKind::Ldif || parsed.records.first().is_some_and(is_active_directory);
-        let columns: Vec<&str> = parsed
-            .records
-            .iter()
-            .take(50)
-            .flat_map(|record| &record.fields)
-            .map(|field| field.name.as_str())
-            .collect();
+        let columns = columns(&parsed.records);
+        if !is_ldap && permissions::is_table(&columns) {
+            let rows = parsed
+                .records
+                .iter()
+                .filter_map(|record| permissions::row(record, index));
+            self.permissions.extend(rows);
+            return;
+        }
         let is_member_table = !is_ldap
             && columns.iter().any(|name| names::group_column(name).is_some())
             && columns.iter().any(|name| names::member_column(name).is_some());
@@ -289,6 +294,12 @@ impl Intake {
             self.drafts.push(draft);
         }
     }
+}
+
+/// Names of columns, as far as the first records have them.
+fn columns(records: &[RawRecord]) -> Vec<&str> {
+    let fields = records.iter().take(50).flat_map(|record| &record.fields);
+    fields.map(|field| field.name.as_str()).collect()
 }
 
 /// Objects of Get-ADObject and `csvde` have the attributes of the directory.

@@ -16,11 +16,14 @@ mod kinds;
 mod ldif;
 mod lists;
 mod names;
+mod permissions;
 pub mod raw;
 pub mod report;
 mod rule;
 mod table;
 pub mod text;
 
+#[cfg(test)]
+mod permission_tests;
 #[cfg(test)]
 mod tests;

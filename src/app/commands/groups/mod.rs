@@ -16,7 +16,7 @@ use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RuleCondition;
 use crate::directory::{Found, Lookup, Ordinal, RecipientObject, Reference};
 use crate::mail::Mailbox;
-use crate::policy::Rules;
+use crate::policy::{Rules, author};
 use crate::rolls::View;
 
 /// What answers about groups are made from.
@@ -71,6 +71,8 @@ impl Groups<'_> {
             moderators: texts(delivery.and_then(|d| d.moderation.as_deref()).map(|m| &m.moderators)),
             accept_from: texts(delivery.map(|delivery| &delivery.accept_from)),
             reject_from: texts(delivery.map(|delivery| &delivery.reject_from)),
+            send_as: texts(delivery.map(|delivery| &delivery.send_as)),
+            send_on_behalf: texts(Some(&author::on_behalf(group))),
             size_bytes_max: delivery.and_then(|delivery| delivery.max_receive_size),
             reports_to: match settings {
                 Some(settings) if settings.report_to_owner => "owner",
