@@ -158,7 +158,7 @@ impl Walk<'_> {
             self.current.verdict = Verdict::Refused(refusal);
             return Ok(Came::Something);
         }
-        if self.extent == Extent::Judgement {
+        if self.extent == Extent::Judgement && !roll.receivers().is_empty() {
             // Not looked at one by one; but whoever forwards here is not lost with his own copy.
             self.current.tally.recipients += roll.receivers().len();
             return Ok(Came::Something);

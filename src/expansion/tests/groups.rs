@@ -476,3 +476,27 @@ fn at_rcpt_a_forward_to_a_group_counts_although_the_own_copy_is_refused() {
     let at_rcpt = judge_recipient(&recipients[0], &request, &view, &rules);
     assert_eq!(at_rcpt.verdict, Verdict::Accepted);
 }
+
+#[test]
+fn at_rcpt_the_reason_is_that_of_the_whole_walk() {
+    // The own copy goes to an empty group, the forward to one that refuses.
+    let view = view([
+        contact("c@contoso.example", "empty@contoso.example")
+            .forwarding_to("small@contoso.example")
+            .with_delivery(|delivery| delivery.deliver_and_forward = Some(true)),
+        group("empty@contoso.example"),
+        group("small@contoso.example")
+            .max_receive_size(500)
+            .members(&["lena@contoso.example"]),
+        person("lena@contoso.example"),
+    ]);
+    let (sender, recipients) = (internal("lena@contoso.example"), to(&["c@contoso.example"]));
+    let mut rules = rules();
+    rules.forwarding = Forwarding::Here;
+    let request = ask(&sender, &recipients);
+    let whole = run(&request, &view, &rules);
+    assert_eq!(refused(&whole)[0].1, Reason::GroupEmpty);
+    // Two reasons: the last reply says which comes first.
+    let at_rcpt = judge_recipient(&recipients[0], &request, &view, &rules);
+    assert_eq!(at_rcpt.verdict, Verdict::Accepted);
+}
