@@ -397,7 +397,7 @@ impl Service for Sample {
             membership: crate::spool::message::Membership::Release,
             summary: hold(),
             message: MessageId(Uuid::from_u128(1)),
-            sender_proof: Some(text("loopback")),
+            sender_proof: Some(text("network loopback")),
             path: Vec::new(),
             moderators: texts(&["eva@contoso.example"]),
             recipients: 8_214,

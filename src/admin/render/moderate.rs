@@ -47,7 +47,7 @@ pub(super) fn show(shown: &HoldShown, reader: &Reader) -> String {
         (
             "proof",
             match &shown.sender_proof {
-                Some(network) => format!("internal, proven by network {network}"),
+                Some(proof) => format!("internal, proven by {proof}"),
                 None => while_it_waits("none: external".to_owned()),
             },
         ),
