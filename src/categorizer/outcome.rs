@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::NextHops;
+use super::pass::Candidate;
+use super::{Categorizer, NextHops};
 use crate::expansion::{Branch, Expansion, HopId, NewHold};
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, OriginalRecipient, ReversePath};
 use crate::moderation::Moderation;
@@ -69,6 +70,29 @@ pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
         outcome.holds.push(hold);
     }
     outcome
+}
+
+impl Categorizer {
+    /// What the outcome of a pass over a message is made for.
+    pub(super) fn making<'a>(
+        &'a self,
+        candidate: &'a Candidate,
+        moderation: &'a Moderation,
+        space: &'a str,
+        hops: &'a dyn NextHops,
+        now: Timestamp,
+    ) -> Making<'a> {
+        Making {
+            message: candidate.id,
+            envelope: &candidate.envelope,
+            subject: candidate.head.subject.as_deref(),
+            space,
+            hops,
+            spool: &*self.spool,
+            now,
+            moderation,
+        }
+    }
 }
 
 impl Making<'_> {

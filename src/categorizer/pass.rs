@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::addressees::Addressees;
-use super::outcome::{Making, addressed, outcome};
+use super::outcome::{addressed, outcome};
 use super::storm::comes_again;
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
@@ -104,16 +104,7 @@ impl Categorizer {
         }
         let prefix = self.prefix(candidate, &organisation, &expansion);
         let space = self.views.space();
-        let making = Making {
-            message: candidate.id,
-            envelope: &candidate.envelope,
-            subject: candidate.head.subject.as_deref(),
-            space: &space,
-            hops: &*hops,
-            spool: &*self.spool,
-            now,
-            moderation: &organisation.moderation,
-        };
+        let making = self.making(candidate, &organisation.moderation, &space, &*hops, now);
         let mut made = outcome(&making, &expansion);
         if moment == Moment::BeforeReply {
             made.events.insert(0, making.event(receive_event(candidate, &prefix)));

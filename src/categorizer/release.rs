@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::addressees::Addressees;
-use super::outcome::{Making, outcome};
+use super::outcome::outcome;
 use super::pass::{Candidate, Moment, report_facts};
 use super::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
@@ -71,16 +71,7 @@ impl Categorizer {
             }
             return Ok(self.all_refused(candidate, &organisation, &halt.refusal));
         }
-        let making = Making {
-            message: candidate.id,
-            envelope: &candidate.envelope,
-            subject: candidate.head.subject.as_deref(),
-            space: &space,
-            hops: &*hops,
-            spool: &*self.spool,
-            now: self.now(),
-            moderation: &organisation.moderation,
-        };
+        let making = self.making(candidate, &organisation.moderation, &space, &*hops, self.now());
         let mut made = outcome(&making, &expansion);
         self.add_reports(&mut made, candidate, &organisation, &expansion, Moment::AfterReply);
         Ok(made)

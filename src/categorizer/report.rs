@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::outcome::{Making, outcome};
+use super::outcome::outcome;
 use super::pass::{self, Candidate, Moment, acceptance, receive_event, tells_by_report};
 use super::{Categorizer, Organisation};
 use crate::expansion::{Detail, Expansion, ReportFacts, Request, Start};
@@ -328,16 +328,7 @@ impl Categorizer {
         }
         let prefix = self.prefix(candidate, &organisation, &expansion);
         let space = self.views.space();
-        let making = Making {
-            message: candidate.id,
-            envelope: &candidate.envelope,
-            subject: candidate.head.subject.as_deref(),
-            space: &space,
-            hops: &*hops,
-            spool: &*self.spool,
-            now,
-            moderation: &organisation.moderation,
-        };
+        let making = self.making(candidate, &organisation.moderation, &space, &*hops, now);
         let mut made = outcome(&making, &expansion);
         made.events.insert(0, making.event(receive_event(candidate, &prefix)));
         Some(acceptance(candidate, prefix, Some(made)))

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::outcome::{Making, outcome};
+use super::outcome::outcome;
 use super::pass::{Candidate, acceptance, receive_event, screen};
 use super::{Categorizer, NextHops};
 use crate::expansion::{self, Detail, Expansion, Request};
@@ -122,16 +122,7 @@ impl Categorizer {
             events: meant.events,
             ..Expansion::default()
         };
-        let making = Making {
-            message: candidate.id,
-            envelope: &candidate.envelope,
-            subject: candidate.head.subject.as_deref(),
-            space: &space,
-            hops: &*hops,
-            spool: &*self.spool,
-            now: self.now(),
-            moderation: &organisation.moderation,
-        };
+        let making = self.making(&candidate, &organisation.moderation, &space, &*hops, self.now());
         let mut made = outcome(&making, &merged);
         made.events.insert(0, making.event(receive_event(&candidate, &prefix)));
         Ok(acceptance(&candidate, prefix, Some(made)))

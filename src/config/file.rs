@@ -347,7 +347,8 @@ keys! {
         /// `allow` it, `refuse` it (550 5.7.1), or `hold` it for the owners. With `confirm` a proven sender is asked
         /// whether he means it, for restricted and moderated groups too if nobody else is asked; others' mail to an
         /// open group is held for the owners. Default: `allow`.
-        /// Trap: with `hold` and `confirm` a group without owners refuses what its owners would have to decide.
+        /// Trap: with `hold` and `confirm` a group without owners refuses what its owners would have to decide; with
+        /// `confirm` services that write to large groups are asked as well.
         optional large_group: LargeGroup,
         /// Members, nested groups included, from which on a group is large. Default: 5000, as Exchange Online.
         optional large_group_members: u32,

@@ -50,7 +50,7 @@ pub fn below(
             Past::Known(list) => list,
             // It was nobody's list then.
             Past::NotYet => ListAt {
-                version: roll.version,
+                version: 0,
                 entries: Entries::default(),
                 subscribers: None,
             },
@@ -64,7 +64,7 @@ pub fn below(
         };
         let nested = &list.entries.objects & view.directory.group_set();
         open.extend(nested.into_iter().map(Ordinal).filter(|nested| seen.insert(*nested)));
-        if list.version == roll.version && list.entries == roll.entries {
+        if list.version == roll.version {
             continue;
         }
         let entry = RollEntry {
@@ -88,5 +88,64 @@ impl Roll {
             subscribers: list.subscribers,
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::testing::{directory, group, person};
+    use crate::rolls::{Cause, Provenance, RollTable};
+
+    fn roll(group: Ordinal, version: u64, second: i64, objects: &[Ordinal]) -> Roll {
+        let at = Timestamp::from_second(second).expect("a test time");
+        Roll {
+            group,
+            version,
+            entries: Entries::new(objects.iter().map(|each| each.0).collect(), Vec::new(), Vec::new()),
+            subscribers: None,
+            provenance: Provenance {
+                generation: version,
+                filter_hash: 0,
+                computed_at: at,
+                confirmed_at: at,
+                cause: Cause::DirectoryChanged,
+            },
+        }
+    }
+
+    #[test]
+    fn lists_below_are_those_of_the_time_and_none_is_guessed() {
+        let names = ["outer", "inner", "lena", "max"].map(|name| format!("{name}@contoso.example"));
+        let [outer, inner, lena, max] = &names;
+        let directory = directory([group(outer), group(inner), person(lena), person(max)]);
+        let ordinal = |name: &str| directory.lookup_reference(name).one().expect("there");
+        let [outer, inner, lena, max] = [ordinal(outer), ordinal(inner), ordinal(lena), ordinal(max)];
+        let lists = [
+            roll(outer, 1, 10, &[inner]),
+            roll(inner, 1, 20, &[lena]),
+            roll(inner, 2, 30, &[max]),
+        ];
+        let history = [
+            Difference::between(Some(&lists[1]), &lists[2], Vec::new()),
+            Difference::between(None, &lists[1], Vec::new()),
+        ];
+        let [first, _, last] = lists;
+        let view = View::new(directory, RollTable::default().with_rolls([first, last]));
+        let told = |second: i64, newest: usize| {
+            let time = Timestamp::from_second(second).expect("a test time");
+            let history = &history[..newest];
+            below(&view, outer, time, |group| {
+                Ok(if group == inner { history.to_vec() } else { Vec::new() })
+            })
+            .map(|then| {
+                let list = then.rolls.roll(inner).expect("a list");
+                list.entries.objects.iter().map(Ordinal).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(told(40, 0), Ok(vec![max]), "nothing since");
+        assert_eq!(told(25, 2), Ok(vec![lena]));
+        assert_eq!(told(15, 2), Ok(vec![]), "it had no list yet");
+        assert!(matches!(told(15, 1), Err(PastFault::Forgotten { group, .. }) if group == names[1]));
     }
 }
