@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -79,11 +79,15 @@ impl Hop {
         Self { address, state }
     }
 
-    /// A port that nobody listens on, to be taken by [`Hop::start_at`] later.
+    /// A port that nobody listens on, to be taken by [`Hop::start_at`] later. It lies below those that the system gives
+    /// away by itself: another story that asks for any port cannot get it meanwhile.
     pub fn closed_address() -> SocketAddr {
-        bind("127.0.0.1:0".parse().expect("an address"))
-            .local_addr()
-            .expect("a bound socket has an address")
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        (0..2_000)
+            .map(|_| 20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 10_000)
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+            .find(|address| TcpListener::bind(address).is_ok())
+            .expect("a free port")
     }
 
     /// Where it listens.
