@@ -11,15 +11,16 @@ use serde_spanned::Spanned;
 use super::cross;
 use super::defaults;
 use super::file::{
-    AcceptedDomain, Authenticity, Dns, Limits, Listener, Moderation, NextHop, Policy, Queue, Rolls, Routing,
-    SettingsFile, Source, TrustedNetwork, Web,
+    AcceptedDomain, Authenticity, Dns, Limits, Moderation, NextHop, Policy, Queue, Rolls, Routing, SettingsFile,
+    Source, Web,
 };
 use super::finding::{Findings, Severity};
+use super::listen::{TrustedNetwork, listener};
 use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
-    DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, ListenerSettings, LogFormat,
-    LogLevel, LogSettings, Membership, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget,
-    NotifyPartial, PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
+    DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, LogFormat, LogLevel, LogSettings,
+    Membership, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial,
+    PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
     RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
 use super::storm::{Storm, storm};
@@ -172,25 +173,6 @@ fn accepted_domains(file: &SettingsFile) -> Option<Vec<AcceptedDomainSettings>> 
         })
     };
     list(&file.accepted_domains).enumerate().map(one).collect()
-}
-
-fn listener(listener: &Listener) -> Option<ListenerSettings> {
-    let widened = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Some(ListenerSettings {
-        name: stated(&listener.name)?,
-        address: stated(&listener.address)?,
-        role: stated(&listener.role)?,
-        message_size_max: or(&listener.message_size_max, Size(limits::MESSAGE_OCTETS_MAX)).0,
-        recipients_max: or(&listener.recipients_max, widened(limits::TRANSACTION_RECIPIENTS_MAX)),
-        sessions_max: or(&listener.sessions_max, widened(limits::SESSIONS_MAX)),
-        sessions_per_client_max: or(
-            &listener.sessions_per_client_max,
-            widened(limits::SESSIONS_PER_CLIENT_MAX),
-        ),
-        errors_max: or(&listener.errors_max, limits::SESSION_ERRORS_MAX),
-        command_timeout: or(&listener.command_timeout, limits::COMMAND_TIMEOUT),
-        data_timeout: or(&listener.data_timeout, limits::DATA_BLOCK_TIMEOUT),
-    })
 }
 
 fn trusted_network(network: &TrustedNetwork, accepted: &[DomainPattern]) -> Option<TrustedNetworkSettings> {

@@ -3,7 +3,6 @@
 //! In: what the file states, with places. Out: findings. Never: a default judged; those fit together.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use serde_spanned::Spanned;
 
 use super::check::{Surroundings, hostname};
 use super::defaults;
-use super::file::{NextHop, Routing, SettingsFile, TrustedNetwork};
+use super::file::{NextHop, Routing, SettingsFile};
 use super::finding::{Findings, Severity};
+use super::listen::TrustedNetwork;
 use super::settings::{Name, Role};
 use crate::connectors::document::{Fault, nearest};
 
@@ -198,21 +198,6 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn listeners(&mut self) {
-        let mut seen: Vec<(usize, SocketAddr)> = Vec::new();
-        for (index, each) in numbered(&self.file.listeners) {
-            let Some(stated) = &each.address else {
-                continue;
-            };
-            let address = *stated.get_ref();
-            if let Some((other, _)) = seen.iter().find(|(_, other)| collide(*other, address)) {
-                let message = format!("listeners[{other}] has this address and port already");
-                self.error(stated.span(), format!("listeners[{index}].address"), message);
-            }
-            seen.push((index, address));
-        }
-    }
-
     pub(super) fn known_name(&mut self, name: &Spanned<Name>, known: &[&str], key: String, what: &str) {
         if known.contains(&name.get_ref().as_str()) {
             return;
@@ -374,11 +359,4 @@ fn places(routing: &Routing) -> [(&'static str, Option<&Spanned<Name>>); 4] {
         ("external", routing.external.as_ref()),
         ("default", routing.default.as_ref()),
     ]
-}
-
-/// True if the second bind would fail: the same port, and the same address or one that stands for all. Whether
-/// `[::]` also takes IPv4 is for the system to say.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let covers = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() != 0 && one.port() == other.port() && one.is_ipv4() == other.is_ipv4() && covers
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
+use super::listen::{Listener, TrustedNetwork};
 use super::storm::Storm;
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
-    Selector, SourceKind, Spoofed, SuppressedReports, Token, Verify,
+    LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, RollMode, Selector,
+    SourceKind, Spoofed, SuppressedReports, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
-use crate::connectors::document::units::Network;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::mail::address::{Domain, Mailbox};
 
@@ -97,64 +97,6 @@ keys! {
         /// Whether this is the organisation's default domain, which names our own postmaster and decodes IMCEAEX
         /// addresses. Default: true for the first domain.
         optional default: bool,
-    }
-
-    /// `[[listeners]]`
-    Listener {
-        /// Its name in logs, in `trusted_networks` and in `explain --via`. Required.
-        required name: Name,
-        /// IP address and port: `0.0.0.0:25`, `[::]:25`. Port 0 lets the system choose. Required.
-        required address: SocketAddr,
-        /// `inbound` is an MX: mail for accepted domains only. `relay` is a smart host: clients of a trusted
-        /// network may send anywhere. Required.
-        required role: Role,
-        /// Largest message, announced in SIZE; beyond it 552 5.3.4. Unit: octets. Default: 150M.
-        /// Trap: base64 makes an attachment a third larger; next hops have limits of their own.
-        optional message_size_max: Size,
-        /// Most recipients of one transaction; beyond it 452 4.5.3 and the client goes on in the next.
-        /// Default: 1000. Trap: fewer than 100 breaks RFC 5321 §4.5.3.1.8.
-        optional recipients_max: u32,
-        /// Most sessions at once at this listener; beyond it 421. Default: 1000.
-        optional sessions_max: u32,
-        /// Most sessions at once of one client address; beyond it 421. Default: 100.
-        /// Trap: all clients behind one address translation or load balancer share it.
-        optional sessions_per_client_max: u32,
-        /// Errors and unknown recipients in one session before 421. Default: 20.
-        optional errors_max: u32,
-        /// Wait for the next command. Default: 5m (RFC 5321 §4.5.3.2.7).
-        optional command_timeout: Duration,
-        /// Wait for the next block of content. Default: 3m (RFC 5321 §4.5.3.2.5).
-        optional data_timeout: Duration,
-    }
-
-    /// `[[trusted_networks]]`
-    TrustedNetwork {
-        /// Its name; it is recorded with every message as the proof that the sender is internal. Required.
-        required name: Name,
-        /// IP networks of the clients: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Required.
-        /// Trap: a network that many customers share, such as a cloud provider's, proves the provider, not you: see
-        /// `shared`.
-        required networks: Vec<Spanned<Network>>,
-        /// Names of the listeners at which these clients are trusted. Required. At a `relay` listener they may
-        /// also send to any domain.
-        required listeners: Vec<Spanned<Name>>,
-        /// Reverse-path domains for which the network is proof; others stay external, and only these may relay.
-        /// Default: the accepted domains.
-        optional domains: Vec<Spanned<DomainPattern>>,
-        /// Whether other customers of a provider send from these addresses too. Then the network proves nothing by
-        /// itself: `tenant` or `tenant_signature` must say which mail is yours, and all other mail is a stranger's.
-        /// Default: true for addresses of Exchange Online and where a tenant is stated, else false.
-        optional shared: bool,
-        /// Your tenant as the provider stamps it on what you send, in Exchange Online the tenant id (a GUID). Counts if
-        /// the message has exactly one `tenant_field`. Default: none.
-        /// Trap: the stamp is worth as much as the provider's promise to write it over what a customer wrote.
-        optional tenant: Token,
-        /// The field that the provider stamps. Default: `X-MS-Exchange-CrossTenant-Id`.
-        optional tenant_field: Token,
-        /// Whether a DKIM signature by the reverse-path's domain, on a message whose author is the reverse-path, says
-        /// that mail is yours. Default: false.
-        /// Trap: whoever has such a message can send it again to others.
-        optional tenant_signature: bool,
     }
 
     /// `[authenticity]`
@@ -493,5 +435,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Listener TrustedNetwork Authenticity Dns Source SigningKey NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
+readable! { SettingsFile Log Authenticity Dns Source SigningKey NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
 readable! { text AcceptedDomain: name Host: host }

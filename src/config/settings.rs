@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::listen::ListenerSettings;
 pub use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
     LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, Selector,
@@ -109,31 +110,6 @@ pub struct AcceptedDomainSettings {
     pub kind: AcceptedDomainKind,
     /// True for exactly one.
     pub is_default: bool,
-}
-
-/// `[[listeners]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerSettings {
-    /// Unique.
-    pub name: Name,
-    /// Port 0 lets the system choose.
-    pub address: SocketAddr,
-    /// MX or smart host.
-    pub role: Role,
-    /// Octets.
-    pub message_size_max: u64,
-    /// Recipients of one transaction.
-    pub recipients_max: u32,
-    /// Sessions at this listener.
-    pub sessions_max: u32,
-    /// Sessions of one client address.
-    pub sessions_per_client_max: u32,
-    /// Errors in one session.
-    pub errors_max: u32,
-    /// Wait for a command.
-    pub command_timeout: Duration,
-    /// Wait for a block of content.
-    pub data_timeout: Duration,
 }
 
 /// `[[trusted_networks]]`

@@ -4,7 +4,7 @@ use serde_spanned::Spanned;
 
 use super::cross::{Checks, numbered, value};
 use super::defaults;
-use super::file::TrustedNetwork;
+use super::listen::TrustedNetwork;
 use super::settings::{Name, TenancySettings, Token};
 use crate::connectors::document::units::Network;
 use crate::resolver::network::is_exchange_online;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::categorizer::intake::ListenerRole;
 use crate::limits;
 
-/// Settings of one listener. `config/file.rs` explains them to operators.
+/// Settings of one listener. `config/listen.rs` explains them to operators.
 #[derive(Clone, Debug)]
 pub struct ListenerSettings {
     /// Name in the settings, in logs and tracking.
