@@ -32,6 +32,10 @@ pub const SESSIONS_MAX: usize = 1_000;
 /// Sessions of one client address.
 pub const SESSIONS_PER_CLIENT_MAX: usize = 100;
 
+/// Refused connections that are tracked one by one at a listener; of a flood the rest is counted, or the flood would
+/// fill the outbox of events and with it stop the mail.
+pub const REFUSALS_TRACKED_PER_SECOND_MAX: u32 = 20;
+
 /// Wait for a command (RFC 5321 §4.5.3.2.7).
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
@@ -47,6 +51,12 @@ pub const DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Time that transactions in progress have when a listener stops.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest PROXY header in octets: addresses, and what a proxy says about TLS, a client's certificate included.
+pub const PROXY_HEADER_OCTETS_MAX: usize = 8 * 1024;
+
+/// Wait for a whole PROXY header; the proxy has it before it connects.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// After the last reply unread octets are read and dropped this long, so that the reply is not lost with a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);

@@ -56,7 +56,11 @@ const FUNCTION_LINES_MAX: usize = 80;
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Functions over [`FUNCTION_LINES_MAX`] as (file, function, reason).
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[(
+    "src/policy/replies.rs",
+    "of",
+    "a table: one arm for each reason there is, so that a new one is met here",
+)];
 
 /// Calls that have no place in `src` outside tests: (text, where it may stand, why not elsewhere).
 const BANNED: &[(&str, &[&str], &str)] = &[

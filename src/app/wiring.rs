@@ -206,11 +206,15 @@ pub fn rules(settings: &Settings) -> Rules {
     }
 }
 
+/// A range of the settings as decisions know it.
+pub(super) fn range(network: &crate::connectors::document::units::Network) -> Option<IpNet> {
+    network.to_string().parse().ok()
+}
+
 fn trusted(network: &settings::TrustedNetworkSettings) -> TrustedNetwork {
-    let net = |net: &crate::connectors::document::units::Network| net.to_string().parse::<IpNet>().ok();
     TrustedNetwork {
         name: network.name.as_str().into(),
-        networks: network.networks.iter().filter_map(net).collect(),
+        networks: network.networks.iter().filter_map(range).collect(),
         listeners: network.listeners.iter().map(|name| name.as_str().into()).collect(),
         domains: AcceptedDomains::new(network.domains.iter().map(|pattern| AcceptedDomain {
             domain: pattern.domain.clone(),

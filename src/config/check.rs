@@ -99,7 +99,7 @@ pub(super) fn stated<T: Clone>(value: &Option<Spanned<T>>) -> Option<T> {
     value.as_ref().map(|value| value.get_ref().clone())
 }
 
-fn list<T>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> impl Iterator<Item = &T> {
+pub(super) fn list<T>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> impl Iterator<Item = &T> {
     list.iter().flat_map(|list| list.get_ref()).map(Spanned::get_ref)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
-use super::check::{or, stated};
+use super::check::{list, or, stated};
 use super::cross::{Checks, numbered};
 use super::word::{DomainPattern, Name, Role, Token};
 use crate::connectors::document::read::{Size, keys, readable};
@@ -33,6 +33,15 @@ keys! {
         /// Most sessions at once of one client address; beyond it 421. Default: 100.
         /// Trap: all clients behind one address translation or load balancer share it.
         optional sessions_per_client_max: u32,
+        /// Most sessions at once of one client network, an IPv4 /24 or an IPv6 /48; beyond it 421. Default: as
+        /// `sessions_max`, no limit of its own.
+        optional sessions_per_network_max: u32,
+        /// Networks of load balancers that pass connections on: each connection from there must begin with a PROXY
+        /// header (version 1 or 2) that says whose it is. That address is the client's everywhere, also in
+        /// `trusted_networks`. Default: none, nobody's word is taken.
+        /// Trap: whoever can connect from there can claim any address, a trusted one too; and what does not send the
+        /// header, such as a check by hand, is closed.
+        optional proxy_from: Vec<Spanned<Network>>,
         /// Errors and unknown recipients in one session before 421. Default: 20.
         optional errors_max: u32,
         /// Wait for the next command. Default: 5m (RFC 5321 §4.5.3.2.7).
@@ -91,6 +100,10 @@ pub struct ListenerSettings {
     pub sessions_max: u32,
     /// Sessions of one client address.
     pub sessions_per_client_max: u32,
+    /// Sessions of one client network.
+    pub sessions_per_network_max: u32,
+    /// Proxies whose word is taken.
+    pub proxy_from: Vec<Network>,
     /// Errors in one session.
     pub errors_max: u32,
     /// Wait for a command.
@@ -102,17 +115,20 @@ pub struct ListenerSettings {
 /// What a table says, with defaults. `None` only if a required key is missing.
 pub(super) fn listener(listener: &Listener) -> Option<ListenerSettings> {
     let widened = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let sessions_max = or(&listener.sessions_max, widened(limits::SESSIONS_MAX));
     Some(ListenerSettings {
         name: stated(&listener.name)?,
         address: stated(&listener.address)?,
         role: stated(&listener.role)?,
         message_size_max: or(&listener.message_size_max, Size(limits::MESSAGE_OCTETS_MAX)).0,
         recipients_max: or(&listener.recipients_max, widened(limits::TRANSACTION_RECIPIENTS_MAX)),
-        sessions_max: or(&listener.sessions_max, widened(limits::SESSIONS_MAX)),
+        sessions_max,
         sessions_per_client_max: or(
             &listener.sessions_per_client_max,
             widened(limits::SESSIONS_PER_CLIENT_MAX),
         ),
+        sessions_per_network_max: or(&listener.sessions_per_network_max, sessions_max),
+        proxy_from: list(&listener.proxy_from).copied().collect(),
         errors_max: or(&listener.errors_max, limits::SESSION_ERRORS_MAX),
         command_timeout: or(&listener.command_timeout, limits::COMMAND_TIMEOUT),
         data_timeout: or(&listener.data_timeout, limits::DATA_BLOCK_TIMEOUT),

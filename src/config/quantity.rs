@@ -20,6 +20,7 @@ impl Checks<'_> {
             self.at_least_one(&each.recipients_max, key("recipients_max"));
             self.at_least_one(&each.sessions_max, key("sessions_max"));
             self.at_least_one(&each.sessions_per_client_max, key("sessions_per_client_max"));
+            self.at_least_one(&each.sessions_per_network_max, key("sessions_per_network_max"));
             self.at_least_one(&each.errors_max, key("errors_max"));
             self.positive(&each.command_timeout, key("command_timeout"));
             self.positive(&each.data_timeout, key("data_timeout"));

@@ -160,6 +160,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.sources[0].max_age = None;
         settings.authenticity.authserv_id = settings.hostname.clone();
         settings.dns.servers.clear();
+        settings.listeners[0].proxy_from.clear();
         settings.routing.side_by_side = None;
         settings.return_paths = None;
         settings.moderation.substitutes = None;

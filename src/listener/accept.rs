@@ -3,7 +3,7 @@
 //! Never: a connection without a place ([`Sessions`]); a session that outlives the deadline of a shutdown.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +12,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::deadline::Deadline;
+use super::proxied::{self, HeaderFault};
+use super::rates::TrackedRefusals;
 use super::session;
-use super::sessions::Sessions;
+use super::sessions::{Place, Sessions};
 use super::settings::ListenerSettings;
 use crate::categorizer::intake::{ClientFacts, Intake};
 use crate::env::Env;
 use crate::limits::{ACCEPT_BACKLOG, LINGER_TIMEOUT};
-use crate::mail::Reply;
+use crate::mail::{Reply, ReversePath};
 use crate::smtp::replies;
 use crate::smtp::server::ServerProfile;
+use crate::track::Reason;
 
 /// Pause after a failed accept (out of descriptors): the connection stays in the kernel's queue.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -38,6 +42,7 @@ pub(super) struct Shared {
     pub(super) intake: Arc<dyn Intake>,
     pub(super) env: Env,
     sessions: Arc<Sessions>,
+    tracked: TrackedRefusals,
 }
 
 /// How a listener ended.
@@ -62,12 +67,17 @@ impl Listener {
             settings.recipients_max,
             settings.errors_max,
         );
-        let sessions = Sessions::new(settings.sessions_max, settings.sessions_per_client_max);
+        let sessions = Sessions::new(
+            settings.sessions_max,
+            settings.sessions_per_client_max,
+            settings.sessions_per_network_max,
+        );
         Ok(Self {
             socket: TcpListener::from_std(socket.into())?,
             shared: Arc::new(Shared {
                 settings,
                 profile: Arc::new(profile),
+                tracked: TrackedRefusals::new(&env),
                 intake,
                 env,
                 sessions,
@@ -120,16 +130,16 @@ impl Listener {
 
 fn admit(
     shared: &Arc<Shared>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     stop: &watch::Receiver<bool>,
     tasks: &mut JoinSet<()>,
 ) {
     // An IPv4 client of a dual-stack socket is an IPv4 client, also to the lists of trusted networks.
-    let address = peer.ip().to_canonical();
-    let Some(place) = shared.sessions.admit(address) else {
-        tracing::info!(listener = %shared.settings.name, client = %address, "too many sessions");
-        return turn_away(&stream, &replies::TOO_MANY_SESSIONS);
+    let peer = peer.ip().to_canonical();
+    let Some(mut place) = shared.sessions.enter() else {
+        let refusal = (replies::TOO_MANY_SESSIONS, Reason::TooManySessions);
+        return shared.turn_away(&stream, &shared.client(peer), &refusal);
     };
     // Replies go out as whole groups; waiting for more would only delay them.
     let socket = SockRef::from(&stream);
@@ -140,19 +150,88 @@ fn admit(
     {
         return;
     }
-    let client = ClientFacts {
-        listener: Arc::clone(&shared.settings.name),
-        role: shared.settings.role,
-        client: address,
-        helo: None,
-        extended: false,
-    };
+    let is_proxy = shared.settings.proxy_from.iter().any(|net| net.contains(peer));
+    // Who is refused costs no task.
+    if !is_proxy && !shared.may_come_in(&stream, peer, &mut place) {
+        return;
+    }
     let shared = Arc::clone(shared);
-    let stop = stop.clone();
+    let mut stop = stop.clone();
     tasks.spawn(async move {
-        let _place = place;
+        let mut address = peer;
+        if is_proxy {
+            match shared.behind(&mut stream, peer, &mut stop).await {
+                Some(client) => address = client,
+                None => return,
+            }
+            if !shared.may_come_in(&stream, address, &mut place) {
+                return;
+            }
+        }
+        let client = shared.client(address);
         session::serve(shared, stream, client, stop).await;
+        drop(place);
     });
+}
+
+impl Shared {
+    /// What is known of a client that has just connected.
+    fn client(&self, address: IpAddr) -> ClientFacts {
+        ClientFacts {
+            listener: Arc::clone(&self.settings.name),
+            role: self.settings.role,
+            client: address,
+            helo: None,
+            extended: false,
+        }
+    }
+
+    /// False if the client was turned away.
+    fn may_come_in(&self, stream: &TcpStream, address: IpAddr, place: &mut Place) -> bool {
+        let client = self.client(address);
+        if place.taken_by(address) {
+            return true;
+        }
+        let refusal = (replies::TOO_MANY_SESSIONS, Reason::TooManySessions);
+        self.turn_away(stream, &client, &refusal);
+        false
+    }
+
+    /// Whom a proxy speaks for; none if the connection has ended here.
+    async fn behind(&self, stream: &mut TcpStream, proxy: IpAddr, stop: &mut watch::Receiver<bool>) -> Option<IpAddr> {
+        let wait = self.settings.proxy_header_timeout;
+        let mut deadline = Deadline::new(Arc::clone(&self.env.clock), wait);
+        let found = tokio::select! {
+            found = proxied::client_of(stream, proxy, &mut deadline) => found,
+            () = stop_asked(stop) => {
+                turn_away(stream, &replies::SHUTTING_DOWN);
+                return None;
+            }
+        };
+        match found {
+            Ok(client) => Some(client),
+            Err(HeaderFault::Gone(fault)) => {
+                tracing::debug!(listener = %self.settings.name, %proxy, %fault, "a proxy's connection ended before its header");
+                None
+            }
+            Err(fault) => {
+                tracing::warn!(listener = %self.settings.name, %proxy, %fault, "a proxy's connection says not whose it is");
+                let refusal = (replies::NO_PROXY_HEADER, Reason::ProxyHeaderMalformed);
+                self.turn_away(stream, &self.client(proxy), &refusal);
+                None
+            }
+        }
+    }
+
+    /// Refuses a connection, and has it tracked.
+    fn turn_away(&self, stream: &TcpStream, client: &ClientFacts, (reply, reason): &(Reply, Reason)) {
+        turn_away(stream, reply);
+        if self.tracked.one_more() {
+            // Nobody has named a sender yet.
+            self.intake.refused(client, &ReversePath::Null, reply, *reason);
+        }
+        tracing::info!(listener = %self.settings.name, client = %client.client, %reason, "turned away");
+    }
 }
 
 /// One reply, if the kernel takes it at once, and the end.

@@ -6,6 +6,9 @@
 mod accept;
 mod deadline;
 mod gate;
+mod origin;
+mod proxied;
+mod rates;
 mod session;
 mod sessions;
 mod settings;

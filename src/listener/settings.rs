@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::categorizer::intake::ListenerRole;
 use crate::limits;
+use crate::resolver::IpNet;
 
 /// Settings of one listener. `config/listen.rs` explains them to operators.
 #[derive(Clone, Debug)]
@@ -26,6 +27,12 @@ pub struct ListenerSettings {
     pub sessions_max: usize,
     /// Most sessions of one client: an IPv4 address or an IPv6 /64.
     pub sessions_per_client_max: usize,
+    /// Most sessions of one network: an IPv4 /24 or an IPv6 /48.
+    pub sessions_per_network_max: usize,
+    /// Networks whose connections begin with a PROXY header that says whose they are.
+    pub proxy_from: Vec<IpNet>,
+    /// Wait for that header.
+    pub proxy_header_timeout: Duration,
     /// Errors after which a session is closed.
     pub errors_max: u32,
     /// Wait for a whole command line, and for the client to read replies.
@@ -53,6 +60,9 @@ impl ListenerSettings {
             recipients_max: limits::TRANSACTION_RECIPIENTS_MAX,
             sessions_max: limits::SESSIONS_MAX,
             sessions_per_client_max: limits::SESSIONS_PER_CLIENT_MAX,
+            sessions_per_network_max: limits::SESSIONS_MAX,
+            proxy_from: Vec::new(),
+            proxy_header_timeout: limits::PROXY_HEADER_TIMEOUT,
             errors_max: limits::SESSION_ERRORS_MAX,
             command_timeout: limits::COMMAND_TIMEOUT,
             data_block_timeout: limits::DATA_BLOCK_TIMEOUT,

@@ -108,6 +108,12 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::BareLineEnd
         | Reason::TooLargeForSystem
         | Reason::HeaderTooLarge
+        | Reason::SpokeBeforeGreeting
+        | Reason::ClientListed
+        | Reason::ReverseNameMissing
+        | Reason::ReverseNameUnconfirmed
+        | Reason::HelloUnqualified
+        | Reason::HelloUnresolvable
         | Reason::NextHopRefused
         | Reason::SmtpUtf8Missing
         | Reason::TooLargeForNextHop
@@ -117,6 +123,11 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::NextHopDeferred
         | Reason::NextHopUnreachable
         | Reason::SigningFailed
+        | Reason::ProxyHeaderMalformed
+        | Reason::TooManySessions
+        | Reason::ConnectionRate
+        | Reason::MessageRate
+        | Reason::RecipientRate
         | Reason::DiskLow
         | Reason::QueueFull
         | Reason::StoreSuspect

@@ -9,6 +9,7 @@ pub mod data;
 pub mod extension;
 pub mod params;
 pub mod plan;
+pub mod proxy;
 pub mod replies;
 pub mod reply_parser;
 pub mod server;

@@ -110,6 +110,8 @@ pub const TOO_MANY_ERRORS: Reply = fixed(421, 4, 7, 0, "too many errors, closing
 pub const OTHER_PROTOCOL: Reply = fixed(421, 4, 7, 0, "this is SMTP, closing");
 /// Sessions over a limit.
 pub const TOO_MANY_SESSIONS: Reply = fixed(421, 4, 7, 0, "too many sessions, try again later");
+/// The connection of a proxy without a readable PROXY header: whose it is is not known.
+pub const NO_PROXY_HEADER: Reply = fixed(421, 4, 3, 5, "a PROXY header was expected here, closing");
 /// The service stops (RFC 5321 §3.8).
 pub const SHUTTING_DOWN: Reply = fixed(421, 4, 3, 2, "service stopping, try again later");
 /// A wait was over (RFC 5321 §4.5.3.2).

@@ -150,6 +150,29 @@ reasons! {
     HopLimit = "hop-limit", "too many Received fields: a mail loop";
     /// Our keyed loop field names this group.
     GroupLoop = "group-loop", "the message has already been through this group";
+    // Clients
+    /// proxy_from: the connection of a proxy that does not say whose it is.
+    ProxyHeaderMalformed = "proxy-header-malformed", "the proxy's connection does not begin with a readable PROXY header";
+    /// sessions_max and its kin.
+    TooManySessions = "too-many-sessions", "the listener, the client or its network has as many sessions open as allowed";
+    /// rates: connections.
+    ConnectionRate = "connection-rate", "the client or its network opens connections faster than allowed";
+    /// rates: messages.
+    MessageRate = "message-rate", "the client or its network sends messages faster than allowed";
+    /// rates: recipients.
+    RecipientRate = "recipient-rate", "the client or its network names recipients faster than allowed";
+    /// greeting_delay: said something before it was greeted.
+    SpokeBeforeGreeting = "spoke-before-greeting", "the client spoke before it was greeted, as no mail server does";
+    /// dnsbl: a list of the settings names the client.
+    ClientListed = "client-listed", "a list that the listener asks names the client's address";
+    /// reverse_dns: no name.
+    ReverseNameMissing = "reverse-name-missing", "DNS has no name for the client's address";
+    /// reverse_dns = confirmed: a name that does not lead back.
+    ReverseNameUnconfirmed = "reverse-name-unconfirmed", "the names that DNS has for the client's address do not lead back to it";
+    /// helo: neither a qualified name nor an address.
+    HelloUnqualified = "hello-unqualified", "the client's EHLO gives neither a qualified domain name nor an address";
+    /// helo = resolves: a name that DNS does not know.
+    HelloUnresolvable = "hello-unresolvable", "the client's EHLO gives a name that does not exist in DNS";
     // Content
     /// Bare CR or LF, NUL in content.
     BareLineEnd = "bare-line-end", "the content holds a bare CR or LF, or a NUL";

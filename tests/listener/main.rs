@@ -1,6 +1,7 @@
 //! The listener over real sockets, with an intake in memory.
 
 mod fake;
+mod proxied;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
