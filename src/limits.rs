@@ -32,7 +32,11 @@ pub const SESSIONS_MAX: usize = 1_000;
 /// Sessions of one client address.
 pub const SESSIONS_PER_CLIENT_MAX: usize = 100;
 
-/// Refused connections that are tracked one by one at a listener; of a flood the rest is counted, or the flood would
+/// Clients, and networks, that one rate is kept of; a full table is some megabytes. Those whose rate has recovered make
+/// room.
+pub const RATE_KEYS_MAX: usize = 50_000;
+
+/// Refusals of connections and rates that are tracked one by one at a listener; of a flood the rest is counted, or the flood would
 /// fill the outbox of events and with it stop the mail.
 pub const REFUSALS_TRACKED_PER_SECOND_MAX: u32 = 20;
 

@@ -325,6 +325,7 @@ pub(super) fn listener_settings(
     made.sessions_per_client_max = listener.sessions_per_client_max as usize;
     made.sessions_per_network_max = listener.sessions_per_network_max as usize;
     made.proxy_from = listener.proxy_from.iter().filter_map(wiring::range).collect();
+    made.rates = listener.rates.clone();
     made.errors_max = listener.errors_max;
     made.command_timeout = listener.command_timeout;
     made.data_block_timeout = listener.data_timeout;

@@ -18,6 +18,8 @@ use crate::mail::header::HeaderFacts;
 use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
 use crate::policy::Refusal;
+use crate::resolver::proof::shared;
+use crate::resolver::sender::trusted;
 use crate::resolver::{Sender, Standing};
 use crate::spool::SpoolFault;
 use crate::spool::content::ContentWriter;
@@ -63,6 +65,12 @@ impl Intake for Submissions {
                 Err(refusal.reply)
             }
         }
+    }
+
+    fn trusts(&self, client: &ClientFacts) -> bool {
+        let organisation = self.0.organisation();
+        let (listener, client, rules) = (&client.listener, client.client, &organisation.rules);
+        trusted(listener, client, rules).is_some() || shared(listener, client, rules).is_some()
     }
 
     fn unwelcome(&self, client: &ClientFacts) -> Unwelcome {

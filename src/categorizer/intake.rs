@@ -87,6 +87,11 @@ pub trait Intake: Send + Sync + 'static {
         parameters: &RcptParameters,
     ) -> Result<Mailbox, Reply>;
 
+    /// True if settings trust where the client comes from, at least in part: checks of strangers are not for it.
+    fn trusts(&self, _client: &ClientFacts) -> bool {
+        false
+    }
+
     /// Which fields of its header section do not get in.
     fn unwelcome(&self, client: &ClientFacts) -> Unwelcome;
 

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod listen;
 mod load;
 mod quantity;
+pub mod rate;
 mod returns;
 pub mod settings;
 pub mod signing;

@@ -161,6 +161,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.authenticity.authserv_id = settings.hostname.clone();
         settings.dns.servers.clear();
         settings.listeners[0].proxy_from.clear();
+        settings.listeners[0].rates = crate::listener::RateSettings::default();
         settings.routing.side_by_side = None;
         settings.return_paths = None;
         settings.moderation.substitutes = None;

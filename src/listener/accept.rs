@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::deadline::Deadline;
 use super::proxied::{self, HeaderFault};
-use super::rates::TrackedRefusals;
+use super::rates::{Deed, Rates, TrackedRefusals};
 use super::session;
 use super::sessions::{Place, Sessions};
 use super::settings::ListenerSettings;
@@ -41,8 +41,9 @@ pub(super) struct Shared {
     pub(super) profile: Arc<ServerProfile>,
     pub(super) intake: Arc<dyn Intake>,
     pub(super) env: Env,
+    pub(super) rates: Rates,
+    pub(super) tracked: TrackedRefusals,
     sessions: Arc<Sessions>,
-    tracked: TrackedRefusals,
 }
 
 /// How a listener ended.
@@ -75,12 +76,13 @@ impl Listener {
         Ok(Self {
             socket: TcpListener::from_std(socket.into())?,
             shared: Arc::new(Shared {
-                settings,
                 profile: Arc::new(profile),
+                rates: Rates::new(&settings.rates, &env),
                 tracked: TrackedRefusals::new(&env),
                 intake,
                 env,
                 sessions,
+                settings,
             }),
         })
     }
@@ -189,12 +191,15 @@ impl Shared {
     /// False if the client was turned away.
     fn may_come_in(&self, stream: &TcpStream, address: IpAddr, place: &mut Place) -> bool {
         let client = self.client(address);
-        if place.taken_by(address) {
-            return true;
+        let refusal = if place.taken_by(address) {
+            self.rates.refuse(Deed::Connect, &*self.intake, &client)
+        } else {
+            Some((replies::TOO_MANY_SESSIONS, Reason::TooManySessions))
+        };
+        if let Some(refusal) = &refusal {
+            self.turn_away(stream, &client, refusal);
         }
-        let refusal = (replies::TOO_MANY_SESSIONS, Reason::TooManySessions);
-        self.turn_away(stream, &client, &refusal);
-        false
+        refusal.is_none()
     }
 
     /// Whom a proxy speaks for; none if the connection has ended here.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::accept::Shared;
+use super::rates::Deed;
 use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake};
 use crate::mail::header::sieve::Sieve;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
@@ -17,6 +19,7 @@ use crate::track::Reason;
 
 /// One session's way to the intake.
 pub(super) struct IntakeGate {
+    shared: Arc<Shared>,
     pub(super) intake: Arc<dyn Intake>,
     pub(super) client: ClientFacts,
     content: Option<Arriving>,
@@ -49,13 +52,27 @@ impl Arriving {
 }
 
 impl IntakeGate {
-    pub(super) fn new(intake: Arc<dyn Intake>, client: ClientFacts) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, client: ClientFacts) -> Self {
         Self {
-            intake,
+            intake: Arc::clone(&shared.intake),
+            shared,
             client,
             content: None,
             failure: None,
         }
+    }
+
+    /// Counts a deed, and refuses one that is too many.
+    fn within_rates(&self, deed: Deed, envelope: &Envelope) -> Result<(), Reply> {
+        let refusal = self.shared.rates.refuse(deed, &*self.intake, &self.client);
+        let Some((reply, reason)) = refusal else {
+            return Ok(());
+        };
+        if self.shared.tracked.one_more() {
+            self.intake
+                .refused(&self.client, &envelope.reverse_path, &reply, reason);
+        }
+        Err(reply)
     }
 
     /// The content that has come, or why it could not be kept.
@@ -87,10 +104,12 @@ impl Gate for IntakeGate {
     }
 
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {
+        self.within_rates(Deed::BeginMessage, envelope)?;
         self.intake.mail(&self.client, envelope)
     }
 
     fn rcpt(&mut self, envelope: &Envelope, path: &ForwardPath, parameters: &RcptParameters) -> Result<Mailbox, Reply> {
+        self.within_rates(Deed::NameRecipient, envelope)?;
         let recipient = match path {
             ForwardPath::Postmaster => AddressedRecipient::Postmaster,
             ForwardPath::Mailbox(mailbox) => AddressedRecipient::Mailbox(mailbox.clone()),

@@ -14,5 +14,6 @@ mod sessions;
 mod settings;
 
 pub use accept::{Listener, Stopped};
+pub use rates::{Counted, Rate, RatePair, RateSettings};
 pub use sessions::Sessions;
 pub use settings::ListenerSettings;

@@ -42,7 +42,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: Client
     let machine = ServerSession::open(Arc::clone(&shared.profile), &mut out);
     let deadline = Deadline::new(Arc::clone(&shared.env.clock), shared.settings.command_timeout);
     let mut session = Session {
-        gate: IntakeGate::new(Arc::clone(&shared.intake), client),
+        gate: IntakeGate::new(Arc::clone(&shared), client),
         pace: Pace {
             steps: 0,
             since: deadline.now(),

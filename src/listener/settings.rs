@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rates::RateSettings;
 use crate::categorizer::intake::ListenerRole;
 use crate::limits;
 use crate::resolver::IpNet;
@@ -33,6 +34,8 @@ pub struct ListenerSettings {
     pub proxy_from: Vec<IpNet>,
     /// Wait for that header.
     pub proxy_header_timeout: Duration,
+    /// How often clients may do what.
+    pub rates: RateSettings,
     /// Errors after which a session is closed.
     pub errors_max: u32,
     /// Wait for a whole command line, and for the client to read replies.
@@ -63,6 +66,7 @@ impl ListenerSettings {
             sessions_per_network_max: limits::SESSIONS_MAX,
             proxy_from: Vec::new(),
             proxy_header_timeout: limits::PROXY_HEADER_TIMEOUT,
+            rates: RateSettings::default(),
             errors_max: limits::SESSION_ERRORS_MAX,
             command_timeout: limits::COMMAND_TIMEOUT,
             data_block_timeout: limits::DATA_BLOCK_TIMEOUT,

@@ -110,6 +110,12 @@ pub const TOO_MANY_ERRORS: Reply = fixed(421, 4, 7, 0, "too many errors, closing
 pub const OTHER_PROTOCOL: Reply = fixed(421, 4, 7, 0, "this is SMTP, closing");
 /// Sessions over a limit.
 pub const TOO_MANY_SESSIONS: Reply = fixed(421, 4, 7, 0, "too many sessions, try again later");
+/// Connections over a rate.
+pub const TOO_MANY_CONNECTIONS: Reply = fixed(421, 4, 7, 0, "too many connections, try again later");
+/// Messages over a rate.
+pub const TOO_MANY_MESSAGES: Reply = fixed(450, 4, 7, 1, "too many messages, try again later");
+/// Recipients over a rate. Not 452: the rest would come at once in the next transaction (RFC 5321 §4.5.3.1.10).
+pub const RECIPIENTS_TOO_FAST: Reply = fixed(450, 4, 7, 1, "too many recipients, try again later");
 /// The connection of a proxy without a readable PROXY header: whose it is is not known.
 pub const NO_PROXY_HEADER: Reply = fixed(421, 4, 3, 5, "a PROXY header was expected here, closing");
 /// The service stops (RFC 5321 §3.8).

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
-use muster::env::Env;
+use muster::env::{Clock, Env};
 use muster::listener::{Listener, ListenerSettings, Sessions, Stopped};
 use muster::mail::header::sieve::{OrganisationFields, Unwelcome};
 use muster::mail::{Envelope, Mailbox, Reply, ReversePath};
+use muster::resolver::IpNet;
 use muster::spool::content::{Content, ContentWriter};
 use muster::track::Reason;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,6 +49,8 @@ pub struct Memory {
     /// Submissions take a permit each.
     pub gate: Semaphore,
     pub disk: Disk,
+    /// Clients from here are no strangers.
+    pub trusted: Option<IpNet>,
 }
 
 impl Memory {
@@ -58,6 +61,19 @@ impl Memory {
             finished_off_reactor: AtomicUsize::new(0),
             gate: Semaphore::new(permits),
             disk,
+            trusted: None,
+        })
+    }
+
+    /// What a listener of strangers and of 203.0.113.0/24 tells it.
+    pub fn that_trusts_some() -> Arc<Self> {
+        Arc::new(Self {
+            kept: Mutex::default(),
+            refused: Mutex::default(),
+            finished_off_reactor: AtomicUsize::new(0),
+            gate: Semaphore::new(1_000_000),
+            disk: Disk::Works,
+            trusted: Some("203.0.113.0/24".parse().expect("a range")),
         })
     }
 
@@ -91,6 +107,10 @@ impl Intake for Handle {
             }
             AddressedRecipient::Mailbox(mailbox) => Ok(mailbox.clone()),
         }
+    }
+
+    fn trusts(&self, client: &ClientFacts) -> bool {
+        self.0.trusted.is_some_and(|trusted| trusted.contains(client.client))
     }
 
     fn unwelcome(&self, _client: &ClientFacts) -> Unwelcome {
@@ -165,6 +185,34 @@ impl ContentWriter for MemoryWriter {
     }
 }
 
+/// A clock that is moved by hand.
+pub struct HandClock(Mutex<Duration>);
+
+impl HandClock {
+    pub fn env() -> (Arc<Self>, Env) {
+        let clock = Arc::new(Self(Mutex::new(Duration::from_secs(1_000))));
+        let env = Env {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            chance: Env::system().chance,
+        };
+        (clock, env)
+    }
+
+    pub fn pass(&self, time: Duration) {
+        *self.0.lock().expect("not poisoned") += time;
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().expect("not poisoned")
+    }
+}
+
 /// A running listener.
 pub struct Service {
     pub address: SocketAddr,
@@ -176,11 +224,15 @@ pub struct Service {
 
 impl Service {
     pub fn start(memory: Arc<Memory>, change: impl FnOnce(&mut ListenerSettings)) -> Self {
+        Self::start_at(memory, Env::system(), change)
+    }
+
+    /// The same, by a clock of the test's.
+    pub fn start_at(memory: Arc<Memory>, env: Env, change: impl FnOnce(&mut ListenerSettings)) -> Self {
         let address = "127.0.0.1:0".parse().expect("an address");
         let mut settings = ListenerSettings::new("test", address, ListenerRole::Inbound, "mx.contoso.example");
         change(&mut settings);
-        let listener =
-            Listener::bind(settings, Arc::new(Handle(Arc::clone(&memory))), Env::system()).expect("a free port");
+        let listener = Listener::bind(settings, Arc::new(Handle(Arc::clone(&memory))), env).expect("a free port");
         let (stop, stopped) = watch::channel(false);
         Self {
             address: listener.local_address().expect("bound"),

@@ -2,6 +2,7 @@
 
 mod fake;
 mod proxied;
+mod rated;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -23,7 +23,7 @@ use crate::directory::group::GroupSettings;
 use crate::directory::{
     ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientKind, RecipientObject, Reference, SourceId,
 };
-use crate::listener::Listener;
+use crate::listener::{Listener, RateSettings};
 use crate::mail::header::sieve::Unwelcome;
 use crate::mail::trace::LoopKey;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
@@ -211,6 +211,9 @@ impl Mirror {
         let at = |stated: &ListenerSettings, client: IpAddr| -> std::io::Result<Place> {
             let mut listener = listener_settings(stated, &settings);
             listener.address = loopback();
+            // Who asks is this process, and it asks much at once.
+            listener.proxy_from = Vec::new();
+            listener.rates = RateSettings::default();
             let intake = From {
                 intake: Submissions(Arc::clone(&categorizer)),
                 client,
