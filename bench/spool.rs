@@ -170,6 +170,7 @@ fn acceptance(spool: &dyn Spool, template: &(StoredMessage, Content)) -> (Accept
         body: BodyType::EightBitMime,
         smtputf8: false,
         no_auto_replies: false,
+        priority: muster::mail::Priority::Normal,
         roster,
         queued_at: message.received_at,
         expires_at: message.received_at,
@@ -196,6 +197,8 @@ fn acceptance(spool: &dyn Spool, template: &(StoredMessage, Content)) -> (Accept
         next_hop: "cloud".to_owned(),
         recipients: 1,
         reverse_path: "lena@contoso.example".to_owned(),
+        rule: None,
+        priority: muster::mail::Priority::Normal,
     };
     let events = vec![event(receive), event(queue)];
     let outcome = Outcome {

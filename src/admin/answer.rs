@@ -18,8 +18,8 @@ use crate::directory::recipient::RecipientObject;
 pub use compare::{CompareAnswer, Compared, ComparedGroup, ComparedPerson, CutOver};
 pub use group::{ClauseVerdict, GateVerdict, GroupMembers, GroupShown, GroupSummary, GroupWhy, Member, RollState};
 pub use mail::{
-    BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, SeenAs, SendTested, TracedMessage, Verdict,
-    VerdictKind, WasList, WasMember,
+    BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, RouteTaken, SeenAs, SendTested, TracedMessage,
+    Verdict, VerdictKind, WasList, WasMember,
 };
 pub use roll::{
     Alert, CauseShown, EntryChange, GroupConverted, GuardDecided, GuardHeld, PinChanged, PinShown, RollAnswer,

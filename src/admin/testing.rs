@@ -118,6 +118,7 @@ pub(super) fn verdict(seen_as: SeenAs) -> Verdict {
         bypass: Some(text("cfo is in the bypass list")),
         recipients: 8_214,
         next_hops: BTreeMap::from([(text("cloud"), 7_655), (text("onprem"), 559)]),
+        routes: Vec::new(),
         groups: vec![
             ExpandedGroup {
                 group: text("all-staff@contoso.example"),
@@ -169,6 +170,7 @@ pub(super) fn traced() -> TracedMessage {
         event: text(event),
         at: at("2026-11-21T07:02:13Z"),
         next_hop: Some(text("cloud")),
+        rule: None,
         remote: Some(text("cloud.example")),
         reply: Some(Reply::new(250, (2, 6, 0), "queued as 8F2")),
         decision: None,

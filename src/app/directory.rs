@@ -276,9 +276,13 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             ..wiring::keeper(&settings)
         });
         let authenticity = service.authenticity.with_time_limit(settings.authenticity.time_limit);
-        service
-            .categorizer
-            .reconfigure(wiring::organisation(&settings, &routes, &authenticity, returns));
+        service.categorizer.reconfigure(wiring::organisation(
+            &settings,
+            &routes,
+            &authenticity,
+            returns,
+            &service.env.clock,
+        ));
         service.routes.store(Arc::clone(&routes));
         service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {

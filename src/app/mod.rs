@@ -10,6 +10,7 @@ pub mod import;
 pub mod lessons;
 pub mod local;
 pub mod memory;
+mod ordered;
 pub mod published;
 mod reports;
 pub mod serve;

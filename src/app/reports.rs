@@ -5,15 +5,17 @@ use std::sync::Arc;
 use crate::categorizer::Categorizer;
 use crate::categorizer::report::About;
 use crate::connectors::sync::DirectoryKeeper;
-use crate::delivery::report::{CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter};
+use crate::delivery::report::{CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter, Waiting};
 use crate::directory::Ordinal;
+use crate::expansion::Place;
+use crate::mail::Mailbox;
 use crate::mail::header::HeaderFacts;
 use crate::mail::report as written;
-use crate::routing::Routes;
-use crate::spool::message::Acceptance;
+use crate::routing::{self, Routes, Ruling, Side};
+use crate::spool::message::{Acceptance, MessageKind, StoredMessage};
 use crate::track::ReportKind;
 
-use super::hops::location;
+use super::hops::{RuleRows, chosen, location};
 
 /// Reports about deliveries, written and passed by the categoriser.
 pub struct DeliveryReports(pub Arc<Categorizer>);
@@ -109,27 +111,46 @@ pub struct Today {
     pub keeper: Arc<DirectoryKeeper>,
     /// The routes.
     pub routes: Arc<arc_swap::ArcSwap<Routes>>,
+    /// Rows that rules name.
+    pub rows: RuleRows,
 }
 
 impl CurrentRoutes for Today {
-    fn current(&self, space: &str, ordinal: u32) -> Option<CurrentRoute> {
-        if space != self.keeper.space() {
+    fn current(&self, waiting: &Waiting<'_>) -> Option<CurrentRoute> {
+        if waiting.space != self.keeper.space() {
             return None;
         }
         let view = self.keeper.view();
-        let object = view.object(Ordinal(ordinal))?;
+        let object = view.object(Ordinal(waiting.ordinal))?;
         let address = object.final_address();
-        let routes = self.routes.load();
-        let hop = routes
-            .next_hop(
-                Some(location(object.location)),
-                object.target_address.is_some(),
-                address.domain(),
-            )
-            .ok()?;
+        let routes = self.routes.load_full();
+        let live = self.rows.live(&routes, &view.directory, Some(&about(waiting.message)));
+        let ruling = if live.is_empty() {
+            Ruling::default()
+        } else {
+            let addressed = Mailbox::parse(waiting.addressed).ok();
+            let addressed = addressed.and_then(|mailbox| view.directory.lookup(&mailbox.key()).one());
+            let class = live.class(addressed.map(|ordinal| ordinal.0), Some(waiting.ordinal));
+            live.ruling(class, Some(location(object.location)), address.domain())
+        };
+        let place = Place::from(&*object);
+        let hop = chosen(&routes, &ruling, Some(place), address.domain()).ok()?;
         Some(CurrentRoute {
             forward_path: address.to_string(),
             next_hop: routes.label(hop, address.domain()).into_owned(),
         })
+    }
+}
+
+/// What rules may ask of a message that was kept: the same that its pass knew.
+fn about(message: &StoredMessage) -> routing::About<'_> {
+    let own = matches!(message.kind, MessageKind::Report { .. });
+    let proven = message.arrival.proof.is_some() && !message.envelope.reverse_path.is_null();
+    routing::About {
+        side: if own || proven { Side::Internal } else { Side::External },
+        reverse_path: &message.envelope.reverse_path,
+        size_bytes: Some(message.size_bytes.saturating_sub(message.prefix.len() as u64)),
+        listener: Some(&message.arrival.listener),
+        recipients: &message.envelope.recipients,
     }
 }

@@ -40,6 +40,7 @@ use crate::store::stops::SharedStopStore;
 use crate::store::trace::SharedTraceStore;
 use crate::web::Page;
 
+use super::hops::RuleRows;
 use super::lessons::Lessons;
 use super::reports::{DeliveryReports, Today};
 use super::{directory, stops, wiring};
@@ -155,7 +156,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
     let spool: SharedSpool = Arc::clone(&parts.spool) as SharedSpool;
     let authenticity = Authenticity::new(&wiring::checks(&settings));
     let categorizer = Categorizer::new(
-        wiring::organisation(&settings, &routes, &authenticity, returns),
+        wiring::organisation(&settings, &routes, &authenticity, returns, &env.clock),
         views,
         Arc::clone(&spool),
         Arc::clone(&handover) as Arc<dyn Dispatch>,
@@ -176,6 +177,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         current: Arc::new(Today {
             keeper: Arc::clone(&parts.keeper),
             routes: Arc::clone(&shared_routes),
+            rows: RuleRows::new(Arc::clone(&env.clock)),
         }),
         learner: Arc::new(Lessons(Arc::clone(&parts.keeper))),
         env: env.clone(),

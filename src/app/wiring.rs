@@ -13,6 +13,7 @@ use crate::connectors::sync::{KeeperSettings, SourceSettings};
 use crate::directory::SourceId;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
+use crate::env::Clock;
 use crate::expansion;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
@@ -55,6 +56,7 @@ pub fn routes(settings: &Settings, returns: Option<&Arc<ReturnPaths>>) -> Result
             .collect(),
         default: Some(routing.external.to_string()),
         side_by_side: routing.side_by_side.as_ref().map(ToString::to_string),
+        rules: super::ordered::rules(settings)?,
     })
 }
 
@@ -325,6 +327,7 @@ pub fn organisation(
     routes: &Arc<Routes>,
     authenticity: &Authenticity,
     return_paths: Option<Arc<ReturnPaths>>,
+    clock: &Arc<dyn Clock>,
 ) -> Organisation {
     let postmaster = format!("postmaster@{}", settings.default_domain());
     Organisation {
@@ -336,7 +339,7 @@ pub fn organisation(
             recipients_max: settings.limits.expansion_recipients_max as usize,
         },
         moderation: moderation(settings),
-        hops: Arc::new(RoutedHops(Arc::clone(routes))),
+        hops: Arc::new(RoutedHops::new(Arc::clone(routes), Arc::clone(clock))),
         authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
         return_paths,

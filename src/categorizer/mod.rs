@@ -36,13 +36,14 @@ use crate::env::Env;
 use crate::expansion::{self, HopId, Router};
 use crate::mail::return_path::ReturnPaths;
 use crate::mail::trace::LoopKey;
-use crate::mail::{HoldId, Mailbox, MessageId};
+use crate::mail::{HoldId, Mailbox, MessageId, Priority};
 use crate::moderation::Moderation;
 use crate::policy::Rules;
 use crate::queue::Masks;
 use crate::resolver::Sources;
 use crate::rolls::View;
 use crate::rolls::past::PastFault;
+use crate::routing::About;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, Hold, StoredMessage};
 use crate::spool::{SharedSpool, SpoolFault};
@@ -54,13 +55,25 @@ pub trait NextHops: Router + Send + Sync {
 
     /// How long a copy for this hop stays in the queue.
     fn expiry(&self, hop: HopId) -> Duration;
+
+    /// Names of the rules that chose this hop or its priority; none: place and domain did.
+    fn rule(&self, hop: HopId) -> Option<Arc<str>> {
+        let _ = hop;
+        None
+    }
+
+    /// How urgent copies for this hop are. One destination has a number for each.
+    fn priority(&self, hop: HopId) -> Priority {
+        let _ = hop;
+        Priority::Normal
+    }
 }
 
 /// Where the next hops of one pass come from. A pass numbers them for itself: mail exchangers of outside
 /// domains are next hops too, and their number has no bound.
 pub trait HopSource: Send + Sync {
-    /// Next hops for one pass.
-    fn pass(&self) -> Box<dyn NextHops>;
+    /// Next hops for one pass over a message; none: for a question that is about no message.
+    fn pass(&self, view: &View, about: Option<&About<'_>>) -> Box<dyn NextHops>;
 }
 
 /// Where committed copies go on.

@@ -48,14 +48,16 @@ pub fn outcome(making: &Making<'_>, expansion: &Expansion) -> Outcome {
             .collect(),
         ..Outcome::default()
     };
-    outcome.sets = sets(making, &expansion.branches);
-    for set in &outcome.sets {
+    for (hop, set) in sets(making, &expansion.branches) {
         outcome.events.push(making.event(EventKind::Queue {
             set: set.id,
             next_hop: set.next_hop.clone(),
             recipients: u64::from(set.roster.len()),
             reverse_path: set.reverse_path.as_str().to_owned(),
+            rule: making.hops.rule(hop).as_deref().map(str::to_owned),
+            priority: set.priority,
         }));
+        outcome.sets.push(set);
     }
     for new in &expansion.holds {
         let hold = making.hold(new);
@@ -155,6 +157,7 @@ impl Making<'_> {
             body: self.envelope.body,
             smtputf8: self.envelope.smtputf8,
             no_auto_replies: branch.no_auto_replies,
+            priority: self.hops.priority(hop),
             roster: Roster::new(self.space.to_owned()),
             queued_at: self.now,
             expires_at: later(self.now, self.hops.expiry(hop)),
@@ -175,8 +178,8 @@ impl Making<'_> {
 
 /// One set per (next hop, reverse-path, whether automatic replies are wanted), in walk order. DSN parameters of recipients are kept per addressed
 /// recipient inside the roster, so that many addressed recipients still share a transaction.
-fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<DeliverySet> {
-    let mut sets: Vec<DeliverySet> = Vec::new();
+fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<(HopId, DeliverySet)> {
+    let mut sets: Vec<(HopId, DeliverySet)> = Vec::new();
     let mut places: HashMap<(HopId, ReversePath, bool), usize> = HashMap::new();
     for branch in branches {
         let Some(origin) = making.origin(branch) else {
@@ -189,16 +192,16 @@ fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<DeliverySet> {
                 _ => {
                     let key = (recipient.hop, branch.reverse_path.clone(), branch.no_auto_replies);
                     let place = *places.entry(key).or_insert_with(|| {
-                        sets.push(making.new_set(recipient.hop, branch));
+                        sets.push((recipient.hop, making.new_set(recipient.hop, branch)));
                         sets.len() - 1
                     });
-                    let index = sets[place].roster.origin(origin.clone());
+                    let index = sets[place].1.roster.origin(origin.clone());
                     current = Some((recipient.hop, place, index));
                     (place, index)
                 }
             };
             let ordinal = recipient.ordinal.map_or(NO_ORDINAL, |ordinal| ordinal.0);
-            let roster = &mut sets[place].roster;
+            let roster = &mut sets[place].1.roster;
             roster.push(ordinal, recipient.final_address.as_str(), origin_index);
         }
     }

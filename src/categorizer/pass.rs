@@ -22,6 +22,7 @@ use crate::policy::Refusal;
 use crate::policy::rules::NotifyPartial;
 use crate::resolver::{Relaying, Sender};
 use crate::rolls::View;
+use crate::routing::{About, Side};
 use crate::spool::content::Content;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, NewMessage, Outcome, StoredMessage};
 use crate::track::{EventKind, Reason};
@@ -51,6 +52,20 @@ pub struct Candidate {
     pub findings: Option<Arc<Findings>>,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
+}
+
+impl Candidate {
+    /// What rules of routing may ask of it.
+    #[must_use]
+    pub fn about(&self) -> About<'_> {
+        About {
+            side: Side::of(&self.sender),
+            reverse_path: &self.envelope.reverse_path,
+            size_bytes: Some(self.content.len()),
+            listener: Some(&self.arrival.listener),
+            recipients: &self.envelope.recipients,
+        }
+    }
 }
 
 /// When a pass is made: it decides what a refusal becomes.
@@ -86,7 +101,7 @@ impl Categorizer {
         let organisation = self.organisation.load_full();
         let view = self.views.view();
         let now = self.env.clock.now();
-        let hops = organisation.hops.pass();
+        let hops = organisation.hops.pass(&view, Some(&candidate.about()));
         let expansion = self.expand(candidate, &organisation, &*hops, &view, now, Detail::Quiet);
         if let Some(refusal) = refusal(&expansion, candidate, &organisation, moment) {
             return match moment {

@@ -50,8 +50,8 @@ impl Categorizer {
     pub(super) fn would_reach(&self, hold: &Hold, candidate: &Candidate) -> Result<u64, ReleaseFault> {
         let organisation = self.organisation();
         let release = self.release_of(hold)?;
-        let hops = organisation.hops.pass();
         let view = self.view_of(hold)?;
+        let hops = organisation.hops.pass(&view, Some(&candidate.about()));
         Ok(self
             .expand_release(&release, candidate, &organisation, &*hops, &view)
             .recipients())
@@ -62,8 +62,8 @@ impl Categorizer {
         let organisation = self.organisation();
         let space = self.views.space();
         let release = self.release_of(hold)?;
-        let hops = organisation.hops.pass();
         let view = self.view_of(hold)?;
+        let hops = organisation.hops.pass(&view, Some(&candidate.about()));
         let expansion = self.expand_release(&release, candidate, &organisation, &*hops, &view);
         if let Some(halt) = &expansion.halt {
             if halt.refusal.is_transient() {

@@ -303,8 +303,8 @@ impl Categorizer {
 
     fn own_pass(&self, candidate: &Candidate) -> Option<Acceptance> {
         let organisation = self.organisation();
-        let hops = organisation.hops.pass();
         let view = self.view();
+        let hops = organisation.hops.pass(&view, Some(&candidate.about()));
         let now = self.now();
         let request = Request {
             relaying: candidate.relaying,

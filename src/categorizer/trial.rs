@@ -82,7 +82,7 @@ impl Categorizer {
 
     fn trial_copy(&self, mut candidate: Candidate, only: &Mailbox) -> Result<Acceptance, Refusal> {
         let organisation = self.organisation();
-        let hops = organisation.hops.pass();
+        let hops = organisation.hops.pass(&self.view(), Some(&candidate.about()));
         let meant = self.expand_trial(&candidate, &*hops);
         let group = candidate
             .envelope

@@ -11,17 +11,17 @@ use serde_spanned::Spanned;
 use super::cross;
 use super::defaults;
 use super::file::{
-    AcceptedDomain, Authenticity, Dns, Limits, Moderation, NextHop, Policy, Queue, Rolls, Routing, SettingsFile,
-    Source, Web,
+    AcceptedDomain, Authenticity, Dns, Limits, Moderation, NextHop, Policy, Rolls, SettingsFile, Source, Web,
 };
 use super::finding::{Findings, Severity};
 use super::listen::{TrustedNetwork, listener};
+use super::route::Queue;
 use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
     DnsSettings, DomainPattern, Forwarding, HostSettings, LargeGroup, LimitSettings, LogFormat, LogLevel, LogSettings,
-    Membership, ModerationSettings, Name, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial,
-    PolicySettings, QueueSettings, ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings,
-    RoutingSettings, Settings, SourceSettings, Spoofed, SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
+    Membership, ModerationSettings, NestedRestrictions, NextHopSettings, NextHopTarget, NotifyPartial, PolicySettings,
+    ReplyDialect, ReturnPath, ReturnPathSettings, RollMode, RollSettings, Settings, SourceSettings, Spoofed,
+    SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
 use super::storm::{Storm, storm};
 use crate::connectors::document::read::{Faults, Size};
@@ -113,7 +113,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
     };
     let accepted_domains = accepted_domains(file)?;
     let patterns: Vec<DomainPattern> = accepted_domains.iter().map(|domain| domain.pattern.clone()).collect();
-    let queue = queue(&or(&file.queue, Queue::default()));
+    let queue = super::route::queue(&or(&file.queue, Queue::default()));
     let log = or(&file.log, super::file::Log::default());
     let hostname = hostname(file, surroundings)?;
     Some(Settings {
@@ -139,7 +139,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         next_hops: list(&file.next_hops)
             .map(|hop| next_hop(hop, &data_dir, queue.expiry))
             .collect::<Option<_>>()?,
-        routing: routing(file.routing.as_ref()?.get_ref())?,
+        routing: super::route::routing(file.routing.as_ref()?.get_ref())?,
         policy: policy(&or(&file.policy, Policy::default())),
         moderation: moderation(&or(&file.moderation, Moderation::default()), folder, &accepted_domains)?,
         storm: storm(&or(&file.storm, Storm::default())),
@@ -266,24 +266,6 @@ fn return_paths(file: &SettingsFile) -> Option<ReturnPathSettings> {
     })
 }
 
-fn routing(routing: &Routing) -> Option<RoutingSettings> {
-    let place = |name: &Option<Spanned<Name>>| stated(name).or_else(|| stated(&routing.default));
-    let mut domains = list(&routing.domains)
-        .map(|each| Some((stated(&each.domain)?, stated(&each.next_hop)?)))
-        .collect::<Option<Vec<(DomainPattern, Name)>>>()?;
-    domains.sort_by_key(|(pattern, _)| {
-        let labels = pattern.domain.as_str().split('.').count();
-        (std::cmp::Reverse(labels), pattern.subdomains)
-    });
-    Some(RoutingSettings {
-        domains,
-        cloud: place(&routing.cloud)?,
-        on_premises: place(&routing.on_premises)?,
-        external: place(&routing.external)?,
-        side_by_side: stated(&routing.side_by_side),
-    })
-}
-
 fn policy(policy: &Policy) -> PolicySettings {
     PolicySettings {
         disabled_accounts: or(&policy.disabled_accounts, DisabledAccounts::Deliver),
@@ -363,17 +345,6 @@ fn guard_limits(rolls: &Rolls) -> GuardLimits {
         growth_share_percent: or(&rolls.guard_growth_share_percent, default.growth_share_percent),
         growth_count: or(&rolls.guard_growth_count, default.growth_count),
         window: or(&rolls.guard_window, default.window),
-    }
-}
-
-fn queue(queue: &Queue) -> QueueSettings {
-    QueueSettings {
-        expiry: or(&queue.expiry, limits::QUEUE_EXPIRY),
-        retry_first: or(&queue.retry_first, defaults::RETRY_FIRST),
-        retry_max: or(&queue.retry_max, defaults::RETRY_MAX),
-        delay_report_after: or(&queue.delay_report_after, defaults::DELAY_REPORT_AFTER),
-        messages_max: or(&queue.messages_max, defaults::QUEUE_MESSAGES_MAX),
-        report_gather: or(&queue.report_gather, limits::REPORT_GATHER),
     }
 }
 

@@ -11,9 +11,10 @@ use serde_spanned::Spanned;
 
 use super::check::{Surroundings, hostname};
 use super::defaults;
-use super::file::{NextHop, Routing, SettingsFile};
+use super::file::{NextHop, SettingsFile};
 use super::finding::{Findings, Severity};
 use super::listen::TrustedNetwork;
+use super::route::places;
 use super::settings::{Name, Role};
 use crate::connectors::document::{Fault, nearest};
 
@@ -255,40 +256,6 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn routing(&mut self) {
-        let Some(routing) = value(&self.file.routing) else {
-            return;
-        };
-        let known: Vec<&str> = numbered(&self.file.next_hops)
-            .filter_map(|(_, each)| value(&each.name).map(Name::as_str))
-            .collect();
-        let places = places(routing);
-        for (name, stated) in &places {
-            if let Some(stated) = stated {
-                self.known_name(stated, &known, format!("routing.{name}"), "next hop");
-            } else if routing.default.is_none() && *name != "default" {
-                let message = format!("no next hop for `{name}`: state it, or a `default`");
-                self.error(routing.place.clone(), format!("routing.{name}"), message);
-            }
-        }
-        if let Some(stated) = &routing.side_by_side {
-            self.known_name(stated, &known, "routing.side_by_side".to_owned(), "next hop");
-        }
-        let mut seen = HashMap::new();
-        for (index, each) in numbered(&routing.domains) {
-            let key = format!("routing.domains[{index}]");
-            if let Some(hop) = &each.next_hop {
-                self.known_name(hop, &known, format!("{key}.next_hop"), "next hop");
-            }
-            if let Some(domain) = &each.domain
-                && let Some(other) = seen.insert(domain.get_ref().clone(), index)
-            {
-                let message = format!("routing.domains[{other}] says where {} goes already", domain.get_ref());
-                self.error(domain.span(), format!("{key}.domain"), message);
-            }
-        }
-    }
-
     /// What works and is probably not meant. Asked only if nothing is wrong: a misspelt name would show twice.
     fn doubts(&mut self) {
         let file = self.file;
@@ -315,10 +282,13 @@ impl<'a> Checks<'a> {
         let Some(routing) = value(&file.routing) else {
             return;
         };
+        self.rule_after_all(routing);
         let by_domain = numbered(&routing.domains).filter_map(|(_, each)| each.next_hop.as_ref());
         let by_place = places(routing).into_iter().filter_map(|(_, stated)| stated);
+        let by_rule = numbered(&routing.rules).filter_map(|(_, each)| each.next_hop.as_ref());
         let used: Vec<&str> = by_place
             .chain(by_domain)
+            .chain(by_rule)
             .chain(routing.side_by_side.as_ref())
             .map(|stated| stated.get_ref().as_str())
             .collect();
@@ -350,13 +320,4 @@ impl<'a> Checks<'a> {
             }
         }
     }
-}
-
-fn places(routing: &Routing) -> [(&'static str, Option<&Spanned<Name>>); 4] {
-    [
-        ("cloud", routing.cloud.as_ref()),
-        ("on_premises", routing.on_premises.as_ref()),
-        ("external", routing.external.as_ref()),
-        ("default", routing.default.as_ref()),
-    ]
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::listen::{Listener, TrustedNetwork};
+use super::route::{Queue, Routing};
 use super::storm::Storm;
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
@@ -215,33 +216,6 @@ keys! {
         optional preference: u16,
     }
 
-    /// `[routing]`: the first that fits decides: `domains`, then the place of the recipient, then `default`.
-    Routing {
-        /// Next hop of mailboxes in the cloud (remote mailboxes, Microsoft 365 groups). Default: `default`.
-        optional cloud: Name,
-        /// Next hop of mailboxes on premises. Default: `default`.
-        optional on_premises: Name,
-        /// Next hop of everybody else: mail contacts, outside members, and mail that clients relay.
-        /// Default: `default`.
-        optional external: Name,
-        /// Next hop where nothing else is said. Default: none; then the three above are required.
-        optional default: Name,
-        /// Next hop that still expands groups while you move from it: a group goes there whole, to its own address,
-        /// until `muster group cutover` switches it. Default: none; every group is expanded here.
-        /// Trap: rules about who may write, and moderators, are asked on both sides until then.
-        optional side_by_side: Name,
-        /// Next hops of single domains; they are asked first, the most specific one decides.
-        optional domains: Vec<Spanned<RoutedDomain>>,
-    }
-
-    /// `[[routing.domains]]`
-    RoutedDomain {
-        /// Domain of the final address; `*.contoso.example` stands for it and all its subdomains. Required.
-        required domain: DomainPattern,
-        /// Name of the next hop. Required.
-        required next_hop: Name,
-    }
-
     /// `[policy]`
     Policy {
         /// Members whose account is disabled: `deliver` as Exchange does, or `drop` with a tracked reason. Shared,
@@ -381,22 +355,6 @@ keys! {
         optional suppress_suspects_after: u32,
     }
 
-    /// `[queue]`
-    Queue {
-        /// Time after which a waiting recipient is reported as failed. Default: 2d, as Exchange.
-        optional expiry: Duration,
-        /// Wait before the second try; it doubles with every further one, give or take a quarter. Default: 1m.
-        optional retry_first: Duration,
-        /// Longest wait between two tries. Default: 30m (RFC 5321 §4.5.4.1).
-        optional retry_max: Duration,
-        /// Waiting time after which the sender is told once that the message is delayed. Default: 4h.
-        optional delay_report_after: Duration,
-        /// Most messages in the queue; beyond it clients get 451. Default: 1000000.
-        optional messages_max: u32,
-        /// Failures of one message are gathered this long for one report. Default: 5m. Less is useful in tests.
-        optional report_gather: Duration,
-    }
-
     /// `[limits]`
     Limits {
         /// Free disk space below which clients get 452, so that what was accepted can still be delivered.
@@ -435,5 +393,5 @@ keys! {
     }
 }
 
-readable! { SettingsFile Log Authenticity Dns Source SigningKey NextHop Routing RoutedDomain Policy Moderation Web Rolls Queue Limits ReturnPaths Tracking }
+readable! { SettingsFile Log Authenticity Dns Source SigningKey NextHop Policy Moderation Web Rolls Limits ReturnPaths Tracking }
 readable! { text AcceptedDomain: name Host: host }

@@ -14,9 +14,11 @@ mod load;
 mod quantity;
 pub mod rate;
 mod returns;
+pub mod route;
 pub mod settings;
 pub mod signing;
 pub mod storm;
+pub mod terms;
 mod trust;
 pub mod word;
 

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::listen::ListenerSettings;
+pub use super::terms::{FilterText, SenderPattern};
 pub use super::word::{
-    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode, Selector,
-    SourceKind, Spoofed, SuppressedReports, Token, Verify,
+    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LocationWord,
+    LogFormat, LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
+    Selector, SideWord, SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
+use crate::directory::kind::RecipientKind;
+use crate::mail::Priority;
 use crate::mail::address::{Domain, Mailbox};
 use crate::mail::signature::SigningKey;
 use crate::policy::storm::StormRules;
@@ -264,6 +267,39 @@ pub struct RoutingSettings {
     pub external: Name,
     /// Groups that are not cut over; none: every group is expanded here.
     pub side_by_side: Option<Name>,
+    /// Ordered rules, asked before everything else.
+    pub rules: Vec<RoutingRuleSettings>,
+}
+
+/// `[[routing.rules]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingRuleSettings {
+    /// Unique.
+    pub name: Name,
+    /// Condition on the recipient object.
+    pub recipient: Option<FilterText>,
+    /// Domains of the final address; empty: any.
+    pub domains: Vec<DomainPattern>,
+    /// Kinds; empty: any.
+    pub kinds: Vec<RecipientKind>,
+    /// Places; empty: any.
+    pub locations: Vec<LocationWord>,
+    /// Addressed groups; empty: any recipient.
+    pub groups: Vec<Mailbox>,
+    /// Side of the sender.
+    pub sender: Option<SideWord>,
+    /// Senders; empty: any.
+    pub senders: Vec<SenderPattern>,
+    /// Octets.
+    pub size_min: Option<u64>,
+    /// Octets.
+    pub size_max: Option<u64>,
+    /// Listeners; empty: any.
+    pub listeners: Vec<Name>,
+    /// A name of a next hop; one of the two is there.
+    pub next_hop: Option<Name>,
+    /// How urgent.
+    pub priority: Option<Priority>,
 }
 
 /// `[policy]`

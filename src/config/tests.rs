@@ -210,6 +210,7 @@ fn is_alternative(path: &str) -> bool {
         "next_hops.mx",
         "next_hops.drop_directory",
         "routing.domains",
+        "routing.rules",
     ]
     .contains(&path)
 }

@@ -68,6 +68,22 @@ words! {
         /// A smart host: trusted clients may send anywhere.
         "relay" => Relay,
     }
+    /// Where a mailbox is.
+    LocationWord {
+        /// Exchange Online.
+        "cloud" => Cloud,
+        /// Our own servers.
+        "on_premises" => OnPremises,
+        /// Somebody else's.
+        "external" => External,
+    }
+    /// Which side a sender is on.
+    SideWord {
+        /// Proven to be one of us.
+        "internal" => Internal,
+        /// Everybody else.
+        "external" => External,
+    }
     /// Kinds of sources.
     SourceKind {
         /// A folder of TOML, JSON and CSV files.
@@ -259,7 +275,7 @@ impl DomainPattern {
         rest.is_some_and(|rest| rest.is_empty() || (self.subdomains && rest.ends_with('.')))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (name, subdomains) = match text.strip_prefix("*.") {
             Some(rest) => (rest, true),
             None => (text, false),

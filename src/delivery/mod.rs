@@ -42,7 +42,7 @@ use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage, StoredSet};
 use crate::track::Reason;
 use dispatcher::{Phase, Shared};
-pub use report::{AsQueued, CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter};
+pub use report::{AsQueued, CurrentRoute, CurrentRoutes, ReportRecipient, ReportRequest, Reporter, Waiting};
 pub use settings::DeliverySettings;
 use verdict::Verdict;
 

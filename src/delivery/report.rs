@@ -75,11 +75,24 @@ pub struct CurrentRoute {
     pub next_hop: String,
 }
 
+/// A recipient who waits, and what rules of routing may ask about his message.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting<'a> {
+    /// Directory space of the ordinal.
+    pub space: &'a str,
+    /// His object.
+    pub ordinal: u32,
+    /// The message.
+    pub message: &'a StoredMessage,
+    /// Forward-path as addressed by the sender.
+    pub addressed: &'a str,
+}
+
 /// Tells where recipients are today.
 pub trait CurrentRoutes: Send + Sync + 'static {
     /// The route of a directory object now; none if the space is not the current one, or the object is gone or
     /// cannot be delivered to. Then the address in the roster is used.
-    fn current(&self, space: &str, ordinal: u32) -> Option<CurrentRoute>;
+    fn current(&self, waiting: &Waiting<'_>) -> Option<CurrentRoute>;
 }
 
 /// No directory: rosters are used as they are.
@@ -87,7 +100,7 @@ pub trait CurrentRoutes: Send + Sync + 'static {
 pub struct AsQueued;
 
 impl CurrentRoutes for AsQueued {
-    fn current(&self, _space: &str, _ordinal: u32) -> Option<CurrentRoute> {
+    fn current(&self, _: &Waiting<'_>) -> Option<CurrentRoute> {
         None
     }
 }

@@ -9,6 +9,7 @@ use super::connect::{NoConnection, candidates};
 use super::dispatcher::{Next, Phase, Shared};
 use super::drop_directory;
 use super::plan::{Planned, Readdressed, plan};
+use super::report::Waiting;
 use super::session::{Halt, Rested, Session, Transacted};
 use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
@@ -412,7 +413,14 @@ impl Shared {
             if ordinal == NO_ORDINAL {
                 continue;
             }
-            let Some(today) = self.current.current(&roster.space, ordinal) else {
+            let origin = roster.origins.get(roster.origin_of(rank) as usize);
+            let waiting = Waiting {
+                space: &roster.space,
+                ordinal,
+                message: &loaded.message,
+                addressed: origin.map_or("", |origin| &origin.addressed),
+            };
+            let Some(today) = self.current.current(&waiting) else {
                 continue;
             };
             if today.next_hop != here {

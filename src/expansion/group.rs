@@ -315,7 +315,10 @@ impl Walk<'_> {
         for ordinal in fresh.iter().map(Ordinal) {
             let Some(row) = view.row(ordinal) else { continue };
             let final_address = row.final_address();
-            match self.routes.hop(Some(row.into()), &final_address) {
+            match self
+                .routes
+                .hop(self.current.addressed, Some(ordinal), Some(row.into()), &final_address)
+            {
                 Ok(hop) => recipients.push(Recipient {
                     ordinal: Some(ordinal),
                     final_address,

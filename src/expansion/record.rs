@@ -174,7 +174,7 @@ impl Walk<'_> {
         };
         // An outside address may belong to an object after all: its contact.
         let place = ordinal.and_then(|ordinal| self.view.row(ordinal)).map(Into::into);
-        match self.routes.hop(place, final_address) {
+        match self.routes.hop(self.current.addressed, ordinal, place, final_address) {
             Err(reason) => self.refuse_branch(ordinal, final_address, state, Refusal::of(reason, None)),
             Ok(hop) => {
                 self.reserve(1, final_address)?;

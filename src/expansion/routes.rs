@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::directory::{Location, RecipientObject, RowRef};
+use crate::directory::{Location, Ordinal, RecipientObject, RowRef};
 use crate::mail::Mailbox;
+use crate::routing::Class;
 use crate::track::Reason;
 
 /// A next hop as the router of one pass numbers it; the router knows its name.
@@ -39,11 +40,24 @@ impl From<RowRef<'_>> for Place {
 
 /// Where mail for a recipient leaves to.
 ///
-/// The answer may depend on whether there is an object, on its location, on whether it has a target address, and
-/// on the domain of the final address; on nothing else, because it is remembered by these.
+/// The answer may depend on the class, on whether there is an object, on its location, on whether it has a target
+/// address, and on the domain of the final address; on nothing else, because it is remembered by these.
 pub trait Router {
-    /// The next hop of a recipient, or why there is none.
+    /// The next hop of a recipient of no class, or why there is none.
     fn next_hop(&self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason>;
+
+    /// What a recipient is to the rules of the settings, below the addressed recipient with this index; asked for each,
+    /// so it has to be quick. Without rules all are the same.
+    fn class(&self, addressed: u32, recipient: Option<Ordinal>) -> Class {
+        let _ = (addressed, recipient);
+        Class::default()
+    }
+
+    /// The next hop of a recipient of a class.
+    fn next_hop_of(&self, class: Class, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
+        let _ = class;
+        self.next_hop(place, final_address)
+    }
 
     /// Where a group goes that is not cut over, whatever its address; none: every group is expanded here.
     fn side_by_side(&self, group: &Mailbox) -> Option<HopId> {
@@ -56,6 +70,7 @@ pub trait Router {
 const SCAN_MAX: usize = 8;
 
 struct Known {
+    class: Class,
     domain: Box<str>,
     place: Option<Place>,
     answer: Result<HopId, Reason>,
@@ -85,10 +100,18 @@ impl<'a> Routes<'a> {
         self.router.side_by_side(group)
     }
 
-    /// The next hop. Domains are compared as spelled: another spelling costs one more question.
-    pub(super) fn hop(&mut self, place: Option<Place>, final_address: &Mailbox) -> Result<HopId, Reason> {
+    /// The next hop of a recipient below an addressed one. Domains are compared as spelled: another spelling costs
+    /// one more question.
+    pub(super) fn hop(
+        &mut self,
+        addressed: u32,
+        recipient: Option<Ordinal>,
+        place: Option<Place>,
+        final_address: &Mailbox,
+    ) -> Result<HopId, Reason> {
+        let class = self.router.class(addressed, recipient);
         let domain = final_address.domain();
-        let fits = |known: &Known| known.place == place && *known.domain == *domain;
+        let fits = |known: &Known| known.class == class && known.place == place && *known.domain == *domain;
         // Neighbours in a roll mostly share place and domain.
         if let Some(known) = self.known.get(self.last).filter(|known| fits(known)) {
             return known.answer;
@@ -105,12 +128,13 @@ impl<'a> Routes<'a> {
             self.last = found.unwrap_or(0);
             return known.answer;
         }
-        let answer = self.router.next_hop(place, final_address);
+        let answer = self.router.next_hop_of(class, place, final_address);
         self.last = self.known.len();
         if self.last >= SCAN_MAX {
             self.rest.entry(domain.into()).or_default().push(self.last);
         }
         self.known.push(Known {
+            class,
             domain: domain.into(),
             place,
             answer,
@@ -145,7 +169,7 @@ mod tests {
         for round in 0..3 {
             for number in 0..40 {
                 let mailbox = Mailbox::parse(&format!("x{round}@d{number}.example")).expect("valid");
-                assert_eq!(routes.hop(None, &mailbox), Ok(HopId(number)));
+                assert_eq!(routes.hop(0, None, None, &mailbox), Ok(HopId(number)));
             }
         }
         // The same domain, with and without an object and a target, are other places.
@@ -153,11 +177,11 @@ mod tests {
         let mut targeted = person.clone();
         targeted.target_address = Some(person.primary.clone());
         for object in [&person, &targeted, &person] {
-            assert_eq!(routes.hop(Some(object.into()), &object.primary), Ok(HopId(1)));
+            assert_eq!(routes.hop(0, None, Some(object.into()), &object.primary), Ok(HopId(1)));
         }
         let nowhere = Mailbox::parse("x@nowhere.example").expect("valid");
-        assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
-        assert_eq!(routes.hop(None, &nowhere), Err(Reason::NoRoute));
+        assert_eq!(routes.hop(0, None, None, &nowhere), Err(Reason::NoRoute));
+        assert_eq!(routes.hop(0, None, None, &nowhere), Err(Reason::NoRoute));
         assert_eq!(router.0.get(), 43);
     }
 }

@@ -1,13 +1,15 @@
 //! Which next hop a recipient has.
 //!
-//! Order: a rule for the domain of the object's explicit target address, then its location, then a rule for
+//! Order: the ordered rules ([`super::ordered`]), then a rule for the domain of the object's explicit target address, then its location, then a rule for
 //! the domain of the final address, then the default. A domain rule `*.example.org` covers the domain and
 //! its sub-domains, as an Exchange address space does; the most specific rule wins, an exact one first.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::next_hop::{HopId, NextHop, Target};
+use super::ordered::{OrderedRule, RULES_MAX};
 use crate::mail::Domain;
 use crate::track::Reason;
 
@@ -38,6 +40,8 @@ pub struct RoutesDraft {
     pub default: Option<String>,
     /// Next hop name for groups that are not cut over.
     pub side_by_side: Option<String>,
+    /// Ordered rules with next hop names, the first first.
+    pub rules: Vec<OrderedRule<String>>,
 }
 
 /// A setting of routing that cannot work.
@@ -64,6 +68,17 @@ pub enum RouteFault {
     /// More than [`u16`] can count.
     #[error("too many next hops")]
     TooMany,
+    /// A filter that cannot be evaluated.
+    #[error("rule `{rule}`: {fault}")]
+    Filter {
+        /// Which.
+        rule: String,
+        /// Why.
+        fault: String,
+    },
+    /// More than [`RULES_MAX`].
+    #[error("more than {RULES_MAX} rules")]
+    TooManyRules,
 }
 
 /// The routes of one version of the settings.
@@ -78,6 +93,7 @@ pub struct Routes {
     external: Option<HopId>,
     default: Option<HopId>,
     side_by_side: Option<HopId>,
+    rules: Vec<Arc<OrderedRule<HopId>>>,
 }
 
 impl Routes {
@@ -101,6 +117,18 @@ impl Routes {
         }
         for (domain, name) in draft.domains {
             routes.add_domain(&domain, &name)?;
+        }
+        if draft.rules.len() > RULES_MAX {
+            return Err(RouteFault::TooManyRules);
+        }
+        for rule in draft.rules {
+            let next_hop = rule.next_hop.map(|name| routes.named(&name)).transpose()?;
+            routes.rules.push(Arc::new(OrderedRule {
+                name: rule.name,
+                when: rule.when,
+                next_hop,
+                priority: rule.priority,
+            }));
         }
         Ok(routes)
     }
@@ -168,6 +196,12 @@ impl Routes {
             (by_location, by_domain)
         };
         first.or(second).or(self.default).ok_or(Reason::NoRoute)
+    }
+
+    /// Ordered rules, asked before [`Routes::next_hop`].
+    #[must_use]
+    pub fn rules(&self) -> &[Arc<OrderedRule<HopId>>] {
+        &self.rules
     }
 
     /// Where groups go that the service before still expands; none: every group is expanded here.
@@ -284,6 +318,7 @@ mod tests {
             ],
             default: Some("internet".to_owned()),
             side_by_side: None,
+            rules: Vec::new(),
         })
         .expect("good routes")
     }

@@ -10,7 +10,7 @@ use super::approval::Approval;
 use super::content::Content;
 use super::roster::Roster;
 use crate::directory::delivery::ModerationNotice;
-use crate::mail::{BodyType, Envelope, HoldId, Mailbox, MessageId, Reply, ReturnContent, ReversePath, SetId};
+use crate::mail::{BodyType, Envelope, HoldId, Mailbox, MessageId, Priority, Reply, ReturnContent, ReversePath, SetId};
 use crate::track::{Decision, Event, HoldCause, Reason, ReportKind};
 
 /// Where a message came from, as kept beside it.
@@ -112,6 +112,8 @@ pub struct DeliverySet {
     pub smtputf8: bool,
     /// The copies ask for no automatic replies ([`crate::mail::trace::NO_AUTO_REPLIES_FIELD`]).
     pub no_auto_replies: bool,
+    /// How urgent they are.
+    pub priority: Priority,
     /// Who gets it.
     pub roster: Roster,
     /// When it entered the queue.

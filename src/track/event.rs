@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
-use crate::mail::{HoldId, MessageId, Reply, SetId};
+use crate::mail::{HoldId, MessageId, Priority, Reply, SetId};
 
 /// One thing that happened to one message.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -196,6 +196,12 @@ pub enum EventKind {
         recipients: u64,
         /// Reverse-path of its copies; empty for null.
         reverse_path: String,
+        /// The rules of routing that chose next hop or priority; none: place and domain did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+        /// How urgent it is.
+        #[serde(default, skip_serializing_if = "Priority::is_normal")]
+        priority: Priority,
     },
     /// The next hop took a batch.
     Send {

@@ -54,6 +54,7 @@ mod nobody_spoofs_into_all_staff;
 mod reject_beats_accept_through_nested_group;
 mod relayed_report_where_the_hop_offers_no_dsn;
 mod report_settings_rule_the_return_path;
+mod rules_of_routing_decide_first;
 mod same_person_gets_one_copy;
 mod silent_name_servers_hold_nothing_up;
 mod smuggled_message_is_not_executed;

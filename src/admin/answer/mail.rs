@@ -102,6 +102,9 @@ pub struct Verdict {
     pub recipients: u64,
     /// Recipients by next hop.
     pub next_hops: BTreeMap<String, u64>,
+    /// Recipients by next hop, and by the rule of routing that chose it.
+    #[serde(default)]
+    pub routes: Vec<RouteTaken>,
     /// Groups expanded, in walk order.
     pub groups: Vec<ExpandedGroup>,
     /// Branches below that would be refused or held.
@@ -110,6 +113,19 @@ pub struct Verdict {
     pub left_out: Vec<RecipientLeft>,
     /// Duplicates removed.
     pub duplicates: u64,
+}
+
+/// Recipients with one next hop for one reason.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct RouteTaken {
+    /// Name of the next hop, or `domain:…`.
+    pub next_hop: String,
+    /// The rule that chose next hop or priority; none: place and domain did.
+    pub rule: Option<String>,
+    /// How urgent copies are: `high`, `normal` or `low`.
+    pub priority: String,
+    /// How many.
+    pub recipients: u64,
 }
 
 /// A group met in a walk.
@@ -199,6 +215,9 @@ pub struct RecipientFate {
     pub at: Timestamp,
     /// Next hop.
     pub next_hop: Option<String>,
+    /// The rule of routing that chose it; none: place and domain did.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// Host that took or refused it.
     pub remote: Option<String>,
     /// Its reply.

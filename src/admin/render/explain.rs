@@ -109,6 +109,19 @@ fn accepted(verdict: &Verdict) -> String {
         out.push_str(&format!("; {lists} {}", age(oldest)));
     }
     out.push('\n');
+    for route in verdict.routes.iter() {
+        let Some(rule) = &route.rule else { continue };
+        let urgent = match route.priority.as_str() {
+            "normal" => String::new(),
+            other => format!(", priority {}", clean(other)),
+        };
+        out.push_str(&format!(
+            "rule {}: {} {}{urgent}\n",
+            clean(rule),
+            number(route.recipients),
+            clean(&route.next_hop)
+        ));
+    }
     let nested = verdict.groups.len().saturating_sub(1) as u64;
     if nested > 0 || verdict.duplicates > 0 {
         out.push_str(&format!(

@@ -79,6 +79,9 @@ fn fate_lines(out: &mut String, fate: &RecipientFate, reader: &Reader) {
     if let Some(hop) = &fate.next_hop {
         parts.push(clean(hop));
     }
+    if let Some(rule) = &fate.rule {
+        parts.push(format!("by rule {}", clean(rule)));
+    }
     if let Some(reply) = &fate.reply {
         parts.push(clean(&reply.to_string()));
     }

@@ -447,8 +447,8 @@ fn roll(orders: &Orders<'_>, command: &RollCommand) -> Result<RollAnswer, Refusa
 /// What answers about groups are made from, at this moment.
 pub(super) fn with_groups<T>(service: &Service, answer: impl FnOnce(&Groups<'_>) -> T) -> T {
     let organisation = service.categorizer.organisation();
-    let hops = organisation.hops.pass();
     let view = service.keeper.view();
+    let hops = organisation.hops.pass(&view, None);
     answer(&Groups {
         view: &view,
         rules: &organisation.rules,

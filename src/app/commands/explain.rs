@@ -17,6 +17,7 @@ use crate::policy::rules::SpoofedSender;
 use crate::policy::{Fact, author};
 use crate::resolver::sender::trusted;
 use crate::resolver::{Relaying, Sender, Standing};
+use crate::routing::{About, Side};
 use crate::spool::content::Content;
 use crate::track::{EventKind, Reason};
 
@@ -38,6 +39,21 @@ struct Seen {
     session: author::Session,
     /// Largest message that gets in. Unit: octets.
     message_octets_max: u64,
+    /// Listener, if it is known.
+    listener: Option<String>,
+}
+
+impl Seen {
+    /// What rules of routing may ask of the message.
+    fn about<'a>(&'a self, asked: &Asked<'_>, recipients: &'a [EnvelopeRecipient]) -> About<'a> {
+        About {
+            side: Side::of(&self.sender),
+            reverse_path: &self.sender.reverse_path,
+            size_bytes: asked.content.map(Content::len).or(asked.size_bytes),
+            listener: self.listener.as_deref(),
+            recipients,
+        }
+    }
 }
 
 /// Listeners of a service.
@@ -141,6 +157,7 @@ fn seen(
             relaying: Relaying::Denied,
             session: author::Session::Untrusted,
             message_octets_max,
+            listener: None,
         }];
         if !from.is_null() {
             both.push(Seen {
@@ -149,6 +166,7 @@ fn seen(
                 relaying: Relaying::Allowed,
                 session: author::Session::Trusted,
                 message_octets_max,
+                listener: None,
             });
         }
         return Ok(both);
@@ -192,6 +210,7 @@ fn seen(
             relaying: seen.relaying,
             session,
             message_octets_max: listener.message_octets_max,
+            listener: Some(listener.name.clone()),
         })
     });
     Ok(seen.collect())
@@ -213,6 +232,7 @@ fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked
         bypass: None,
         recipients: 0,
         next_hops: std::collections::BTreeMap::new(),
+        routes: Vec::new(),
         groups: Vec::new(),
         branches: Vec::new(),
         left_out: Vec::new(),
@@ -226,8 +246,9 @@ fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked
         refuse(&mut verdict, &too_large(seen.message_octets_max));
         return verdict;
     }
-    let hops = organisation.hops.pass();
     let recipients = std::slice::from_ref(asked.recipient);
+    let about = seen.about(asked, recipients);
+    let hops = organisation.hops.pass(&categorizer.view(), Some(&about));
     let whole = asked.content.map(|content| {
         let to = &asked.recipient.forward_path;
         categorizer.trial(to, content.clone(), seen.sender.clone(), seen.relaying)
@@ -396,7 +417,8 @@ fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
         .branches
         .iter()
         .flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
-    verdict.next_hops = super::groups::count_by_hop(hops, ids).into_iter().collect();
+    verdict.next_hops = super::groups::count_by_hop(hops, ids.clone()).into_iter().collect();
+    verdict.routes = super::groups::routes_taken(hops, ids);
     verdict.duplicates = expansion.judged.iter().map(|judged| judged.tally.duplicates).sum();
     for event in &expansion.events {
         match event {

@@ -38,6 +38,7 @@ use crate::policy::testing::rules;
 use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, Sources, TrustedNetwork};
 use crate::rolls::View;
 use crate::rolls::past::PastFault;
+use crate::routing::About;
 use crate::spool::SharedSpool;
 use crate::spool::content::Content;
 use crate::spool::memory::MemorySpool;
@@ -65,7 +66,7 @@ impl NextHops for Numbered {
 }
 
 impl HopSource for Numbered {
-    fn pass(&self) -> Box<dyn NextHops> {
+    fn pass(&self, _: &View, _: Option<&About<'_>>) -> Box<dyn NextHops> {
         Box::new(Self)
     }
 }

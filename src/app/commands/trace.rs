@@ -256,9 +256,12 @@ struct Book<'a> {
 impl Book<'_> {
     fn note(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Queue { set, next_hop, .. } => {
-                self.ranks(event, *set, next_hop, None, |fate| fate.reason = None)
-            }
+            EventKind::Queue {
+                set, next_hop, rule, ..
+            } => self.ranks(event, *set, next_hop, None, |fate| {
+                fate.reason = None;
+                fate.rule.clone_from(rule);
+            }),
             EventKind::Send {
                 set,
                 next_hop,
@@ -383,6 +386,7 @@ impl Book<'_> {
                 event: String::new(),
                 at: event.at,
                 next_hop: None,
+                rule: None,
                 remote: None,
                 reply: None,
                 reason: None,

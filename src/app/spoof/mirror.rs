@@ -187,7 +187,7 @@ impl Mirror {
         let spool = Arc::new(MemorySpool::new(service.env.clone()));
         let notebook = Arc::new(Notebook::default());
         let categorizer = Categorizer::new(
-            wiring::organisation(&settings, &routes, &service.authenticity, returns),
+            wiring::organisation(&settings, &routes, &service.authenticity, returns, &service.env.clock),
             Arc::new(Pinned {
                 view: Arc::new(view),
                 space: service.keeper.space().to_owned(),

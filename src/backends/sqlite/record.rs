@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::mail::{BodyType, MessageId, ReturnContent, ReversePath, SetId};
+use crate::mail::{BodyType, MessageId, Priority, ReturnContent, ReversePath, SetId};
 use crate::spool::message::DeliverySet;
 use crate::spool::roster::Roster;
 
@@ -172,6 +172,8 @@ pub(super) struct SetRow {
     smtputf8: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     no_auto_replies: bool,
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    priority: Priority,
     queued_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -189,6 +191,7 @@ impl SetRow {
             body: set.body,
             smtputf8: set.smtputf8,
             no_auto_replies: set.no_auto_replies,
+            priority: set.priority,
             queued_at: set.queued_at,
             expires_at: set.expires_at,
         };
@@ -207,6 +210,7 @@ impl SetRow {
             body: self.body,
             smtputf8: self.smtputf8,
             no_auto_replies: self.no_auto_replies,
+            priority: self.priority,
             roster,
             queued_at: self.queued_at,
             expires_at: self.expires_at,

@@ -249,6 +249,7 @@ impl World {
             body: BodyType::SevenBit,
             smtputf8: false,
             no_auto_replies: false,
+            priority: crate::mail::Priority::Normal,
             roster,
             queued_at: Timestamp::now(),
             expires_at: Timestamp::now() + letter.expires_in,

@@ -262,9 +262,9 @@ async fn a_drop_directory_gets_each_copy_with_its_envelope() {
 struct Moved;
 
 impl CurrentRoutes for Moved {
-    fn current(&self, space: &str, ordinal: u32) -> Option<CurrentRoute> {
-        assert_eq!(space, "space");
-        let (forward_path, next_hop) = match ordinal {
+    fn current(&self, waiting: &Waiting<'_>) -> Option<CurrentRoute> {
+        assert_eq!(waiting.space, "space");
+        let (forward_path, next_hop) = match waiting.ordinal {
             0 => ("a.new@contoso.example", "cloud"),
             1 => ("b@onprem.example", "onprem"),
             _ => return None,

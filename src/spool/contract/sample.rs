@@ -110,6 +110,7 @@ impl Sample {
             body: BodyType::EightBitMime,
             smtputf8: false,
             no_auto_replies: false,
+            priority: crate::mail::Priority::Normal,
             roster,
             queued_at: moment(1),
             expires_at: moment(172_800),
@@ -181,6 +182,8 @@ fn queue(set: &DeliverySet) -> EventKind {
         next_hop: set.next_hop.clone(),
         recipients: u64::from(set.roster.len()),
         reverse_path: set.reverse_path.as_str().to_owned(),
+        rule: None,
+        priority: set.priority,
     }
 }
 

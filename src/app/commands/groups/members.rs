@@ -111,12 +111,13 @@ impl Groups<'_> {
         for number in list.objects.iter() {
             let ordinal = Ordinal(number);
             members.push(match self.view.object(ordinal) {
-                Some(object) => self.member(&object, path),
+                Some(object) => self.member(ordinal, &object, path),
                 None => self.gone(ordinal, path),
             });
         }
         for outside in list.outside.iter() {
-            let hop = self.hops.next_hop(None, outside).ok().map(|hop| self.hops.name(hop));
+            let hop = self.hops.next_hop_of(self.hops.class(0, None), None, outside);
+            let hop = hop.ok().map(|hop| self.hops.name(hop));
             members.push(Member {
                 address: outside.to_string(),
                 kind: "outside address".to_owned(),
@@ -136,8 +137,11 @@ impl Groups<'_> {
         }
     }
 
-    fn member(&self, object: &RecipientObject, path: &[String]) -> Member {
-        let hop = self.hops.next_hop(Some(object.into()), object.final_address());
+    fn member(&self, ordinal: Ordinal, object: &RecipientObject, path: &[String]) -> Member {
+        let class = self.hops.class(0, Some(ordinal));
+        let hop = self
+            .hops
+            .next_hop_of(class, Some(object.into()), object.final_address());
         let individual = !object.kind.is_group() || object.kind.is_microsoft365_group();
         Member {
             address: object.primary.to_string(),

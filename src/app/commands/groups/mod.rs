@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::kept::Kept;
-use crate::admin::answer::{GroupShown, GroupSummary};
+use crate::admin::answer::{GroupShown, GroupSummary, RouteTaken};
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::categorizer::NextHops;
 use crate::directory::filter::EvaluationOptions;
@@ -149,7 +149,28 @@ impl Groups<'_> {
 /// Groups by next hop, as `explain` counts.
 #[must_use]
 pub fn count_by_hop(hops: &dyn NextHops, ids: impl Iterator<Item = crate::expansion::HopId>) -> HashMap<String, u64> {
-    let mut counts: HashMap<crate::expansion::HopId, u64> = HashMap::new();
+    let mut named = HashMap::new();
+    for (hop, count) in counted(ids) {
+        *named.entry(hops.name(hop)).or_default() += count;
+    }
+    named
+}
+
+/// How many recipients take which way, and by which rule.
+pub fn routes_taken(hops: &dyn NextHops, ids: impl Iterator<Item = crate::expansion::HopId>) -> Vec<RouteTaken> {
+    let taken = counted(ids).into_iter().map(|(hop, recipients)| RouteTaken {
+        next_hop: hops.name(hop),
+        rule: hops.rule(hop).as_deref().map(str::to_owned),
+        priority: hops.priority(hop).word().to_owned(),
+        recipients,
+    });
+    let mut taken: Vec<RouteTaken> = taken.collect();
+    taken.sort_unstable();
+    taken
+}
+
+fn counted(ids: impl Iterator<Item = crate::expansion::HopId>) -> HashMap<crate::expansion::HopId, u64> {
+    let mut counts = HashMap::new();
     ids.for_each(|hop| *counts.entry(hop).or_default() += 1);
-    counts.into_iter().map(|(hop, count)| (hops.name(hop), count)).collect()
+    counts
 }
