@@ -10,10 +10,9 @@ use serde_spanned::Spanned;
 
 use super::cross;
 use super::defaults;
-use super::file::{
-    AcceptedDomain, Authenticity, Dns, Limits, Moderation, NextHop, Policy, Rolls, SettingsFile, Source, Web,
-};
+use super::file::{AcceptedDomain, Authenticity, Dns, Limits, Moderation, Policy, Rolls, SettingsFile, Source, Web};
 use super::finding::{Findings, Severity};
+use super::hop::NextHop;
 use super::listen::{TrustedNetwork, listener};
 use super::route::Queue;
 use super::settings::{

@@ -11,8 +11,9 @@ use serde_spanned::Spanned;
 
 use super::check::{Surroundings, hostname};
 use super::defaults;
-use super::file::{NextHop, SettingsFile};
+use super::file::SettingsFile;
 use super::finding::{Findings, Severity};
+use super::hop::NextHop;
 use super::listen::TrustedNetwork;
 use super::route::places;
 use super::settings::{Name, Role};

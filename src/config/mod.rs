@@ -9,6 +9,7 @@ mod cross;
 mod defaults;
 pub mod file;
 pub mod finding;
+pub mod hop;
 pub mod listen;
 mod load;
 mod quantity;

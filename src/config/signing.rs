@@ -10,8 +10,9 @@ use std::sync::Arc;
 use serde_spanned::Spanned;
 
 use super::cross::{Checks, numbered, value};
-use super::file::{NextHop, SettingsFile, SigningKey as Stated};
+use super::file::{SettingsFile, SigningKey as Stated};
 use super::finding::{Findings, Severity};
+use super::hop::NextHop;
 use super::settings::{Name, Settings, SigningKeySettings};
 use super::word::{Names, Selector};
 use crate::connectors::document::Fault;
