@@ -107,6 +107,8 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
         (settings::ReturnPath::Bounces, Some(paths)) => ReturnPathRule::Bounces(Arc::clone(paths)),
     };
     made.signing = Arc::new(signing(hop, settings));
+    made.tls = Arc::clone(&hop.tls);
+    made.sign_in.clone_from(&hop.sign_in);
     made.retry = RetrySchedule {
         first: queue.retry_first,
         longest: queue.retry_max,

@@ -4,6 +4,7 @@
 //! is an error, and every finding. Never: files; `load.rs` looks at those.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_spanned::Spanned;
@@ -136,7 +137,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
             .map(|key| super::signing::signing_key(key, folder))
             .collect::<Option<_>>()?,
         next_hops: list(&file.next_hops)
-            .map(|hop| next_hop(hop, &data_dir, queue.expiry))
+            .map(|hop| next_hop(hop, folder, &data_dir, queue.expiry))
             .collect::<Option<_>>()?,
         routing: super::route::routing(file.routing.as_ref()?.get_ref())?,
         policy: policy(&or(&file.policy, Policy::default())),
@@ -220,7 +221,7 @@ fn source(source: &Source, folder: &Path) -> Option<SourceSettings> {
     })
 }
 
-fn next_hop(hop: &NextHop, data_dir: &Path, expiry: Duration) -> Option<NextHopSettings> {
+fn next_hop(hop: &NextHop, folder: &Path, data_dir: &Path, expiry: Duration) -> Option<NextHopSettings> {
     let port = or(&hop.port, defaults::PORT);
     let target = if let Some(folder) = &hop.drop_directory {
         NextHopTarget::DropDirectory(data_dir.join(folder.get_ref()))
@@ -252,6 +253,9 @@ fn next_hop(hop: &NextHop, data_dir: &Path, expiry: Duration) -> Option<NextHopS
         return_path: or(&hop.return_path, ReturnPath::Original),
         dkim_sign: super::signing::names(&hop.dkim_sign),
         arc_seal: stated(&hop.arc_seal),
+        tls: Arc::new(super::protection::tls(hop)),
+        sign_in: super::protection::sign_in(hop).map(Arc::new),
+        files: super::protection::files(hop, folder),
     })
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
-use super::word::{Name, Names, ReturnPath};
+use super::word::{KeyHash, Name, Names, ReturnPath, SignInMechanism, TlsMode};
 use crate::connectors::document::read::{keys, readable};
+use crate::mail::address::Domain;
 
 keys! {
     /// `[[next_hops]]`: exactly one of `hosts`, `mx` and `drop_directory`.
@@ -40,6 +41,55 @@ keys! {
         /// Signing key of an ARC set on its copies, for hops that trust us as a sealer: it tells them what we found when
         /// the message came in. Default: none. Trap: all mail that nothing else proves internal is checked then.
         optional arc_seal: Name,
+        /// Encryption: `none`; `opportunistic` where the server offers it, whoever it is, else in clear text; `required`,
+        /// or mail waits; `verified`, or mail waits, and the certificate must be the right one. Default: `opportunistic`.
+        /// Trap: up to `required` whoever sits on the way can pretend to be the server.
+        optional tls: TlsMode,
+        /// Whether TLS begins with the connection (mostly port 465) instead of by STARTTLS. Default: false.
+        optional tls_implicit: bool,
+        /// Names of which the server's certificate must have one, for `verified`. Default: the name of the server in
+        /// `hosts`, or in the MX record. Trap: without DNSSEC an MX record is anybody's word.
+        optional tls_names: Vec<Spanned<Domain>>,
+        /// Certificates in PEM form of the authorities that count for `verified`, and no others. A relative path starts at
+        /// the settings file. Default: the authorities of the system.
+        optional tls_ca_file: PathBuf,
+        /// Keys of which the server must have one, for `verified`: SHA-256 of its public key in base64, as `openssl x509
+        /// -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64` tells. Names, dates
+        /// and authorities do not count then. Default: none. Trap: name the next key before the server changes to it.
+        optional tls_keys: Vec<Spanned<KeyHash>>,
+        /// Certificate that we show, in PEM form, with those above it. A relative path starts at the settings file.
+        /// Default: none.
+        optional tls_certificate_file: PathBuf,
+        /// Its private key in PEM form. Default: none; required with `tls_certificate_file`.
+        /// Trap: nobody but the service may read it.
+        optional tls_key_file: PathBuf,
+        /// Who we are to its servers (AUTH, RFC 4954). Default: nobody in particular.
+        optional auth: SignIn,
+    }
+
+    /// `auth` of a next hop.
+    SignIn {
+        /// User name; for Exchange Online the mailbox that sends. Required.
+        required user: String,
+        /// File with the password in its first line. A relative path starts at the settings file. Default: none; required
+        /// unless a token is fetched. Trap: nobody but the service may read it.
+        optional password_file: PathBuf,
+        /// How it is said: `any`, the best that both sides have of `scram-sha-256`, `plain` and `login`, or one of these;
+        /// with a token `xoauth2` or `oauthbearer`. Default: `any`, or `xoauth2` with `token_url`.
+        optional mechanism: SignInMechanism,
+        /// Whether it may be said without TLS. Default: false, mail waits.
+        /// Trap: everybody on the way can read the password.
+        optional in_clear: bool,
+        /// Where tokens are fetched with the credentials of an application (OAuth 2.0):
+        /// `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`. Default: none, a password is used.
+        optional token_url: String,
+        /// The application. Default: none; required with `token_url`.
+        optional client_id: String,
+        /// File with its secret in the first line. Default: none; required with `token_url`.
+        /// Trap: secrets of Entra applications expire; mail waits then.
+        optional client_secret_file: PathBuf,
+        /// What the token is for. Default: `https://outlook.office365.com/.default`.
+        optional scope: String,
     }
 
     /// One server of a next hop.
@@ -51,5 +101,5 @@ keys! {
     }
 }
 
-readable! { NextHop }
+readable! { NextHop SignIn }
 readable! { text Host: host }

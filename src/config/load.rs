@@ -56,6 +56,7 @@ pub fn load(path: &Path) -> Result<(Settings, Findings), LoadError> {
         look_at_paths(settings, &source, &mut findings);
         super::approval::load_templates(settings, &mut findings);
         super::signing::load_keys(settings, &source, &mut findings);
+        super::protection::load_files(settings, &source, &mut findings);
     }
     match settings {
         Some(settings) if !findings.has_errors() => Ok((settings, findings)),

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod hop;
 pub mod listen;
 mod load;
+mod protection;
 mod quantity;
 pub mod rate;
 mod returns;

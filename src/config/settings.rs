@@ -22,6 +22,7 @@ use crate::mail::signature::SigningKey;
 use crate::policy::storm::StormRules;
 use crate::rolls::guard::GuardLimits;
 use crate::rolls::suspect::SuspectSettings;
+use crate::routing::{HopSignIn, HopTls};
 
 /// Everything the settings file decides. Units, bounds and traps are explained on the keys in `file.rs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,6 +202,23 @@ pub struct NextHopSettings {
     pub dkim_sign: Vec<Name>,
     /// Key of the ARC set; it exists.
     pub arc_seal: Option<Name>,
+    /// TLS.
+    pub tls: Arc<HopTls>,
+    /// Who we are to it.
+    pub sign_in: Option<Arc<HopSignIn>>,
+    /// Files that complete the two; they are read when settings are loaded.
+    pub files: HopFiles,
+}
+
+/// Files that a next hop's settings name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HopFiles {
+    /// Authorities.
+    pub authorities: Option<PathBuf>,
+    /// Our certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Password, or client secret.
+    pub secret: Option<PathBuf>,
 }
 
 /// `[[signing_keys]]`

@@ -95,6 +95,17 @@ fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
     let key = folder.path().join("2026.pem");
     fs::write(&key, crate::mail::signature::testing::ed25519_pem()).expect("writable");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("our own file");
+    let made = rcgen::generate_simple_self_signed(vec!["muster.contoso.example".to_owned()]).expect("a certificate");
+    for (name, text) in [
+        ("ca.pem", made.cert.pem()),
+        ("client.pem", made.cert.pem()),
+        ("client.key", made.signing_key.serialize_pem()),
+        ("password", "s3cret\n".to_owned()),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("writable");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+    }
     let path = folder.path().join("muster.toml");
     fs::write(&path, text).expect("writable");
     (folder, path)
@@ -170,6 +181,12 @@ fn the_documented_defaults_are_the_defaults() {
         settings.web = None;
         settings.signing_keys.clear();
         (settings.next_hops[0].dkim_sign, settings.next_hops[0].arc_seal) = (Vec::new(), None);
+        for hop in &mut settings.next_hops[1..] {
+            hop.tls = Default::default();
+        }
+        for hop in &mut settings.next_hops {
+            (hop.sign_in, hop.files) = Default::default();
+        }
         settings.sources[0].path = PathBuf::new();
         settings
     };

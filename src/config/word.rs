@@ -192,6 +192,32 @@ words! {
         /// An address of ours for each batch.
         "bounces" => Bounces,
     }
+    /// Encryption with a next hop.
+    TlsMode {
+        /// Never.
+        "none" => None,
+        /// Where it is offered.
+        "opportunistic" => Opportunistic,
+        /// Or mail waits.
+        "required" => Required,
+        /// Or mail waits, and the certificate must be the right one.
+        "verified" => Verified,
+    }
+    /// How a next hop is told who we are.
+    SignInMechanism {
+        /// The best for a password that both sides have.
+        "any" => Any,
+        /// SCRAM-SHA-256.
+        "scram-sha-256" => ScramSha256,
+        /// PLAIN.
+        "plain" => Plain,
+        /// LOGIN.
+        "login" => Login,
+        /// XOAUTH2.
+        "xoauth2" => Xoauth2,
+        /// OAUTHBEARER.
+        "oauthbearer" => OauthBearer,
+    }
     /// When stored lists are computed.
     RollMode {
         /// With every change of the directory.
@@ -403,6 +429,23 @@ impl Read for Selector {
             }
             let bare = text.split("._domainkey").next().unwrap_or_default().trim();
             Err((bare != text && fits(bare)).then(|| bare.to_owned()))
+        })
+    }
+}
+
+/// SHA-256 of a public key, in base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl Read for KeyHash {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let what = "the SHA-256 of a public key in base64 (44 characters)";
+        text_by(node, path, faults, what, |text| {
+            let parse = |text: &str| STANDARD.decode(text).ok()?.try_into().ok().map(Self);
+            let bare = text.trim().trim_start_matches("sha256//").trim_start_matches("sha256/");
+            parse(text).ok_or_else(|| parse(bare).map(|_| bare.to_owned()))
         })
     }
 }

@@ -27,6 +27,8 @@ pub struct Done {
     pub verdicts: Verdicts,
     /// Host that spoke.
     pub remote: Option<String>,
+    /// How the connection with it was protected.
+    pub protection: Option<String>,
     /// NOTIFY went along: the next hop reports success (RFC 3461 §5.2.2).
     pub notify_passed: bool,
     /// Today's addresses.
@@ -157,6 +159,7 @@ impl Shared {
                 batch,
                 loaded: loaded.ok(),
                 remote: None,
+                protection: None,
                 notify_passed: false,
                 readdressed: Readdressed::new(),
                 reports_come_back: false,
@@ -278,6 +281,7 @@ fn events(done: &Done, next_hop: &str, retry_at: Timestamp, now: Timestamp) -> V
                     set,
                     next_hop: next_hop(),
                     remote: done.remote.clone().unwrap_or_default(),
+                    protection: done.protection.clone(),
                     ranks: run.ranks.clone(),
                     reply: said.clone(),
                 };

@@ -20,6 +20,8 @@ use super::report::{CurrentRoutes, Reporter};
 use super::settings::DeliverySettings;
 use super::shelf::{Loaded, Shelf};
 use super::signing::Signer;
+use super::tls::TlsClients;
+use super::tokens::Tokens;
 use super::work;
 use crate::env::Env;
 use crate::mail::SetId;
@@ -141,6 +143,10 @@ pub struct Shared {
     pub dns: Dns,
     /// Signs copies.
     pub signer: Signer,
+    /// TLS with next hops.
+    pub tls: TlsClients,
+    /// Who we are to them.
+    pub tokens: Tokens,
     /// Where tasks run.
     pub runtime: Handle,
     /// Rung when something may have become due earlier than known.
@@ -176,6 +182,8 @@ impl Shared {
             env,
             dns: Dns::new(&settings.name_servers, settings.dns_timeout),
             signer: Signer::default(),
+            tls: TlsClients::default(),
+            tokens: Tokens::default(),
             runtime,
             timer: Notify::new(),
             quiet: Notify::new(),

@@ -66,6 +66,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
                 batch,
                 loaded: Some(loaded),
                 remote: None,
+                protection: None,
                 notify_passed: true,
                 readdressed,
                 reports_come_back: false,
@@ -96,11 +97,8 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
                 None,
             ),
             Err(error) => {
-                let reply = Some(Reply::new(
-                    451,
-                    (4, 3, 0),
-                    format!("the drop directory failed: {error}"),
-                ));
+                let why = format!("the drop directory failed: {error}");
+                let reply = Some(Reply::new(451, (4, 3, 0), why));
                 let reason = Reason::NextHopUnreachable;
                 (
                     Verdict::Deferred(reason, reply.clone()),
@@ -113,6 +111,7 @@ pub async fn run(place: &Place, hop: &NextHop, directory: &Path) {
             batch,
             loaded: Some(loaded),
             remote: Some(directory.display().to_string()),
+            protection: None,
             // The requests are in the `.json`.
             notify_passed: true,
             readdressed,

@@ -11,6 +11,7 @@ pub mod dispatcher;
 pub mod dns;
 pub mod drop_directory;
 pub mod learning;
+pub mod opening;
 pub mod plan;
 mod recover;
 pub mod report;
@@ -20,6 +21,9 @@ pub mod settings;
 pub mod shelf;
 pub mod signing;
 pub mod stopped;
+pub mod stream;
+pub mod tls;
+pub mod tokens;
 pub mod verdict;
 mod work;
 

@@ -11,21 +11,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
-use super::connect::{Candidate, connect};
+use super::connect::Candidate;
+use super::stream::Stream;
+use super::tls::Protection;
 use crate::env::Clock;
 use crate::limits;
-use crate::mail::Reply;
-use crate::queue::LastAnswer;
 use crate::routing::{HopTimeouts, NextHop};
-use crate::smtp::client::{Awaiting, ClientEvent, ClientSession, Closing, Pipelining, Stage, TransactionResult};
+use crate::smtp::client::{Awaiting, ClientEvent, ClientSession, Opening, Stage, TransactionResult};
 use crate::smtp::plan::TransactionPlan;
 use crate::spool::content::{Content, Octets};
 use crate::spool::{Commit, SpoolFault};
-use crate::track::Reason;
 
 /// Octets read at once: the replies to a full batch fit.
 const READ_OCTETS: usize = 32 * 1024;
@@ -65,8 +63,8 @@ pub enum Rested {
 
 /// A session with a next hop.
 pub struct Session {
-    stream: TcpStream,
-    client: ClientSession,
+    pub(super) stream: Stream,
+    pub(super) client: ClientSession,
     timeouts: HopTimeouts,
     buffer: Box<[u8]>,
     clock: Arc<dyn Clock>,
@@ -75,28 +73,31 @@ pub struct Session {
     deadline: Instant,
     alarm: Pin<Box<Sleep>>,
     pending: Option<Commit<()>>,
+    /// The connection may still hold octets that it was given.
+    unflushed: bool,
     /// Transactions made.
     pub messages: u32,
     /// Whom it talks to.
     pub candidate: Candidate,
+    /// How; none in clear text.
+    pub protection: Option<Protection>,
 }
 
 impl Session {
-    /// Connects, is greeted and says EHLO.
-    pub async fn open(candidate: Candidate, hop: &NextHop, clock: &Arc<dyn Clock>) -> Result<Self, LastAnswer> {
-        let unreachable = |why: String| LastAnswer {
-            reason: Reason::NextHopUnreachable,
-            reply: Some(Reply::new(451, (4, 4, 1), why)),
-        };
-        let stream = connect(&candidate, hop.timeouts.connect)
-            .await
-            .map_err(|error| unreachable(format!("{}: {error}", candidate.shown())))?;
+    /// A session over a new connection; [`super::opening`] makes it ready.
+    pub(super) fn over(
+        stream: Stream,
+        candidate: Candidate,
+        hop: &NextHop,
+        opening: Opening,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         let alarm = Box::pin(tokio::time::sleep(hop.timeouts.greeting));
         let deadline = alarm.deadline();
         let began = (deadline - hop.timeouts.greeting, clock.monotonic());
-        let mut session = Self {
+        Self {
             stream,
-            client: ClientSession::new(&hop.helo, Pipelining::WhereOffered),
+            client: ClientSession::open(opening),
             timeouts: hop.timeouts,
             buffer: vec![0; READ_OCTETS].into_boxed_slice(),
             clock: Arc::clone(clock),
@@ -104,26 +105,10 @@ impl Session {
             deadline,
             alarm,
             pending: None,
+            unflushed: false,
             messages: 0,
             candidate,
-        };
-        loop {
-            for event in session.step().await {
-                match event {
-                    ClientEvent::Ready => return Ok(session),
-                    ClientEvent::Closed(Closing::Refused(reply) | Closing::Unavailable(reply)) => {
-                        return Err(LastAnswer {
-                            reason: Reason::NextHopDeferred,
-                            reply: Some(reply),
-                        });
-                    }
-                    ClientEvent::Closed(closing) => {
-                        let shown = session.candidate.shown();
-                        return Err(unreachable(format!("{shown}: {}", closing_text(&closing))));
-                    }
-                    ClientEvent::SendContent | ClientEvent::Ended(_) => {}
-                }
-            }
+            protection: None,
         }
     }
 
@@ -175,7 +160,7 @@ impl Session {
                         asked = self.clock.monotonic();
                     }
                     ClientEvent::Ended(result) => return Ok(self.transacted(result, asked)),
-                    ClientEvent::Ready | ClientEvent::Closed(_) => {}
+                    ClientEvent::StartTls | ClientEvent::Ready | ClientEvent::Closed(_) => {}
                 }
             }
         }
@@ -282,7 +267,7 @@ impl Session {
     }
 
     /// Writes what there is and reads what comes, until something has happened.
-    async fn step(&mut self) -> Vec<ClientEvent> {
+    pub(super) async fn step(&mut self) -> Vec<ClientEvent> {
         poll_fn(|context| self.poll_step(context)).await
     }
 
@@ -294,9 +279,18 @@ impl Session {
                     Poll::Ready(Ok(count)) if count > 0 => {
                         self.client.written(count);
                         written = true;
+                        self.unflushed = true;
                     }
                     Poll::Ready(_) => return Poll::Ready(self.client.connection_lost()),
                     Poll::Pending => break,
+                }
+            }
+            // Over TLS what was written may still stand in a buffer.
+            if self.unflushed {
+                match Pin::new(&mut self.stream).poll_flush(context) {
+                    Poll::Ready(Ok(())) => self.unflushed = false,
+                    Poll::Ready(Err(_)) => return Poll::Ready(self.client.connection_lost()),
+                    Poll::Pending => {}
                 }
             }
             if written && self.client.awaiting() == Awaiting::Content {
@@ -342,7 +336,7 @@ impl Session {
     }
 
     /// Sets the deadline for what the session now waits for (RFC 5321 §4.5.3.2).
-    fn renew(&mut self) {
+    pub(super) fn renew(&mut self) {
         let timeouts = &self.timeouts;
         let patience = match self.client.awaiting() {
             Awaiting::Reply(Stage::Session) => timeouts.greeting,
@@ -351,6 +345,7 @@ impl Session {
             Awaiting::Reply(Stage::Data) => timeouts.data,
             Awaiting::Reply(Stage::Content) | Awaiting::Content => timeouts.block,
             Awaiting::Reply(Stage::FinalDot) => timeouts.dot,
+            Awaiting::Handshake => timeouts.handshake,
             other @ (Awaiting::Plan | Awaiting::Goodbye | Awaiting::Nothing) => other.patience(),
         };
         self.set_deadline(self.now() + patience);
@@ -381,17 +376,8 @@ impl Session {
 fn ended(events: Vec<ClientEvent>) -> Option<TransactionResult> {
     events.into_iter().find_map(|event| match event {
         ClientEvent::Ended(result) => Some(result),
-        ClientEvent::Ready | ClientEvent::SendContent | ClientEvent::Closed(_) => None,
+        ClientEvent::StartTls | ClientEvent::Ready | ClientEvent::SendContent | ClientEvent::Closed(_) => None,
     })
-}
-
-fn closing_text(closing: &Closing) -> String {
-    match closing {
-        Closing::Refused(reply) | Closing::Unavailable(reply) => reply.to_string(),
-        Closing::Fault(fault) => fault.to_string(),
-        Closing::Lost => "the connection was lost or the host did not answer in time".to_owned(),
-        Closing::Quit => "the session has ended".to_owned(),
-    }
 }
 
 /// The next octets of the content; none at the end. Small bodies come from the page cache; large ones may have to be

@@ -8,6 +8,7 @@ use super::account::Done;
 use super::connect::{NoConnection, candidates};
 use super::dispatcher::{Next, Phase, Shared};
 use super::drop_directory;
+use super::opening::Approach;
 use super::plan::{Planned, Readdressed, plan};
 use super::report::Waiting;
 use super::session::{Halt, Rested, Session, Transacted};
@@ -160,17 +161,36 @@ impl Place {
             reason: Reason::NextHopUnreachable,
             reply: None,
         };
+        let sign_in = match &hop.sign_in {
+            None => None,
+            Some(sign_in) => match shared.tokens.sign_in(sign_in, &shared.env).await {
+                Ok(sign_in) => Some(sign_in),
+                Err(answer) => {
+                    shared.unreachable(self.id, answer);
+                    return None;
+                }
+            },
+        };
+        let approach = Approach {
+            hop,
+            tls: &shared.tls,
+            sign_in,
+            env: &shared.env,
+        };
         for candidate in found.into_iter().take(limits::HOST_ADDRESSES_MAX) {
-            let address = candidate.address;
-            match Session::open(candidate, hop, &shared.env.clock).await {
+            let demand = shared.tls.demand(&hop.tls, &candidate).await;
+            match approach.open(&candidate, &demand).await {
                 Ok(session) => {
                     self.greeted();
                     return Some(session);
                 }
-                Err(answer) => {
+                Err(failed) => {
                     let until = shared.avoid_until(self.id);
-                    shared.state().avoid(self.id, address, until);
-                    last = answer;
+                    shared.state().avoid(self.id, candidate.address, until);
+                    if let (Reason::SignInRefused, Some(sign_in)) = (failed.answer.reason, &hop.sign_in) {
+                        shared.tokens.forget(sign_in).await;
+                    }
+                    last = failed.answer;
                 }
             }
         }
@@ -292,6 +312,7 @@ impl Place {
             loaded: Some(loaded),
             verdicts,
             remote: Some(session.candidate.shown()),
+            protection: session.protection.as_ref().map(ToString::to_string),
             notify_passed: session.client().extensions().dsn,
             readdressed,
             reports_come_back: matches!(hop.return_path, ReturnPathRule::Bounces(_)),

@@ -64,7 +64,7 @@ pub const RFCS: &[Rfc] = &[
         Planned,
         "BDAT has its place in the state machine; it is answered 502",
     ),
-    rfc(3207, "STARTTLS", Planned, "TLS is a later issue"),
+    rfc(3207, "STARTTLS", Partly, "to next hops; not yet from clients"),
     rfc(3339, "Dates and times", Done, "all times in output and logs"),
     rfc(
         3461,
@@ -87,11 +87,18 @@ pub const RFCS: &[Rfc] = &[
         "auto-replied is a report to us; our reports say so themselves",
     ),
     rfc(
+        4013,
+        "SASLprep",
+        Partly,
+        "its NFKC step, for names and passwords said to a next hop",
+    ),
+    rfc(
         4180,
         "CSV",
         No,
         "read as Export-Csv and spreadsheets write it: `;` and tabs too, blanks count only in quotes",
     ),
+    rfc(4422, "SASL", Done, "as the client of a next hop"),
     rfc(
         4514,
         "Distinguished names",
@@ -122,6 +129,12 @@ pub const RFCS: &[Rfc] = &[
         No,
         "(&) and (|) are refused: a list emptied by accident would be everybody",
     ),
+    rfc(
+        4616,
+        "SASL PLAIN",
+        Done,
+        "to a next hop, over TLS unless settings say otherwise",
+    ),
     rfc(4632, "CIDR", Done, "how trusted networks are written"),
     rfc(
         4648,
@@ -129,7 +142,7 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "in return paths, in lower case and without padding",
     ),
-    rfc(4954, "AUTH", Planned, "AUTH is a later issue"),
+    rfc(4954, "AUTH", Partly, "to next hops; not yet from clients"),
     rfc(5321, "SMTP", Done, "without source routes, EXPN and VRFY of names"),
     rfc(
         5322,
@@ -149,6 +162,8 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "stand for a stranger where none is named",
     ),
+    rfc(5802, "SCRAM", Partly, "with SHA-256 only, without channel binding"),
+    rfc(6066, "TLS extensions", Partly, "the name of a next hop is told (SNI)"),
     rfc(6152, "8BITMIME", Done, "content is never converted"),
     rfc(
         6376,
@@ -172,6 +187,12 @@ pub const RFCS: &[Rfc] = &[
         "message/global-delivery-status where an address needs it",
     ),
     rfc(
+        6749,
+        "OAuth 2.0",
+        Partly,
+        "client credentials, for tokens that a next hop wants",
+    ),
+    rfc(
         6854,
         "Group syntax in From",
         No,
@@ -179,12 +200,31 @@ pub const RFCS: &[Rfc] = &[
     ),
     rfc(7208, "SPF", Done, "checked and told; never a refusal by itself"),
     rfc(
+        7435,
+        "Opportunistic security",
+        Done,
+        "what next hops get unless settings say more",
+    ),
+    rfc(
+        7469,
+        "Key pinning for HTTP",
+        No,
+        "its form of a key hash stands in `tls_keys`",
+    ),
+    rfc(
         7489,
         "DMARC",
         Partly,
         "checked and told, may prove a sender internal; records are found by walking up the tree; no reports are sent",
     ),
     rfc(7505, "Null MX", Done, ""),
+    rfc(7628, "OAUTHBEARER", Partly, "as the client of a next hop"),
+    rfc(
+        7677,
+        "SCRAM-SHA-256",
+        Partly,
+        "as the client of a next hop; without -PLUS",
+    ),
     rfc(
         8259,
         "JSON",
@@ -197,6 +237,7 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "rsa-sha1 is neither taken nor made; keys that sign have at least 2048 bits",
     ),
+    rfc(8314, "Implicit TLS", Partly, "to a next hop"),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
     rfc(8463, "Ed25519 for DKIM", Done, "signed and verified"),
     rfc(
@@ -212,4 +253,7 @@ pub const RFCS: &[Rfc] = &[
         "a chain is checked, told and gone on with where a next hop asks for it; it proves nothing here; a chain that \
          could not be checked gets no set",
     ),
+    rfc(8689, "REQUIRETLS", Partly, "its keyword is read"),
+    rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
+    rfc(9422, "LIMITS", Partly, "RCPTMAX and MAILMAX"),
 ];

@@ -108,6 +108,7 @@ pub fn log_event(event: &Event) {
         set = fields.count("set").map(|number| format!("s-{number}")),
         next_hop = fields.text("next_hop"),
         remote = fields.text("remote"),
+        protection = fields.text("protection"),
         retry_at = fields.text("retry_at"),
         reply = fields.reply(),
         reason = fields.text("reason"),
@@ -178,10 +179,11 @@ mod tests {
                     set: SetId(12),
                     next_hop: text("cloud"),
                     remote: text("cloud.example"),
+                    protection: Some(text("TLSv1.3 verified")),
                     ranks: vec![(0, 499), (501, 501)],
                     reply: reply(),
                 },
-                "recipients=501 set=s-12 next_hop=cloud remote=cloud.example reply=250 2.6.0 queued well",
+                "recipients=501 set=s-12 next_hop=cloud remote=cloud.example protection=TLSv1.3 verified reply=250 2.6.0 queued well",
             ),
             (
                 EventKind::Drop {

@@ -120,19 +120,14 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::Expired
         | Reason::DroppedByOperator
         | Reason::StoppedByOperator => refused((5, 0, 0), "Not delivered"),
-        Reason::NextHopDeferred
-        | Reason::NextHopUnreachable
-        | Reason::SigningFailed
-        | Reason::ProxyHeaderMalformed
-        | Reason::TooManySessions
-        | Reason::ConnectionRate
-        | Reason::MessageRate
-        | Reason::RecipientRate
-        | Reason::DiskLow
-        | Reason::QueueFull
-        | Reason::StoreSuspect
-        | Reason::ShuttingDown
-        | Reason::Broken => Reply::new(451, (4, 3, 0), "Try again later"),
+        // Several a line: they are one case.
+        #[rustfmt::skip]
+        Reason::NextHopDeferred | Reason::NextHopUnreachable | Reason::SigningFailed
+        | Reason::ProxyHeaderMalformed | Reason::TooManySessions | Reason::ConnectionRate
+        | Reason::MessageRate | Reason::RecipientRate | Reason::DiskLow | Reason::QueueFull
+        | Reason::StoreSuspect | Reason::ShuttingDown | Reason::Broken | Reason::TlsUnavailable
+        | Reason::TlsFailed | Reason::TlsUnverified | Reason::SignInRefused | Reason::SignInUnavailable
+        | Reason::TokenUnavailable => Reply::new(451, (4, 3, 0), "Try again later"),
     }
 }
 

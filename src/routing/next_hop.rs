@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::protection::{HopSignIn, HopTls};
 use crate::limits;
 use crate::mail::return_path::ReturnPathRule;
 use crate::mail::signature::Signing;
@@ -51,8 +52,10 @@ pub enum Target {
 pub struct HopTimeouts {
     /// TCP connection to one address. The RFC names none; Postfix waits 30 s.
     pub connect: Duration,
-    /// Greeting (§4.5.3.2.1), and EHLO.
+    /// Greeting (§4.5.3.2.1), EHLO and AUTH.
     pub greeting: Duration,
+    /// TLS handshake. The RFC names none; Postfix waits 5 min.
+    pub handshake: Duration,
     /// Reply to MAIL (§4.5.3.2.2).
     pub mail: Duration,
     /// Reply to each RCPT (§4.5.3.2.3).
@@ -71,6 +74,7 @@ impl Default for HopTimeouts {
         Self {
             connect: Duration::from_secs(30),
             greeting: minutes(5),
+            handshake: minutes(1),
             mail: minutes(5),
             rcpt: minutes(5),
             data: minutes(2),
@@ -126,6 +130,10 @@ pub struct NextHop {
     pub return_path: ReturnPathRule,
     /// Signatures of its copies.
     pub signing: Arc<Signing>,
+    /// TLS.
+    pub tls: Arc<HopTls>,
+    /// Who we are to it.
+    pub sign_in: Option<Arc<HopSignIn>>,
 }
 
 impl NextHop {
@@ -144,6 +152,8 @@ impl NextHop {
             timeouts: HopTimeouts::default(),
             return_path: ReturnPathRule::default(),
             signing: Arc::default(),
+            tls: Arc::default(),
+            sign_in: None,
         }
     }
 }

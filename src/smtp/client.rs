@@ -3,7 +3,8 @@
 //! In: octets of the peer, transactions to make, content. Out: octets to write ([`ClientSession::output`]) and
 //! [`ClientEvent`]s: one outcome per recipient, whatever happens.
 //! Never: a recipient counted as taken without a 2yz to a final dot that covered it; a second message from one
-//! transaction; content to a peer that accepted nobody (a 354 is then answered by the dot alone, RFC 2920 §3.1).
+//! transaction; content to a peer that accepted nobody (a 354 is then answered by the dot alone, RFC 2920 §3.1);
+//! anything believed that came before TLS (RFC 3207 §4.2); a password to a peer that others can hear, unless told so.
 //!
 //! ```text
 //! let mut session = ClientSession::new("mail.contoso.example", Pipelining::WhereOffered);
@@ -12,6 +13,7 @@
 //!     select! {
 //!         n = socket.write(session.output()), if !session.output().is_empty() => session.written(n),
 //!         n = socket.read(&mut buffer) => for event in session.receive(&buffer[..n]) { match event {
+//!             StartTls => { socket = handshake(socket); session.tls_established() }
 //!             Ready => session.start_transaction(plan),
 //!             SendContent => { session.write_content(chunk) …; session.finish_content() }
 //!             Ended(result) => settle, next plan or quit
@@ -27,26 +29,21 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
-use super::extension::Extensions;
+use super::extension::{Extensions, Mechanism};
+pub use super::opening::{Closing, Opening, Pipelining, StartTls, Unfit};
 use super::plan::TransactionPlan;
 use super::reply_parser::{ReplyFault, ReplyParser};
+use super::sign_in::Exchange;
 pub use super::transaction::{Conclusion, Outcome, RecipientAnswer, Stage, TransactionResult};
 use super::transaction::{Leftover, Step, Transaction, Turn, is_refusal};
 use crate::limits::{DATA_BLOCK_TIMEOUT, DATA_REPLY_TIMEOUT, FINAL_REPLY_TIMEOUT, QUIT_REPLY_TIMEOUT, REPLY_TIMEOUT};
 use crate::mail::Reply;
 
-/// Whether to use PIPELINING.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pipelining {
-    /// If the peer offers it.
-    WhereOffered,
-    /// Never: for peers that offer it and cannot do it.
-    Never,
-}
-
 /// What the driver is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientEvent {
+    /// The peer waits for a TLS handshake: make one and call [`ClientSession::tls_established`], or drop the socket.
+    StartTls,
     /// EHLO or HELO was accepted; [`ClientSession::start_transaction`] may be called.
     Ready,
     /// 354 came and at least one recipient was accepted: write the content.
@@ -55,21 +52,6 @@ pub enum ClientEvent {
     Ended(TransactionResult),
     /// The session is over; close the socket. The last event.
     Closed(Closing),
-}
-
-/// Why a session is over.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Closing {
-    /// The peer refused the connection, or EHLO and HELO.
-    Refused(Reply),
-    /// 421 at any later time.
-    Unavailable(Reply),
-    /// The peer does not speak SMTP.
-    Fault(ReplyFault),
-    /// The driver lost the connection or gave up waiting.
-    Lost,
-    /// QUIT was answered.
-    Quit,
 }
 
 /// What the session waits for.
@@ -81,6 +63,8 @@ pub enum Awaiting {
     Content,
     /// The driver's next plan.
     Plan,
+    /// The driver's TLS handshake.
+    Handshake,
     /// The reply to QUIT.
     Goodbye,
     /// Nothing: the session is over.
@@ -92,7 +76,7 @@ impl Awaiting {
     #[must_use]
     pub fn patience(self) -> Duration {
         match self {
-            Self::Reply(Stage::Session | Stage::Mail | Stage::Rcpt) | Self::Plan => REPLY_TIMEOUT,
+            Self::Reply(Stage::Session | Stage::Mail | Stage::Rcpt) | Self::Plan | Self::Handshake => REPLY_TIMEOUT,
             Self::Reply(Stage::Data) => DATA_REPLY_TIMEOUT,
             Self::Reply(Stage::Content) | Self::Content => DATA_BLOCK_TIMEOUT,
             Self::Reply(Stage::FinalDot) => FINAL_REPLY_TIMEOUT,
@@ -104,8 +88,9 @@ impl Awaiting {
 /// One session with a next hop.
 #[derive(Debug)]
 pub struct ClientSession {
-    hostname: String,
-    pipelining: Pipelining,
+    opening: Opening,
+    /// Nobody else can read it.
+    is_protected: bool,
     parser: ReplyParser,
     output: BytesMut,
     extensions: Extensions,
@@ -119,6 +104,9 @@ enum State {
     Greeting,
     Ehlo,
     Helo,
+    StartTls,
+    Handshake,
+    SignIn(Box<Exchange>),
     Idle,
     Transaction(Box<Transaction>),
     Quit,
@@ -126,18 +114,35 @@ enum State {
 }
 
 impl ClientSession {
-    /// A session that waits for the greeting and then introduces itself as `hostname`.
+    /// A session that waits for the greeting and then introduces itself as `hostname`, without TLS and AUTH.
     #[must_use]
     pub fn new(hostname: &str, pipelining: Pipelining) -> Self {
-        Self {
+        Self::open(Opening {
             hostname: hostname.to_owned(),
             pipelining,
+            starttls: StartTls::Never,
+            sign_in: None,
+        })
+    }
+
+    /// A session that waits for the greeting.
+    #[must_use]
+    pub fn open(opening: Opening) -> Self {
+        Self {
+            is_protected: opening.starttls == StartTls::Already,
+            opening,
             parser: ReplyParser::default(),
             output: BytesMut::new(),
             extensions: Extensions::default(),
             needs_reset: false,
             state: State::Greeting,
         }
+    }
+
+    /// True once TLS protects the connection.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.is_protected
     }
 
     /// What the peer offers; all absent before [`ClientEvent::Ready`] and after HELO.
@@ -166,7 +171,10 @@ impl ClientSession {
     #[must_use]
     pub fn awaiting(&self) -> Awaiting {
         match &self.state {
-            State::Greeting | State::Ehlo | State::Helo => Awaiting::Reply(Stage::Session),
+            State::Greeting | State::Ehlo | State::Helo | State::StartTls | State::SignIn(_) => {
+                Awaiting::Reply(Stage::Session)
+            }
+            State::Handshake => Awaiting::Handshake,
             State::Idle => Awaiting::Plan,
             State::Transaction(transaction) if transaction.wants_content() => Awaiting::Content,
             State::Transaction(transaction) => Awaiting::Reply(transaction.stage()),
@@ -190,7 +198,7 @@ impl ClientSession {
     pub fn start_transaction(&mut self, plan: TransactionPlan) {
         assert!(self.is_idle(), "a transaction may start only after Ready or Ended");
         assert!(!plan.is_empty(), "a transaction needs a recipient");
-        let pipelined = self.extensions.pipelining && self.pipelining == Pipelining::WhereOffered;
+        let pipelined = self.extensions.pipelining && self.opening.pipelining == Pipelining::WhereOffered;
         let step = if self.needs_reset { Step::Reset } else { Step::Mail };
         if self.needs_reset {
             self.output.extend_from_slice(b"RSET\r\n");
@@ -250,11 +258,33 @@ impl ClientSession {
         events
     }
 
+    /// The handshake that [`ClientEvent::StartTls`] asked for is made, and the peer is whom the driver wanted. What was
+    /// said before is forgotten (RFC 3207 §4.2).
+    ///
+    /// # Panics
+    /// If no handshake was asked for: an error of the driver.
+    pub fn tls_established(&mut self) {
+        assert!(matches!(self.state, State::Handshake), "a handshake was asked for");
+        self.is_protected = true;
+        self.extensions = Extensions::default();
+        self.parser = ReplyParser::default();
+        self.say_hello("EHLO");
+        self.state = State::Ehlo;
+    }
+
     /// Takes octets of the peer.
     pub fn receive(&mut self, octets: &[u8]) -> Vec<ClientEvent> {
         let mut events = Vec::new();
         let mut rest = octets;
         while !matches!(self.state, State::Closed) {
+            if matches!(self.state, State::Handshake) {
+                // RFC 3207 §4.2, and the lesson of 2011: nothing in clear text may stand behind the 220.
+                if !rest.is_empty() {
+                    events.retain(|event| *event != ClientEvent::StartTls);
+                    self.close(None, Closing::Unfit(Unfit::TlsInjected), &mut events);
+                }
+                break;
+            }
             match self.parser.next(&mut rest) {
                 Ok(Some(reply)) => self.take_reply(reply, &mut events),
                 Ok(None) => break,
@@ -271,6 +301,8 @@ impl ClientSession {
             State::Greeting => self.take_greeting(reply, events),
             State::Ehlo => self.take_ehlo(reply, events),
             State::Helo => self.take_helo(reply, events),
+            State::StartTls => self.take_starttls(reply, events),
+            State::SignIn(_) => self.take_sign_in(reply, events),
             State::Quit => self.close(None, Closing::Quit, events),
             State::Idle if is_goodbye => self.close(None, Closing::Unavailable(reply), events),
             State::Idle => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
@@ -288,7 +320,7 @@ impl ClientSession {
                 Ok(Turn::End { conclusion, leftover }) => self.end(conclusion, leftover, events),
                 Err(fault) => self.close(None, Closing::Fault(fault), events),
             },
-            State::Closed => {}
+            State::Handshake | State::Closed => {}
         }
     }
 
@@ -303,9 +335,8 @@ impl ClientSession {
     fn take_ehlo(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
         if reply.is_positive() {
             self.extensions = Extensions::parse(&reply.text);
-            self.state = State::Idle;
-            events.push(ClientEvent::Ready);
-        } else if reply.is_permanent() {
+            self.introduced(events);
+        } else if reply.is_permanent() && !self.is_protected {
             // RFC 5321 §4.1.4: a server that does not know EHLO may know HELO.
             self.say_hello("HELO");
             self.state = State::Helo;
@@ -316,16 +347,90 @@ impl ClientSession {
 
     fn take_helo(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
         if reply.is_positive() {
-            self.state = State::Idle;
-            events.push(ClientEvent::Ready);
+            self.introduced(events);
         } else {
             self.close(None, Closing::Refused(reply), events);
         }
     }
 
+    /// EHLO or HELO was taken: TLS comes next, then AUTH.
+    fn introduced(&mut self, events: &mut Vec<ClientEvent>) {
+        if self.is_protected {
+            return self.begin_sign_in(events);
+        }
+        match self.opening.starttls {
+            StartTls::WhereOffered | StartTls::Required if self.extensions.starttls => {
+                self.output.extend_from_slice(b"STARTTLS\r\n");
+                self.state = State::StartTls;
+            }
+            StartTls::Required => self.close(None, Closing::Unfit(Unfit::TlsNotOffered), events),
+            StartTls::Never | StartTls::WhereOffered | StartTls::Already => self.begin_sign_in(events),
+        }
+    }
+
+    fn take_starttls(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
+        match (reply.code, self.opening.starttls) {
+            (220, _) => {
+                self.state = State::Handshake;
+                events.push(ClientEvent::StartTls);
+            }
+            (421, _) => self.close(None, Closing::Unavailable(reply), events),
+            (_, StartTls::Required) => self.close(None, Closing::Unfit(Unfit::TlsRefused(reply)), events),
+            // RFC 3207 §4: it is for the client to decide; with TLS where offered, mail goes as without the offer.
+            _ if is_refusal(&reply) => self.begin_sign_in(events),
+            _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
+        }
+    }
+
+    fn begin_sign_in(&mut self, events: &mut Vec<ClientEvent>) {
+        let Some(sign_in) = &self.opening.sign_in else {
+            return self.ready(events);
+        };
+        if !self.is_protected && !sign_in.in_clear {
+            return self.close(None, Closing::Unfit(Unfit::NotProtected), events);
+        }
+        let offered = self.extensions.auth.without(Mechanism::ScramSha256Plus);
+        let allowed = offered.iter().find(|each| sign_in.mechanisms.contains(*each));
+        let Some(mechanism) = allowed else {
+            return self.close(None, Closing::Unfit(Unfit::NoMechanism), events);
+        };
+        let (exchange, command) = Exchange::begin(sign_in.clone(), mechanism);
+        self.say(&command);
+        self.state = State::SignIn(Box::new(exchange));
+    }
+
+    fn take_sign_in(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
+        let State::SignIn(exchange) = &mut self.state else {
+            return;
+        };
+        match reply.code {
+            334 => match exchange.answer(&reply.text) {
+                Ok(answer) => self.say(&answer),
+                // The session ends with the exchange: there is no need to say `*` (RFC 4954 §4).
+                Err(fault) => self.close(None, Closing::Unfit(Unfit::SignInBroken(fault)), events),
+            },
+            235 => match exchange.finish() {
+                Ok(()) => self.ready(events),
+                Err(fault) => self.close(None, Closing::Unfit(Unfit::SignInBroken(fault)), events),
+            },
+            421 => self.close(None, Closing::Unavailable(reply), events),
+            _ if is_refusal(&reply) => self.close(None, Closing::Unfit(Unfit::SignInRefused(reply)), events),
+            _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
+        }
+    }
+
+    fn ready(&mut self, events: &mut Vec<ClientEvent>) {
+        self.state = State::Idle;
+        events.push(ClientEvent::Ready);
+    }
+
     fn say_hello(&mut self, verb: &str) {
-        self.output
-            .extend_from_slice(format!("{verb} {}\r\n", self.hostname).as_bytes());
+        self.say(&format!("{verb} {}", self.opening.hostname));
+    }
+
+    fn say(&mut self, line: &str) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
     }
 
     /// Ends the transaction; the session goes on.

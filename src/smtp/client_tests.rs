@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::mail::{BodyType, ReversePath};
+use crate::smtp::extension::{Mechanism, Mechanisms};
 use crate::smtp::plan::MailCommand;
+use crate::smtp::sign_in::{Secret, SignIn};
 
 const HELLO: &str = "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250-PIPELINING\nS: 250 SIZE 5000\n= ready\n";
 const HELLO_PLAIN: &str = "S: 220 hop\nC: EHLO us.example\nS: 250 hop\n= ready\n";
@@ -42,20 +44,28 @@ fn told(result: &TransactionResult) -> String {
 
 fn shown(event: &ClientEvent) -> String {
     match event {
+        ClientEvent::StartTls => "starttls".to_owned(),
         ClientEvent::Ready => "ready".to_owned(),
         ClientEvent::SendContent => "content".to_owned(),
         ClientEvent::Ended(result) => format!("ended {}", told(result)),
         ClientEvent::Closed(Closing::Refused(reply)) => format!("closed refused {}", reply.code),
         ClientEvent::Closed(Closing::Unavailable(reply)) => format!("closed unavailable {}", reply.code),
+        ClientEvent::Closed(Closing::Unfit(Unfit::TlsRefused(reply) | Unfit::SignInRefused(reply))) => {
+            format!("closed unfit {}", reply.code)
+        }
+        ClientEvent::Closed(Closing::Unfit(unfit)) => format!("closed {unfit:?}"),
         ClientEvent::Closed(Closing::Fault(fault)) => format!("closed {fault:?}"),
         ClientEvent::Closed(Closing::Lost) => "closed lost".to_owned(),
         ClientEvent::Closed(Closing::Quit) => "closed quit".to_owned(),
     }
 }
 
-/// `>` is what the driver does: `send N`, `write TEXT`, `finish`, `quit`, `lost`.
+/// `>` is what the driver does: `tls`, `send N`, `write TEXT`, `finish`, `quit`, `lost`.
 fn run(name: &str, script: &str) {
-    let mut session = ClientSession::new("us.example", Pipelining::WhereOffered);
+    run_from(name, script, ClientSession::new("us.example", Pipelining::WhereOffered));
+}
+
+fn run_from(name: &str, script: &str, mut session: ClientSession) {
     let mut events: std::collections::VecDeque<String> = [].into();
     for (number, line) in script.lines().enumerate() {
         let place = format!("{name}, line {}: {line}", number + 1);
@@ -81,6 +91,7 @@ fn run(name: &str, script: &str) {
                     let plan = plan(&session, count.parse().expect("a number"));
                     session.start_transaction(plan);
                 }
+                ("tls", _) => session.tls_established(),
                 ("write", text) => session.write_content(text.replace("\\r\\n", "\r\n").as_bytes()),
                 ("finish", _) => session.finish_content(),
                 ("quit", _) => session.quit(),
@@ -314,4 +325,218 @@ fn a_plan_over_ten_thousand_recipients_is_one_group() {
         panic!("{events:?}")
     };
     assert_eq!((result.taken(), result.recipient_limit()), (9_999, None));
+}
+
+fn opened(starttls: StartTls, sign_in: Option<SignIn>) -> ClientSession {
+    ClientSession::open(Opening {
+        hostname: "us.example".to_owned(),
+        pipelining: Pipelining::WhereOffered,
+        starttls,
+        sign_in,
+    })
+}
+
+const OFFER: &str =
+    "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250-STARTTLS\nS: 250-AUTH PLAIN\nS: 250 PIPELINING\n";
+
+#[test]
+fn starttls_dialogues() {
+    let tls = "C: STARTTLS\nS: 220 go\n= starttls\n> tls\nC: EHLO us.example\n";
+    let cases: &[(&str, StartTls, &str)] = &[
+        (
+            "EHLO again",
+            StartTls::Required,
+            "S: 250-hop\nS: 250 DSN\n= ready\n> quit\nC: QUIT\nS: 221 bye\n= closed quit",
+        ),
+        (
+            "no HELO over TLS",
+            StartTls::Required,
+            "S: 500 what\n= closed refused 500",
+        ),
+        (
+            "421 after TLS",
+            StartTls::WhereOffered,
+            "S: 421 busy\n= closed refused 421",
+        ),
+    ];
+    for (name, starttls, script) in cases {
+        run_from(name, &format!("{OFFER}{tls}{script}"), opened(*starttls, None));
+    }
+    let cases: &[(&str, StartTls, &str)] = &[
+        (
+            "refused, required",
+            StartTls::Required,
+            "C: STARTTLS\nS: 454 4.7.0 not now\n= closed unfit 454",
+        ),
+        (
+            "refused, not required",
+            StartTls::WhereOffered,
+            "C: STARTTLS\nS: 454 4.7.0 not now\n= ready",
+        ),
+        (
+            "501, not required",
+            StartTls::WhereOffered,
+            "C: STARTTLS\nS: 501 5.5.4 what\n= ready",
+        ),
+        (
+            "250 is no answer",
+            StartTls::WhereOffered,
+            "C: STARTTLS\nS: 250 ok\n= closed OutOfTurn",
+        ),
+        (
+            "421",
+            StartTls::Required,
+            "C: STARTTLS\nS: 421 bye\n= closed unavailable 421",
+        ),
+        ("lost", StartTls::Required, "C: STARTTLS\n> lost\n= closed lost"),
+        (
+            "lost in the handshake",
+            StartTls::Required,
+            "C: STARTTLS\nS: 220 go\n= starttls\n> lost\n= closed lost",
+        ),
+        ("never", StartTls::Never, "= ready"),
+    ];
+    for (name, starttls, script) in cases {
+        run_from(name, &format!("{OFFER}{script}"), opened(*starttls, None));
+    }
+    for (name, starttls, script) in [
+        ("not offered, required", StartTls::Required, "= closed TlsNotOffered"),
+        ("not offered, not required", StartTls::WhereOffered, "= ready"),
+    ] {
+        let hello = "S: 220 hop\nC: EHLO us.example\nS: 250 hop\n";
+        run_from(name, &format!("{hello}{script}"), opened(starttls, None));
+    }
+    let helo = "S: 220 hop\nC: EHLO us.example\nS: 500 what\nC: HELO us.example\nS: 250 hop\n= closed TlsNotOffered";
+    run_from("HELO has no TLS", helo, opened(StartTls::Required, None));
+}
+
+#[test]
+fn what_came_before_tls_is_forgotten() {
+    let mut session = opened(StartTls::Required, None);
+    session.receive(b"220 hop\r\n250-hop\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SIZE 7\r\n");
+    assert!(session.extensions().starttls);
+    assert_eq!(session.receive(b"220 go\r\n"), [ClientEvent::StartTls]);
+    assert_eq!(session.awaiting(), Awaiting::Handshake);
+    session.tls_established();
+    assert_eq!(*session.extensions(), Extensions::default());
+    session.receive(b"250-hop\r\n250 DSN\r\n");
+    assert!(session.extensions().dsn && !session.extensions().starttls);
+    assert!(session.is_protected());
+}
+
+#[test]
+fn octets_behind_the_answer_to_starttls_are_an_attack() {
+    for more in [
+        "250 hop\r\n",
+        "250-hop\r\n250 AUTH PLAIN\r\n",
+        "2",
+        "\0",
+        "\r\n",
+        "\x16\x03\x03",
+    ] {
+        for starttls in [StartTls::Required, StartTls::WhereOffered] {
+            // In one packet, and in a second one before the handshake.
+            let mut session = opened(starttls, None);
+            session.receive(b"220 hop\r\n250-hop\r\n250 STARTTLS\r\n");
+            let events = session.receive(format!("220 go\r\n{more}").as_bytes());
+            assert_eq!(
+                events,
+                [ClientEvent::Closed(Closing::Unfit(Unfit::TlsInjected))],
+                "{more:?}"
+            );
+            let mut session = opened(starttls, None);
+            session.receive(b"220 hop\r\n250-hop\r\n250 STARTTLS\r\n220 go\r\n");
+            let events = session.receive(more.as_bytes());
+            assert_eq!(
+                events,
+                [ClientEvent::Closed(Closing::Unfit(Unfit::TlsInjected))],
+                "{more:?}"
+            );
+        }
+    }
+}
+
+fn known(mechanisms: &[Mechanism], in_clear: bool) -> Option<SignIn> {
+    Some(SignIn {
+        user: "lena".to_owned(),
+        secret: Secret::new("s3cret"),
+        mechanisms: mechanisms
+            .iter()
+            .fold(Mechanisms::default(), |all, each| all.with([*each])),
+        in_clear,
+        nonce: "abc".to_owned(),
+    })
+}
+
+#[test]
+fn sign_in_dialogues() {
+    let hello = |offer: &str| format!("S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250 {offer}\n");
+    let plain = "C: AUTH PLAIN AGxlbmEAczNjcmV0\n";
+    let cases: &[(&str, &str, &str)] = &[
+        ("taken", "AUTH PLAIN", "@S: 235 2.7.0 ok\n= ready"),
+        ("refused", "AUTH PLAIN", "@S: 535 5.7.8 no\n= closed unfit 535"),
+        (
+            "refused for now",
+            "AUTH PLAIN",
+            "@S: 454 4.7.0 later\n= closed unfit 454",
+        ),
+        ("421", "AUTH PLAIN", "@S: 421 4.7.0 bye\n= closed unavailable 421"),
+        ("250 is no answer", "AUTH PLAIN", "@S: 250 ok\n= closed OutOfTurn"),
+        ("lost", "AUTH PLAIN", "@> lost\n= closed lost"),
+        (
+            "a challenge too many",
+            "AUTH PLAIN",
+            "@S: 334 eA==\n= closed SignInBroken(Challenge)",
+        ),
+        ("nothing offered", "DSN", "= closed NoMechanism"),
+        ("nothing we know", "AUTH GSSAPI NTLM", "= closed NoMechanism"),
+        (
+            "login",
+            "AUTH LOGIN CRAM-MD5",
+            "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: bGVuYQ==\nS: 334 UGFzc3dvcmQ6\nC: czNjcmV0\nS: 235 ok\n= ready",
+        ),
+        (
+            "scram before plain, and 235 before its proof",
+            "AUTH PLAIN SCRAM-SHA-256",
+            "C: AUTH SCRAM-SHA-256 biwsbj1sZW5hLHI9YWJj\nS: 235 ok\n= closed SignInBroken(Unproved)",
+        ),
+    ];
+    let all = [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256];
+    for (name, offer, script) in cases {
+        let script = script.replace('@', plain);
+        let session = opened(StartTls::Already, known(&all, false));
+        run_from(name, &format!("{}{script}", hello(offer)), session);
+    }
+    let not_protected = format!("{}= closed NotProtected", hello("AUTH PLAIN"));
+    run_from(
+        "in clear, not allowed",
+        &not_protected,
+        opened(StartTls::WhereOffered, known(&all, false)),
+    );
+    let allowed = format!("{}{plain}S: 235 ok\n= ready", hello("AUTH PLAIN"));
+    run_from(
+        "in clear, allowed",
+        &allowed,
+        opened(StartTls::Never, known(&all, true)),
+    );
+    let only = format!("{}= closed NoMechanism", hello("AUTH PLAIN LOGIN"));
+    run_from(
+        "the setting names one",
+        &only,
+        opened(StartTls::Already, known(&[Mechanism::ScramSha256], false)),
+    );
+    let after = format!(
+        "{OFFER}C: STARTTLS\nS: 220 go\n= starttls\n> tls\nC: EHLO us.example\nS: 250-hop\nS: 250 AUTH PLAIN\n{plain}S: 235 ok\n= ready"
+    );
+    run_from("after TLS", &after, opened(StartTls::Required, known(&all, false)));
+}
+
+#[test]
+fn any_octet_may_be_the_last() {
+    let talk = b"220 hop\r\n250-hop\r\n250-STARTTLS\r\n250 PIPELINING\r\n220 go\r\n";
+    for end in 0..talk.len() {
+        let mut session = opened(StartTls::Required, known(&[Mechanism::Plain], false));
+        assert_eq!(session.receive(&talk[..end]), []);
+        assert_eq!(session.connection_lost(), [ClientEvent::Closed(Closing::Lost)], "{end}");
+    }
 }

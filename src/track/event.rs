@@ -211,6 +211,9 @@ pub enum EventKind {
         next_hop: String,
         /// Host that took it.
         remote: String,
+        /// TLS version, cipher and what the host's certificate proved; none in clear text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        protection: Option<String>,
         /// Rank ranges of the roster, both ends included.
         ranks: Vec<(u32, u32)>,
         /// Its reply.

@@ -187,6 +187,18 @@ reasons! {
     NextHopRefused = "next-hop-refused", "the next hop refused for good";
     /// Could not connect, or the connection broke.
     NextHopUnreachable = "next-hop-unreachable", "the next hop could not be reached";
+    /// TLS is required and the next hop does not offer it.
+    TlsUnavailable = "tls-unavailable", "TLS is required and the next hop does not offer it";
+    /// A TLS handshake went wrong.
+    TlsFailed = "tls-failed", "no TLS session could be made with the next hop";
+    /// The next hop's certificate is not the one that is wanted.
+    TlsUnverified = "tls-unverified", "the next hop's certificate is not the one that the settings want";
+    /// The next hop does not take our credentials.
+    SignInRefused = "sign-in-refused", "the next hop does not take our user name and secret";
+    /// Signing in could not be tried, or went wrong on the way.
+    SignInUnavailable = "sign-in-unavailable", "the next hop offers no way of signing in that the settings allow";
+    /// No token could be fetched.
+    TokenUnavailable = "token-unavailable", "the issuer gave no token to sign in with";
     /// DNS gave no usable answer for now.
     DnsFailed = "dns-failed", "the domain could not be looked up for now";
     /// DNS says the domain takes no mail (RFC 7505) or does not exist.

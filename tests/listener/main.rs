@@ -90,6 +90,7 @@ async fn our_client_and_our_server_understand_each_other() {
         };
         for event in events {
             match event {
+                ClientEvent::StartTls => unreachable!("TLS is not asked for"),
                 ClientEvent::Ready => {
                     let mail = MailCommand {
                         reverse_path: &ReversePath::Null,

@@ -268,9 +268,9 @@ impl Book<'_> {
                 ranks,
                 remote,
                 reply,
+                ..
             } => self.ranks(event, *set, next_hop, Some(ranks), |fate| {
-                fate.remote = Some(remote.clone());
-                fate.reply = Some(reply.clone());
+                (fate.remote, fate.reply) = (Some(remote.clone()), Some(reply.clone()));
                 fate.reason = None;
             }),
             EventKind::Defer {

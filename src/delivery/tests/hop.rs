@@ -4,9 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// A connection, in clear text or not.
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+type AnyStream = Box<dyn Connection>;
 
 /// A message as a hop took it.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,6 +24,8 @@ pub struct Copy {
     pub rcpts: Vec<String>,
     /// Content, dots unstuffed.
     pub content: Vec<u8>,
+    /// It came over TLS.
+    pub protected: bool,
 }
 
 /// Where something is done.
@@ -24,6 +33,8 @@ pub struct Copy {
 pub enum Step {
     Greeting,
     Ehlo,
+    StartTls,
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -69,8 +80,21 @@ pub struct Behaviour {
     pub recipients_max: usize,
     /// Replies are sent octet by octet.
     pub split: bool,
+    /// Takes STARTTLS, or TLS from the first octet.
+    pub tls: Option<(Arc<ServerConfig>, Begins)>,
+    /// Response to AUTH PLAIN in base64 that is taken; MAIL is refused before it.
+    pub sign_in: Option<String>,
     /// Sessions are closed after so many messages, before the next command is answered.
     pub messages_max: usize,
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begins {
+    /// When it is asked for.
+    ByStartTls,
+    /// At once.
+    AtOnce,
 }
 
 impl Default for Behaviour {
@@ -88,6 +112,8 @@ impl Default for Behaviour {
             rcpts: HashMap::new(),
             recipients_max: usize::MAX,
             split: false,
+            tls: None,
+            sign_in: None,
             messages_max: usize::MAX,
         }
     }
@@ -180,16 +206,17 @@ fn address(rcpt: &str) -> String {
 async fn accept(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
+        stream.set_nodelay(true).expect("an option");
         tokio::spawn(async move {
             state.seen.lock().expect("no panic").sessions += 1;
             state.changed.notify_waiters();
-            let _ = serve(stream, &state).await;
+            let _ = serve(Box::new(stream), &state).await;
         });
     }
 }
 
 struct Talk<'a> {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<AnyStream>,
     out: Vec<u8>,
     split: bool,
     state: &'a State,
@@ -208,10 +235,12 @@ impl Talk<'_> {
         if self.split {
             for octet in out {
                 self.stream.get_mut().write_all(&[octet]).await?;
+                self.stream.get_mut().flush().await?;
             }
             return Ok(());
         }
-        self.stream.get_mut().write_all(&out).await
+        self.stream.get_mut().write_all(&out).await?;
+        self.stream.get_mut().flush().await
     }
 
     fn say(&mut self, line: &str) {
@@ -278,9 +307,14 @@ macro_rules! step {
     };
 }
 
-async fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
+async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
     let behaviour = state.behaviour.lock().expect("no panic").clone();
-    stream.set_nodelay(true)?;
+    let mut protected = false;
+    if let Some((config, Begins::AtOnce)) = &behaviour.tls {
+        stream = Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream).await?);
+        protected = true;
+    }
+    let mut signed_in = behaviour.sign_in.is_none();
     let mut talk = Talk {
         stream: BufReader::with_capacity(64 * 1024, stream),
         out: Vec::new(),
@@ -300,6 +334,12 @@ async fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             "EHLO" => {
                 let mut lines = vec!["hop.example"];
                 lines.extend(&behaviour.keywords);
+                if behaviour.tls.is_some() && !protected {
+                    lines.push("STARTTLS");
+                }
+                if behaviour.sign_in.is_some() {
+                    lines.push("AUTH PLAIN");
+                }
                 let last = lines.len() - 1;
                 let text: Vec<String> = lines
                     .iter()
@@ -309,6 +349,26 @@ async fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
                 step!(talk, Step::Ehlo, &text.join("\r\n"));
             }
             "HELO" => talk.say("250 hop.example"),
+            "STAR" => {
+                let Some((config, _)) = behaviour.tls.as_ref().filter(|_| !protected) else {
+                    talk.say("502 5.5.1 no");
+                    continue;
+                };
+                if !step!(talk, Step::StartTls, "220 go") {
+                    continue;
+                }
+                talk.flush().await?;
+                let stream = talk.stream.into_inner();
+                let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
+                talk.stream = BufReader::with_capacity(64 * 1024, Box::new(stream));
+                protected = true;
+            }
+            "AUTH" => {
+                let good = behaviour.sign_in.as_deref() == rest.strip_prefix(" PLAIN ");
+                let usual = if good { "235 2.7.0 ok" } else { "535 5.7.8 no" };
+                signed_in = step!(talk, Step::Auth, usual) && good;
+            }
+            "MAIL" if !signed_in => talk.say("530 5.7.0 who are you"),
             "MAIL" => {
                 state.seen.lock().expect("no panic").transactions += 1;
                 state.changed.notify_waiters();
@@ -353,6 +413,7 @@ async fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
                     mail: mail.take().unwrap_or_default(),
                     rcpts: std::mem::take(&mut rcpts),
                     content,
+                    protected,
                 };
                 messages += 1;
                 if step!(talk, Step::Dot, "250 2.0.0 taken") {
@@ -410,7 +471,7 @@ async fn take_rcpt(
 }
 
 /// Reads to the final dot; false if the client went away before.
-async fn read_content(stream: &mut BufReader<TcpStream>, content: &mut Vec<u8>) -> std::io::Result<bool> {
+async fn read_content(stream: &mut BufReader<AnyStream>, content: &mut Vec<u8>) -> std::io::Result<bool> {
     loop {
         let mut line = Vec::new();
         if stream.read_until(b'\n', &mut line).await? == 0 || !line.ends_with(b"\n") {

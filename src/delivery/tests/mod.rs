@@ -7,6 +7,7 @@ mod mx;
 mod relay;
 mod reports;
 mod signing;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -103,6 +104,7 @@ fn quick(hop: &mut NextHop) {
     hop.timeouts = crate::routing::HopTimeouts {
         connect: PATIENCE,
         greeting: short,
+        handshake: short,
         mail: short,
         rcpt: short,
         data: short,

@@ -1,0 +1,262 @@
+//! TLS with next hops: the handshake, and what it proved.
+//!
+//! In: a connection, what is wanted. Out: a protected connection with a record of how, or why there is none.
+//! Never: TLS below 1.2 (RFC 8996); a word over a connection whose certificate is not the one that is wanted.
+
+pub mod verify;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::connect::Candidate;
+use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
+use crate::smtp::client::StartTls;
+pub use verify::{Proof, Wanted};
+
+/// How a session with one host is to be protected.
+#[derive(Clone)]
+pub struct Demand {
+    /// Whether there is TLS.
+    pub starttls: StartTls,
+    /// What the certificate is held against; always, so that it is known what it proves.
+    pub wanted: Wanted,
+    /// Whether the session ends if it is not that.
+    pub strict: bool,
+}
+
+impl Demand {
+    /// True if clear text will do.
+    #[must_use]
+    pub fn takes_clear_text(&self) -> bool {
+        match self.starttls {
+            StartTls::Never | StartTls::WhereOffered => true,
+            StartTls::Required | StartTls::Already => false,
+        }
+    }
+}
+
+/// How a session is protected, for the tracking log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Protection {
+    /// `TLSv1.3`.
+    pub version: String,
+    /// `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// What the certificate proved, or why nothing.
+    pub proof: Result<Proof, String>,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} ", self.version, self.cipher)?;
+        match &self.proof {
+            Ok(proof) => proof.fmt(out),
+            Err(why) => write!(out, "unverified ({why})"),
+        }
+    }
+}
+
+/// Why there is no protected connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TlsFault {
+    /// The handshake went wrong.
+    Handshake(String),
+    /// The certificate is not the one that is wanted.
+    Unverified(String),
+}
+
+/// What handshakes share: authorities that the system trusts, and tickets of sessions.
+pub struct TlsClients {
+    provider: Arc<CryptoProvider>,
+    system: OnceCell<Arc<RootCertStore>>,
+    /// By the certificate that we show; a handful.
+    configs: Mutex<HashMap<Option<usize>, Kept>>,
+}
+
+/// A configuration, beside the certificate that it shows.
+type Kept = (Option<Arc<ClientCertificate>>, Arc<ClientConfig>);
+
+/// Most configurations kept. Settings that are loaded again bring new ones; the old are of no use.
+const CONFIGS_MAX: usize = 64;
+
+impl Default for TlsClients {
+    fn default() -> Self {
+        Self {
+            provider: Arc::new(aws_lc_rs::default_provider()),
+            system: OnceCell::new(),
+            configs: Mutex::default(),
+        }
+    }
+}
+
+impl TlsClients {
+    /// What settings want of a session with a host.
+    pub async fn demand(&self, tls: &HopTls, candidate: &Candidate) -> Demand {
+        let starttls = match (tls.mode, tls.implicit) {
+            (TlsMode::None, _) => StartTls::Never,
+            (TlsMode::Opportunistic | TlsMode::Required | TlsMode::Verified, true) => StartTls::Already,
+            (TlsMode::Opportunistic, false) => StartTls::WhereOffered,
+            (TlsMode::Required | TlsMode::Verified, false) => StartTls::Required,
+        };
+        let names = || -> Vec<ServerName<'static>> {
+            if tls.names.is_empty() {
+                return vec![server_name(candidate)];
+            }
+            let names = tls.names.iter();
+            names
+                .filter_map(|name| ServerName::try_from(name.to_string()).ok())
+                .collect()
+        };
+        let wanted = match &tls.trust {
+            Trust::System => Wanted::Name(self.system_roots().await, names()),
+            Trust::Authorities(certificates) => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(certificates.iter().cloned());
+                Wanted::Name(Arc::new(roots), names())
+            }
+            Trust::Keys(hashes) => Wanted::Key(Arc::clone(hashes)),
+        };
+        Demand {
+            starttls,
+            wanted,
+            strict: tls.mode == TlsMode::Verified,
+        }
+    }
+
+    /// Authorities that the system trusts.
+    pub async fn system_roots(&self) -> Arc<RootCertStore> {
+        let load = || async {
+            let load = || {
+                let found = rustls_native_certs::load_native_certs();
+                for fault in found.errors {
+                    tracing::warn!(%fault, "authorities of the system");
+                }
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(found.certs);
+                roots
+            };
+            let loaded = tokio::task::spawn_blocking(load).await;
+            Arc::new(loaded.unwrap_or_else(|_| RootCertStore::empty()))
+        };
+        Arc::clone(self.system.get_or_init(load).await)
+    }
+
+    /// Makes a handshake within `patience`; `now` judges dates.
+    pub async fn handshake(
+        &self,
+        stream: TcpStream,
+        candidate: &Candidate,
+        tls: &HopTls,
+        demand: &Demand,
+        patience: Duration,
+        now: UnixTime,
+    ) -> Result<(TlsStream<TcpStream>, Protection), TlsFault> {
+        let config = self.config(tls.certificate.as_ref()).map_err(TlsFault::Handshake)?;
+        let connecting = TlsConnector::from(config).connect(server_name(candidate), stream);
+        let stream = tokio::time::timeout(patience, connecting)
+            .await
+            .map_err(|_| TlsFault::Handshake("no TLS session in time".to_owned()))?
+            .map_err(|fault| TlsFault::Handshake(fault.to_string()))?;
+        let (_, session) = stream.get_ref();
+        let chain = session.peer_certificates().unwrap_or_default();
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let proof = verify::judge(chain, &demand.wanted, algorithms, now);
+        if let (Err(why), true) = (&proof, demand.strict) {
+            return Err(TlsFault::Unverified(why.clone()));
+        }
+        let shown = |value: Option<String>| value.unwrap_or_default();
+        let version = shown(session.protocol_version().and_then(|version| {
+            let name = version.as_str()?;
+            Some(name.replace('_', "."))
+        }));
+        let cipher = shown(
+            session
+                .negotiated_cipher_suite()
+                .map(|suite| format!("{:?}", suite.suite())),
+        );
+        let protection = Protection { version, cipher, proof };
+        Ok((stream, protection))
+    }
+
+    fn config(&self, certificate: Option<&Arc<ClientCertificate>>) -> Result<Arc<ClientConfig>, String> {
+        let key = certificate.map(|certificate| Arc::as_ptr(certificate) as usize);
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        // The certificate is kept beside its address, so that no other can come to stand there.
+        if let Some((_, config)) = configs.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|fault| fault.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(JudgedLater(Arc::clone(&self.provider))));
+        let config = match certificate {
+            None => builder.with_no_client_auth(),
+            Some(certificate) => builder
+                .with_client_auth_cert(certificate.chain.clone(), certificate.key.clone_key())
+                .map_err(|fault| fault.to_string())?,
+        };
+        let config = Arc::new(config);
+        if configs.len() >= CONFIGS_MAX {
+            configs.clear();
+        }
+        configs.insert(key, (certificate.cloned(), Arc::clone(&config)));
+        Ok(config)
+    }
+}
+
+/// The name that a host is asked by (SNI, RFC 6066 §3): its own, or none if it is an address.
+fn server_name(candidate: &Candidate) -> ServerName<'static> {
+    ServerName::try_from(candidate.host.clone())
+        .unwrap_or_else(|_| ServerName::IpAddress(candidate.address.ip().into()))
+}
+
+/// Takes any certificate whose key the peer holds; [`verify::judge`] follows.
+#[derive(Debug)]
+struct JudgedLater(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for JudgedLater {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
