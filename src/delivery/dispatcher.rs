@@ -413,6 +413,7 @@ pub fn new_set(set: &DeliverySet, recipients: u32) -> NewSet {
         message: set.message,
         reverse_path: set.reverse_path.clone(),
         flow: flow(set),
+        priority: set.priority,
         recipients,
         queued_at: set.queued_at,
         expires_at: set.expires_at,

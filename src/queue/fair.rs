@@ -2,13 +2,24 @@
 //!
 //! A ring gives each member credit in turn; who has credit is served and charged, and may go into debt for a
 //! batch larger than its credit. Debts are worked off while the others are served, so over time everybody gets
-//! the same number of recipients through, however they are cut into batches.
+//! the same number of recipients through, however they are cut into batches. A flow of high priority gets four times
+//! as much and comes first when it joins; one of low priority gets a quarter, but always something.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+use crate::mail::Priority;
+
 /// Recipients that a turn is worth.
 const QUANTUM: i64 = 20;
+
+fn quantum(priority: Priority) -> i64 {
+    match priority {
+        Priority::High => QUANTUM * 4,
+        Priority::Normal => QUANTUM,
+        Priority::Low => QUANTUM / 4,
+    }
+}
 
 /// May a waiting item be served now?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,9 +39,17 @@ pub enum Then {
     Leaves,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Member<K> {
+    key: K,
+    credit: i64,
+    /// What a round is worth to it.
+    quantum: i64,
+}
+
 #[derive(Clone, Debug)]
 struct Ring<K> {
-    members: VecDeque<(K, i64)>,
+    members: VecDeque<Member<K>>,
 }
 
 impl<K: Copy + Eq> Ring<K> {
@@ -40,12 +59,21 @@ impl<K: Copy + Eq> Ring<K> {
         }
     }
 
-    fn join(&mut self, member: K) {
-        self.members.push_back((member, QUANTUM));
+    fn join(&mut self, key: K, priority: Priority) {
+        let quantum = quantum(priority);
+        let member = Member {
+            key,
+            credit: quantum,
+            quantum,
+        };
+        match priority {
+            Priority::High => self.members.push_front(member),
+            Priority::Normal | Priority::Low => self.members.push_back(member),
+        }
     }
 
     fn leave(&mut self, member: K) {
-        if let Some(index) = self.members.iter().position(|(known, _)| *known == member) {
+        if let Some(index) = self.members.iter().position(|known| known.key == member) {
             self.members.remove(index);
         }
     }
@@ -53,34 +81,39 @@ impl<K: Copy + Eq> Ring<K> {
     /// Brings the member whose turn it is to the front. Rounds in which nobody has credit are made at once.
     fn choose(&mut self, mut turn: impl FnMut(K) -> Turn) -> Option<K> {
         let mut best: Option<(usize, i64)> = None;
-        for (index, &(member, credit)) in self.members.iter().enumerate() {
-            if best.is_some_and(|(_, known)| known >= credit) || turn(member) == Turn::Later {
+        for (index, member) in self.members.iter().enumerate() {
+            // Rounds until it has credit.
+            let rounds = if member.credit > 0 {
+                0
+            } else {
+                -member.credit / member.quantum + 1
+            };
+            if best.is_some_and(|(_, known)| known <= rounds) || turn(member.key) == Turn::Later {
                 continue;
             }
-            best = Some((index, credit));
-            if credit > 0 {
+            best = Some((index, rounds));
+            if rounds == 0 {
                 break;
             }
         }
-        let (index, credit) = best?;
-        if credit <= 0 {
+        let (index, rounds) = best?;
+        if rounds > 0 {
             // Nobody who may be served has credit: all work off as many rounds as it takes.
-            let rounds = -credit / QUANTUM + 1;
-            for (_, credit) in &mut self.members {
-                *credit = (*credit + rounds * QUANTUM).min(QUANTUM);
+            for member in &mut self.members {
+                member.credit = (member.credit + rounds * member.quantum).min(member.quantum);
             }
         }
         self.members.rotate_left(index);
-        self.members.front().map(|(member, _)| *member)
+        self.members.front().map(|member| member.key)
     }
 
     /// Charges the member in front.
     fn charge(&mut self, cost: u32) {
-        let Some((_, credit)) = self.members.front_mut() else {
+        let Some(member) = self.members.front_mut() else {
             return;
         };
-        *credit -= i64::from(cost);
-        if *credit <= 0 {
+        member.credit -= i64::from(cost);
+        if member.credit <= 0 {
             self.members.rotate_left(1);
         }
     }
@@ -117,13 +150,13 @@ impl<F: Copy + Eq + Hash, K: Copy + Eq> Fair<F, K> {
         self.waiting == 0
     }
 
-    /// An item begins to wait. It must not be waiting already.
-    pub fn join(&mut self, flow: F, item: K) {
+    /// An item begins to wait. It must not be waiting already. A flow has one priority.
+    pub fn join(&mut self, flow: F, priority: Priority, item: K) {
         let ring = self.flows.entry(flow).or_insert_with(|| {
-            self.order.join(flow);
+            self.order.join(flow, priority);
             Ring::new()
         });
-        ring.join(item);
+        ring.join(item, Priority::Normal);
         self.waiting += 1;
     }
 
@@ -147,7 +180,7 @@ impl<F: Copy + Eq + Hash, K: Copy + Eq> Fair<F, K> {
         let flow = self.order.choose(|flow| match flow_turn(flow) {
             Turn::Later => Turn::Later,
             Turn::Take => {
-                let anybody = flows[&flow].members.iter().any(|&(item, _)| turn(item) == Turn::Take);
+                let anybody = flows[&flow].members.iter().any(|member| turn(member.key) == Turn::Take);
                 if anybody { Turn::Take } else { Turn::Later }
             }
         })?;
@@ -191,8 +224,8 @@ mod tests {
     #[test]
     fn a_flow_of_large_batches_gets_no_more_than_one_of_small_ones() {
         let mut fair = Fair::new();
-        fair.join('l', 1);
-        fair.join('s', 2);
+        fair.join('l', Priority::Normal, 1);
+        fair.join('s', Priority::Normal, 2);
         let mut served = HashMap::from([('l', 0_u32), ('s', 0)]);
         for _ in 0..2_000 {
             let (flow, _) = fair.choose(|_| Turn::Take, |_| Turn::Take).expect("both wait");
@@ -206,8 +239,8 @@ mod tests {
     #[test]
     fn who_may_not_be_served_waits_on() {
         let mut fair = Fair::new();
-        fair.join(0, 'a');
-        fair.join(0, 'b');
+        fair.join(0, Priority::Normal, 'a');
+        fair.join(0, Priority::Normal, 'b');
         let chosen = fair.choose(
             |_| Turn::Take,
             |item| if item == 'a' { Turn::Later } else { Turn::Take },
@@ -221,6 +254,36 @@ mod tests {
         assert!(fair.is_empty() && fair.flows.is_empty() && fair.order.members.is_empty());
     }
 
+    #[test]
+    fn priorities_share_by_weight_and_nobody_starves() {
+        let mut fair = Fair::new();
+        let flows = [(Priority::Low, 0), (Priority::Normal, 1), (Priority::High, 2)];
+        for (priority, flow) in flows {
+            fair.join(flow, priority, flow);
+        }
+        let mut served = [0_u32; 3];
+        for _ in 0..10_000 {
+            let (flow, _) = fair.choose(|_| Turn::Take, |_| Turn::Take).expect("all wait");
+            fair.served(flow, 10, Then::Waits);
+            served[flow] += 10;
+        }
+        let share = |flow: usize| f64::from(served[flow]) / f64::from(served[1]);
+        assert!(
+            (share(0) - 0.25).abs() < 0.05 && (share(2) - 4.0).abs() < 0.1,
+            "{served:?}"
+        );
+    }
+
+    #[test]
+    fn who_is_urgent_comes_next() {
+        let mut fair = Fair::new();
+        for flow in 0..100 {
+            fair.join(flow, Priority::Normal, flow);
+        }
+        fair.join(100, Priority::High, 100);
+        assert_eq!(fair.choose(|_| Turn::Take, |_| Turn::Take), Some((100, 100)));
+    }
+
     proptest! {
         /// Whoever always waits gets his share, whatever the batch sizes: nobody is ahead of another by more than
         /// two of the largest batches and a turn.
@@ -228,7 +291,7 @@ mod tests {
         fn shares_are_equal(costs in proptest::collection::vec(1_u32..=500, 2..8)) {
             let mut fair = Fair::new();
             for flow in 0..costs.len() {
-                fair.join(flow, flow);
+                fair.join(flow, Priority::Normal, flow);
             }
             let mut served = vec![0_u32; costs.len()];
             for _ in 0..5_000 {

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::ranks::{self, Ranges};
 use super::{DestinationId, ItemId};
-use crate::mail::{MessageId, Reply, ReversePath, SetId};
+use crate::mail::{MessageId, Priority, Reply, ReversePath, SetId};
 use crate::track::Reason;
 
 /// Whose turn the set's recipients count as: a hash of the sender or group (DESIGN §7).
@@ -25,6 +25,8 @@ pub struct NewSet {
     pub reverse_path: ReversePath,
     /// Sender or group.
     pub flow: FlowKey,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Recipients in its roster.
     pub recipients: u32,
     /// When it entered the queue.
@@ -70,6 +72,8 @@ pub struct SetEntry {
     pub reverse_path: ReversePath,
     /// Sender or group.
     pub flow: FlowKey,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Recipients in its roster.
     pub recipients: u32,
     /// Ranks without a final outcome.

@@ -19,6 +19,8 @@ mod stopped;
 pub mod wheel;
 
 #[cfg(test)]
+mod fairness_tests;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
@@ -29,7 +31,7 @@ use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use crate::limits;
-use crate::mail::{MessageId, SetId};
+use crate::mail::{MessageId, Priority, SetId};
 pub use destination::{Bounds, Destination, Trouble};
 pub use due::{Tick, Unreachable, Waiting};
 use fair::{Fair, Then, Turn};
@@ -97,8 +99,12 @@ enum Due {
     Destination(DestinationId),
 }
 
-/// Is the set of a flow one that is not small?
-type Flow = (bool, FlowKey);
+/// Is the set of a flow one that is not small, how urgent is it, whose is it?
+type Flow = (bool, Priority, FlowKey);
+
+fn flow_of(entry: &SetEntry) -> Flow {
+    (!entry.is_small(), entry.priority, entry.flow)
+}
 
 #[derive(Debug)]
 struct Place {
@@ -267,6 +273,7 @@ impl Queue {
             message: set.message,
             reverse_path: set.reverse_path,
             flow: set.flow,
+            priority: set.priority,
             recipients: set.recipients,
             open,
             untried: ready.len() as u32,
@@ -325,10 +332,10 @@ impl Queue {
         }
         item.in_line = true;
         let entry = &self.sets[&item.set];
-        let flow = (!entry.is_small(), entry.flow);
+        let flow = flow_of(entry);
         let place = &mut self.places[item.destination.0 as usize];
         place.ready += item.ready.len();
-        place.line.join(flow, id);
+        place.line.join(flow, flow.1, id);
     }
 
     /// Ranks become ready; the item may stand in line already.
@@ -356,7 +363,7 @@ impl Queue {
         }
         item.in_line = false;
         let entry = &self.sets[&item.set];
-        let flow = (!entry.is_small(), entry.flow);
+        let flow = flow_of(entry);
         let place = &mut self.places[item.destination.0 as usize];
         place.ready -= item.ready.len();
         place.line.leave(flow, id);
@@ -381,7 +388,7 @@ impl Queue {
         }
         let only_small = destination.keeps_last_for_small();
         let share = (destination.window() / 2).max(1);
-        let flow_turn = |(is_large, _): Flow| {
+        let flow_turn = |(is_large, ..): Flow| {
             if is_large && only_small {
                 Turn::Later
             } else {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::mail::{Mailbox, Reply, ReversePath};
+use crate::mail::{Mailbox, Priority, Reply, ReversePath};
 use crate::routing::RetrySchedule;
 use crate::track::{Reason, ReportKind};
 
@@ -42,6 +42,7 @@ fn new_set(id: u64, recipients: u32) -> NewSet {
         message: message(u128::from(id)),
         reverse_path: sender(),
         flow: id,
+        priority: Priority::Normal,
         recipients,
         queued_at: at(0),
         expires_at: at(100_000),
