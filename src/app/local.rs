@@ -150,7 +150,7 @@ fn check_directory(settings: &Settings, objects: Vec<RecipientObject>, report: &
     let groups: Vec<Ordinal> = directory.groups().map(|(ordinal, _)| ordinal).collect();
     let options = wiring::evaluation(settings);
     let postmaster = directory.lookup(&settings.postmaster.key());
-    let ours = wiring::rules(settings).accepted.kind_of(&settings.postmaster).is_some();
+    let ours = wiring::rules(settings).accepted.owns(&settings.postmaster);
     if ours && postmaster.one().is_none() {
         let text = format!("postmaster `{}` is not in the directory", settings.postmaster);
         report.findings.push(plain(Severity::Warning, text));

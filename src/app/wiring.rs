@@ -54,6 +54,11 @@ pub fn routes(settings: &Settings, returns: Option<&Arc<ReturnPaths>>) -> Result
             .iter()
             .map(|(domain, hop)| (pattern(domain), hop.to_string()))
             .collect(),
+        unknown: settings
+            .accepted_domains
+            .iter()
+            .filter_map(|domain| Some((pattern(&domain.pattern), domain.next_hop.as_ref()?.to_string())))
+            .collect(),
         default: Some(routing.external.to_string()),
         side_by_side: routing.side_by_side.as_ref().map(ToString::to_string),
         rules: super::ordered::rules(settings)?,
@@ -140,8 +145,13 @@ pub fn rules(settings: &Settings) -> Rules {
         kind: match domain.kind {
             settings::AcceptedDomainKind::Authoritative => DomainKind::Authoritative,
             settings::AcceptedDomainKind::InternalRelay => DomainKind::InternalRelay,
+            settings::AcceptedDomainKind::ExternalRelay => DomainKind::ExternalRelay,
         },
         subdomains: domain.pattern.subdomains,
+    }))
+    .shared_with(settings.accepted_domains.iter().map(|domain| {
+        let names = domain.other_side.iter().map(|name| name.as_str().into());
+        (domain.pattern.domain.clone(), names.collect())
     }));
     let policy = &settings.policy;
     Rules {

@@ -1,15 +1,17 @@
 //! What a listener is told while the dialogue is still going on: from memory, at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::intake::{ClientFacts, ListenerRole};
 use super::{Categorizer, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, ReportFacts, Request, Start};
-use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
+use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Refusal, Rules, replies};
 use crate::resolver::sender::trusted;
+use crate::resolver::shared::CameFrom;
 use crate::resolver::{Prospect, Relaying, Sender, Standing};
 use crate::spool::{Readiness, SpoolFault};
 use crate::track::{Event, EventKind, Reason};
@@ -37,6 +39,21 @@ pub struct Seen {
     pub sender: Sender,
     /// Whether the client may send anywhere.
     pub relaying: Relaying,
+    /// Listener that the client came to.
+    pub listener: Arc<str>,
+    /// Address of the client.
+    pub client: IpAddr,
+}
+
+impl Seen {
+    fn came_from(&self, domain: &Domain, rules: &Rules) -> Option<Reason> {
+        let origin = CameFrom {
+            listener: &self.listener,
+            client: Some(self.client),
+            marks: None,
+        };
+        origin.refuses(domain, rules)
+    }
 }
 
 /// The sender at best, if the message itself may still prove him.
@@ -53,6 +70,8 @@ pub fn hoped(client: &ClientFacts, reverse_path: &ReversePath, known: &Seen, rul
         } else {
             known.relaying
         },
+        listener: Arc::clone(&client.listener),
+        client: client.client,
     })
 }
 
@@ -103,6 +122,8 @@ impl Categorizer {
         let known = Seen {
             sender: sender(client, &envelope.reverse_path, rules),
             relaying: relaying(client, rules),
+            listener: Arc::clone(&client.listener),
+            client: client.client,
         };
         let hoped = hoped(client, &envelope.reverse_path, &known, rules);
         let refuses = known.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse;
@@ -157,6 +178,7 @@ impl Categorizer {
             marked: &marked,
             in_bcc: &|_, _| false,
             braked: &|_| None,
+            came_from: &|domain| seen.came_from(domain, &organisation.rules),
             relaying: seen.relaying,
             sources: self.views.sources(),
             now: self.env.clock.now(),

@@ -137,10 +137,7 @@ pub(super) fn claim(sender: &Sender, rules: &Rules) -> Option<Refusal> {
     if rules.spoofed == SpoofedSender::External {
         return None;
     }
-    let ours = |path: &ReversePath| {
-        path.mailbox()
-            .is_some_and(|path| rules.accepted.kind_of(path).is_some())
-    };
+    let ours = |path: &ReversePath| path.mailbox().is_some_and(|path| rules.accepted.owns(path));
     match sender.standing {
         Standing::Spoofed if rules.spoofed == SpoofedSender::Refuse => Some(gate::spoofed()),
         Standing::Undecided if ours(&sender.reverse_path) => Some(Refusal::of(Reason::ProofUnavailable, None)),

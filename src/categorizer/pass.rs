@@ -17,9 +17,10 @@ use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
 use crate::mail::authentication::Findings;
 use crate::mail::header::HeaderFacts;
 use crate::mail::trace::{Protocol, Received, loop_field, received_field};
-use crate::mail::{Envelope, MessageId, Reply};
+use crate::mail::{Domain, Envelope, MessageId, Reply};
 use crate::policy::Refusal;
 use crate::policy::rules::NotifyPartial;
+use crate::resolver::shared::{self, CameFrom};
 use crate::resolver::{Relaying, Sender};
 use crate::rolls::View;
 use crate::routing::{About, Side};
@@ -142,9 +143,16 @@ impl Categorizer {
         let addressees = Addressees::of(candidate);
         let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
         let braked = |group: &ObjectId| self.braked(&candidate.head, group);
+        let origin = CameFrom {
+            listener: &candidate.arrival.listener,
+            client: candidate.arrival.client,
+            marks: Some((&candidate.head.loop_marks, &self.loop_key)),
+        };
+        let came_from = |domain: &Domain| origin.refuses(domain, &organisation.rules);
         let request = Request {
             in_bcc: &in_bcc,
             braked: &braked,
+            came_from: &came_from,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),
@@ -182,7 +190,9 @@ impl Categorizer {
         let expanded = expansion.judged.iter().filter_map(|judged| judged.expanded.as_ref());
         let held = expansion.holds.iter().map(|hold| &hold.object);
         let marks = expanded.chain(held).map(|group| self.loop_key.mark(group.as_str()));
-        prefix.extend(loop_field(marks));
+        let namespaces = expansion.handed_over.iter();
+        let namespaces = namespaces.map(|domain| shared::mark(domain, &self.loop_key));
+        prefix.extend(loop_field(namespaces.chain(marks)));
         Bytes::from(prefix)
     }
 }

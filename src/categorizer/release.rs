@@ -116,6 +116,7 @@ impl Categorizer {
             in_bcc: &in_bcc,
             // Judged when it was held; a moderator has let it go.
             braked: &|_| None,
+            came_from: &|_| None,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -112,7 +112,10 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         None => data_dir.join(defaults::CONTROL_SOCKET),
     };
     let accepted_domains = accepted_domains(file)?;
-    let patterns: Vec<DomainPattern> = accepted_domains.iter().map(|domain| domain.pattern.clone()).collect();
+    let ours = accepted_domains
+        .iter()
+        .filter(|domain| domain.kind != AcceptedDomainKind::ExternalRelay);
+    let patterns: Vec<DomainPattern> = ours.map(|domain| domain.pattern.clone()).collect();
     let queue = super::route::queue(&or(&file.queue, Queue::default()));
     let log = or(&file.log, super::file::Log::default());
     let hostname = hostname(file, surroundings)?;
@@ -169,6 +172,8 @@ fn accepted_domains(file: &SettingsFile) -> Option<Vec<AcceptedDomainSettings>> 
         Some(AcceptedDomainSettings {
             pattern: stated(&domain.name)?,
             kind: or(&domain.kind, AcceptedDomainKind::Authoritative),
+            next_hop: stated(&domain.next_hop),
+            other_side: super::signing::names(&domain.other_side),
             is_default: or(&domain.default, index == 0 && !one_is_stated),
         })
     };

@@ -182,25 +182,6 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn accepted_domains(&mut self) {
-        let mut seen = HashMap::new();
-        let mut default = None;
-        for (index, each) in numbered(&self.file.accepted_domains) {
-            if let Some(name) = &each.name
-                && let Some(other) = seen.insert(name.get_ref().clone(), index)
-            {
-                let message = format!("{} is accepted_domains[{other}] already", name.get_ref());
-                self.error(name.span(), format!("accepted_domains[{index}].name"), message);
-            }
-            if let Some(stated) = each.default.as_ref().filter(|stated| *stated.get_ref())
-                && let Some(other) = default.replace(index)
-            {
-                let message = format!("accepted_domains[{other}] is the default domain already");
-                self.error(stated.span(), format!("accepted_domains[{index}].default"), message);
-            }
-        }
-    }
-
     pub(super) fn known_name(&mut self, name: &Spanned<Name>, known: &[&str], key: String, what: &str) {
         if known.contains(&name.get_ref().as_str()) {
             return;
@@ -284,6 +265,7 @@ impl<'a> Checks<'a> {
         let Some(routing) = value(&file.routing) else {
             return;
         };
+        self.relay_domains_without_route();
         self.rule_after_all(routing);
         let by_domain = numbered(&routing.domains).filter_map(|(_, each)| each.next_hop.as_ref());
         let by_place = places(routing).into_iter().filter_map(|(_, stated)| stated);
@@ -291,6 +273,7 @@ impl<'a> Checks<'a> {
         let used: Vec<&str> = by_place
             .chain(by_domain)
             .chain(by_rule)
+            .chain(numbered(&file.accepted_domains).filter_map(|(_, each)| each.next_hop.as_ref()))
             .chain(routing.side_by_side.as_ref())
             .map(|stated| stated.get_ref().as_str())
             .collect();

@@ -16,7 +16,7 @@ use super::route::{Queue, Routing};
 use super::storm::Storm;
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
-    LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, RollMode, Selector, SourceKind,
+    LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, RollMode, Selector, SourceKind,
     Spoofed, SuppressedReports, Verify,
 };
 use crate::connectors::document::read::{Size, keys, readable};
@@ -93,9 +93,17 @@ keys! {
         /// The domain; `*.contoso.example` stands for it and all its subdomains. Required.
         required name: DomainPattern,
         /// `authoritative`: an unknown recipient is refused (550 5.1.10). `internal_relay`: another system shares
-        /// the domain, an unknown recipient is relayed to the next hop of the domain. Default: `authoritative`.
-        /// Trap: `internal_relay` accepts mail for addresses that exist nowhere and reports it later.
+        /// the domain, an unknown recipient is relayed to it (`next_hop`). `external_relay`: another organisation's,
+        /// whose mail passes through here; its senders are outside senders. Default: `authoritative`.
+        /// Trap: relay domains accept mail for addresses that exist nowhere and report it later.
         optional kind: AcceptedDomainKind,
+        /// Next hop of unknown recipients of a relay domain: the other side. Default: what `[routing]` says of the
+        /// domain, else the next hop of everybody else.
+        optional next_hop: Name,
+        /// Trusted networks that the other side of an `internal_relay` domain sends from: what it sends here for an
+        /// unknown recipient is refused (550 5.1.10) instead of sent back. Default: none; then what was handed over
+        /// before and comes back is refused at the end of data (554 5.4.6), known by a mark of ours.
+        optional other_side: Names,
         /// Whether this is the organisation's default domain, which names our own postmaster and decodes IMCEAEX
         /// addresses. Default: true for the first domain.
         optional default: bool,

@@ -3,6 +3,7 @@
 //! In: the path of a TOML file. Out: [`Settings`] that hold together, or every [`Finding`] with line, column and
 //! what was probably meant. Never: half a set of settings; an unknown key passed over.
 
+mod accepted;
 mod approval;
 mod check;
 mod cross;

@@ -112,6 +112,10 @@ pub struct AcceptedDomainSettings {
     pub pattern: DomainPattern,
     /// Who knows its recipients.
     pub kind: AcceptedDomainKind,
+    /// Where unknown recipients of a relay domain go; none: as routing says.
+    pub next_hop: Option<Name>,
+    /// Trusted networks of the system that shares it.
+    pub other_side: Vec<Name>,
     /// True for exactly one.
     pub is_default: bool,
 }

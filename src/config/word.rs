@@ -60,6 +60,8 @@ words! {
         "authoritative" => Authoritative,
         /// Another system shares it.
         "internal_relay" => InternalRelay,
+        /// Another organisation's.
+        "external_relay" => ExternalRelay,
     }
     /// What a listener is for.
     Role {

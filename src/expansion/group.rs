@@ -356,12 +356,14 @@ impl Walk<'_> {
             }
             Lookup::None => match self.rules.accepted.kind_of(mailbox) {
                 Some(DomainKind::Authoritative) => self.gone(mailbox.as_str()),
-                Some(DomainKind::InternalRelay) | None if self.view.suppressed.has_address(mailbox) => {
+                Some(DomainKind::InternalRelay | DomainKind::ExternalRelay) | None
+                    if self.view.suppressed.has_address(mailbox) =>
+                {
                     let reason = Reason::MemberSuspect;
                     self.explain(mailbox, vec![Fact::Dropped { reason }]);
                     self.drop(mailbox.as_str(), reason);
                 }
-                Some(DomainKind::InternalRelay) | None => self.outside(mailbox, state)?,
+                Some(DomainKind::InternalRelay | DomainKind::ExternalRelay) | None => self.outside(mailbox, state)?,
             },
         }
         Ok(Came::Something)

@@ -81,7 +81,7 @@ impl Walk<'_> {
                 Lookup::Ambiguous(_) => Some(Forward::Refused(Refusal::of(Reason::RecipientAmbiguous, None))),
                 Lookup::None => {
                     let mailbox = Mailbox::parse(reference.as_str().trim()).ok()?;
-                    (self.rules.accepted.kind_of(&mailbox).is_none()).then_some(Forward::Address(mailbox))
+                    (!self.rules.accepted.owns(&mailbox)).then_some(Forward::Address(mailbox))
                 }
             };
         }

@@ -2,7 +2,7 @@
 
 use super::routes::HopId;
 use crate::directory::{ObjectId, Ordinal};
-use crate::mail::{Mailbox, Notify, Reply, ReversePath};
+use crate::mail::{Domain, Mailbox, Notify, Reply, ReversePath};
 use crate::policy::storm::Braked;
 use crate::policy::{Explanation, Refusal};
 use crate::track::{EventKind, HoldCause, Reason};
@@ -186,6 +186,8 @@ pub struct Expansion {
     pub holds: Vec<NewHold>,
     /// Notices to owners.
     pub notices: Vec<OwnerNotice>,
+    /// Shared domains of which unknown recipients go to the other side: the copies bear their marks.
+    pub handed_over: Vec<Domain>,
     /// For the log.
     pub notes: Vec<Note>,
     /// EXPAND, DROP and BRANCH, in walk order.

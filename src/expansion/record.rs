@@ -14,6 +14,7 @@ use crate::directory::{Ordinal, RecipientObject};
 use crate::mail::Mailbox;
 use crate::policy::gate::Asking;
 use crate::policy::{Explanation, Fact, Refusal};
+use crate::resolver::shared;
 use crate::track::{EventKind, HoldCause, Reason};
 
 impl Walk<'_> {
@@ -154,6 +155,11 @@ impl Walk<'_> {
 
     /// A copy to an address that no object has.
     pub(super) fn outside(&mut self, mailbox: &Mailbox, state: &State) -> Step<()> {
+        if let Some(domain) = shared::namespace(mailbox, self.rules)
+            && !self.out.handed_over.contains(&domain)
+        {
+            self.out.handed_over.push(domain);
+        }
         self.copy(None, mailbox, state)
     }
 

@@ -7,10 +7,11 @@ use roaring::RoaringBitmap;
 
 use crate::directory::ObjectId;
 use crate::limits::{EXPANSION_DEPTH_MAX, EXPANSION_RECIPIENTS_MAX};
-use crate::mail::{AddressKey, EnvelopeRecipient, Mailbox, Notify, ReversePath};
+use crate::mail::{AddressKey, Domain, EnvelopeRecipient, Mailbox, Notify, ReversePath};
 use crate::policy::storm::Braked;
 use crate::resolver::{Relaying, Sender, Sources};
 use crate::rolls::View;
+use crate::track::Reason;
 
 /// Whether the message is a report or automatic reply, as far as its header section tells (DESIGN §6).
 ///
@@ -133,6 +134,8 @@ pub struct Request<'a> {
     /// The brake on the message's thread to a group, if it is on (`policy::storm`); before the header section is known,
     /// none.
     pub braked: &'a dyn Fn(&ObjectId) -> Option<Braked>,
+    /// Why mail for an unknown recipient of a shared domain may not go to the other side (`resolver::shared`); none: it may.
+    pub came_from: &'a dyn Fn(&Domain) -> Option<Reason>,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
     /// Whether the directory's sources are recent.
@@ -155,6 +158,7 @@ impl<'a> Request<'a> {
             marked: &|_| false,
             in_bcc: &|_, _| false,
             braked: &|_| None,
+            came_from: &|_| None,
             relaying: Relaying::Denied,
             sources: Sources::Current,
             now,

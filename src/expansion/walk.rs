@@ -13,7 +13,7 @@ use crate::mail::{EnvelopeRecipient, Mailbox};
 use crate::policy::gate::{Asked, Asking, Pass, SenderFacts};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Fact, Refusal, Rules, gate};
-use crate::resolver::{How, Resolved, Standing, lookup};
+use crate::resolver::{How, Resolved, Standing, lookup, shared};
 use crate::rolls::View;
 use crate::track::{HoldCause, Reason};
 
@@ -231,6 +231,15 @@ impl<'a> Walk<'a> {
                 if self.is_quarantined() {
                     // Nobody here moderates for it: it cannot be held, and unproven it does not go on.
                     let refusal = Refusal::of(Reason::SenderSpoofed, None);
+                    return self.refuse(None, &mailbox, &state, refusal);
+                }
+                let namespace = shared::namespace(&mailbox, self.rules);
+                if let Some(reason) = namespace.and_then(|domain| (self.request.came_from)(&domain)) {
+                    let refusal = Refusal::of(reason, None);
+                    self.fact(|| Fact::Refused {
+                        reply: refusal.reply.clone(),
+                        reason,
+                    });
                     return self.refuse(None, &mailbox, &state, refusal);
                 }
                 self.outside(&mailbox, &state)

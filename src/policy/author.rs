@@ -22,7 +22,7 @@ use crate::directory::{RecipientObject, Reference};
 use crate::mail::authentication::{Findings, Verdict};
 use crate::mail::header::{AuthorFault, Authors};
 use crate::mail::{Domain, Mailbox};
-use crate::resolver::{AcceptedDomains, Proof, Sender, Standing};
+use crate::resolver::{AcceptedDomains, DomainKind, Proof, Sender, Standing};
 use crate::rolls::View;
 use crate::track::Reason;
 
@@ -87,7 +87,7 @@ pub fn judge(question: &Question<'_>, view: &View, rules: &Rules) -> Result<(), 
 pub fn asks_for_dmarc(authors: &Authors, rules: &Rules) -> bool {
     match authors {
         Authors::Named(list) => match list.as_slice() {
-            [only] => rules.author != AuthorRule::Ignore && rules.accepted.kind_of(only).is_some(),
+            [only] => rules.author != AuthorRule::Ignore && rules.accepted.owns(only),
             _ => false,
         },
         Authors::Missing | Authors::Unclear(_) => false,
@@ -157,7 +157,7 @@ pub fn on_behalf(object: &RecipientObject) -> Vec<Reference> {
 
 fn unproven(author: &Mailbox, question: &Question<'_>, rules: &Rules) -> Result<(), Refusal> {
     let domain = author.domain_key();
-    if rules.accepted.kind(&domain).is_none() {
+    if !rules.accepted.is_ours(&domain) {
         if looks_like_ours(&domain, &rules.accepted) {
             return refused(Reason::AuthorLooksAlike);
         }
@@ -182,6 +182,7 @@ pub fn looks_like_ours(domain: &Domain, accepted: &AcceptedDomains) -> bool {
     }
     let ours: Vec<(&str, String)> = accepted
         .iter()
+        .filter(|each| each.kind != DomainKind::ExternalRelay)
         .map(|each| (each.domain.as_str(), skeleton(each.domain.as_str())))
         .collect();
     let mut rest = Some(domain.as_str());

@@ -48,7 +48,9 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
     let refused = |status: (u8, u16, u16), text: &'static str| Reply::new(550, status, text);
     match reason {
         // No difference to an unknown recipient: a guess learns nothing.
-        Reason::RecipientUnknown | Reason::ReturnPathUnknown | Reason::GroupVanished => unknown(),
+        Reason::RecipientUnknown | Reason::UnknownOnBothSides | Reason::ReturnPathUnknown | Reason::GroupVanished => {
+            unknown()
+        }
         Reason::RecipientAmbiguous => refused((5, 1, 4), "RESOLVER.ADR.Ambiguous; ambiguous address"),
         Reason::RecipientInvalid => refused((5, 2, 0), "RESOLVER.ADR.BadPrimary; recipient has no usable address"),
         Reason::RelayDenied => refused((5, 7, 64), "TenantAttribution; Relay Access Denied"),
@@ -84,7 +86,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::RollStaleRefuse => refused((5, 2, 4), "The list of members is out of date"),
         Reason::TooDeep => refused((5, 2, 4), "The group is nested too deeply"),
         Reason::TooManyRecipients => refused((5, 5, 3), "RESOLVER.ADR.RecipLimit; too many recipients"),
-        Reason::ForwardingLoop | Reason::GroupLoop | Reason::HopLimit => {
+        Reason::ForwardingLoop | Reason::GroupLoop | Reason::NamespaceLoop | Reason::HopLimit => {
             Reply::new(554, (5, 4, 6), "Hop count exceeded - possible mail loop")
         }
         Reason::ReturnPathMisused => refused((5, 7, 1), "This address takes reports only"),
@@ -149,7 +151,7 @@ pub fn in_dialect(reply: Reply, reason: Reason, dialect: ReplyDialect) -> Reply 
     }
     let (status, text) = match reason {
         Reason::RecipientUnknown if reply.text == EX_UNKNOWN => ((5, 1, 1), EX_UNKNOWN),
-        Reason::RecipientUnknown | Reason::ReturnPathUnknown | Reason::GroupVanished => {
+        Reason::RecipientUnknown | Reason::UnknownOnBothSides | Reason::ReturnPathUnknown | Reason::GroupVanished => {
             ((5, 1, 1), "RESOLVER.ADR.RecipNotFound; not found")
         }
         Reason::SenderNotAuthenticated => ((5, 7, 1), "RESOLVER.RST.AuthRequired; authentication required"),

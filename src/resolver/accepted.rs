@@ -1,6 +1,7 @@
 //! Accepted domains: for which domains we take mail, and who knows their recipients.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub enum DomainKind {
     Authoritative,
     /// Another system shares it: an address the directory does not know is relayed to it.
     InternalRelay,
+    /// Another organisation's: its mail passes through here, and its senders are not ours.
+    ExternalRelay,
 }
 
 /// One accepted domain.
@@ -30,27 +33,67 @@ pub struct AcceptedDomain {
 
 /// All accepted domains, to be asked by domain.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct AcceptedDomains(HashMap<Domain, AcceptedDomain>);
+pub struct AcceptedDomains {
+    domains: HashMap<Domain, AcceptedDomain>,
+    /// Trusted networks of the systems that share a domain, by the domain as it is accepted.
+    other_sides: HashMap<Domain, Vec<Arc<str>>>,
+}
 
 impl AcceptedDomains {
     /// From a list; a later entry for the same domain wins.
     #[must_use]
     pub fn new(list: impl IntoIterator<Item = AcceptedDomain>) -> Self {
-        Self(list.into_iter().map(|each| (each.domain.clone(), each)).collect())
+        Self {
+            domains: list.into_iter().map(|each| (each.domain.clone(), each)).collect(),
+            other_sides: HashMap::new(),
+        }
+    }
+
+    /// The same; the systems that share these domains send from these trusted networks.
+    #[must_use]
+    pub fn shared_with(mut self, other_sides: impl IntoIterator<Item = (Domain, Vec<Arc<str>>)>) -> Self {
+        self.other_sides = other_sides.into_iter().collect();
+        self
     }
 
     /// Kind of a domain, unless it is not accepted. The longest match decides.
     #[must_use]
     pub fn kind(&self, domain: &Domain) -> Option<DomainKind> {
-        if let Some(exact) = self.0.get(domain) {
-            return Some(exact.kind);
+        self.find(domain).map(|found| found.kind)
+    }
+
+    /// True for a domain whose senders are ours: accepted, and not just passing through.
+    #[must_use]
+    pub fn is_ours(&self, domain: &Domain) -> bool {
+        match self.kind(domain) {
+            Some(DomainKind::Authoritative | DomainKind::InternalRelay) => true,
+            Some(DomainKind::ExternalRelay) | None => false,
+        }
+    }
+
+    /// True for an address whose domain is ours.
+    #[must_use]
+    pub fn owns(&self, mailbox: &Mailbox) -> bool {
+        self.is_ours(&mailbox.domain_key())
+    }
+
+    /// Trusted networks of the system that shares a domain.
+    #[must_use]
+    pub fn other_side(&self, domain: &Domain) -> &[Arc<str>] {
+        let found = self.find(domain).and_then(|found| self.other_sides.get(&found.domain));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    fn find(&self, domain: &Domain) -> Option<&AcceptedDomain> {
+        if let Some(exact) = self.domains.get(domain) {
+            return Some(exact);
         }
         let mut rest = domain.as_str();
         while let Some((_, parent)) = rest.split_once('.') {
             // A domain that was parsed has parents that parse; an address literal has none.
-            let found = Domain::parse(parent).ok().and_then(|parent| self.0.get(&parent));
+            let found = Domain::parse(parent).ok().and_then(|parent| self.domains.get(&parent));
             if let Some(found) = found.filter(|found| found.subdomains) {
-                return Some(found.kind);
+                return Some(found);
             }
             rest = parent;
         }
@@ -65,13 +108,13 @@ impl AcceptedDomains {
 
     /// The accepted domains, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &AcceptedDomain> {
-        self.0.values()
+        self.domains.values()
     }
 
     /// True if none is accepted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.domains.is_empty()
     }
 }
 
@@ -90,7 +133,20 @@ mod tests {
             domain("contoso.example", DomainKind::Authoritative, true),
             domain("lab.contoso.example", DomainKind::InternalRelay, false),
             domain("fabrikam.example", DomainKind::InternalRelay, false),
-        ]);
+            domain("partner.example", DomainKind::ExternalRelay, true),
+        ])
+        .shared_with([(
+            Domain::parse("contoso.example").expect("a test domain"),
+            vec![Arc::from("exchange")],
+        )]);
+        let parsed = |text: &str| Domain::parse(text).expect("a test domain");
+        assert_eq!(
+            accepted.other_side(&parsed("x.contoso.example")),
+            [Arc::from("exchange")]
+        );
+        assert!(accepted.other_side(&parsed("lab.contoso.example")).is_empty());
+        assert!(accepted.is_ours(&parsed("lab.contoso.example")));
+        assert!(!accepted.is_ours(&parsed("a.partner.example")));
         for (text, kind) in [
             ("contoso.example", Some(DomainKind::Authoritative)),
             ("CONTOSO.example", Some(DomainKind::Authoritative)),
@@ -100,6 +156,7 @@ mod tests {
             ("x.lab.contoso.example", Some(DomainKind::Authoritative)),
             ("fabrikam.example", Some(DomainKind::InternalRelay)),
             ("x.fabrikam.example", None),
+            ("a.partner.example", Some(DomainKind::ExternalRelay)),
             ("notcontoso.example", None),
             ("example", None),
             ("[192.0.2.1]", None),

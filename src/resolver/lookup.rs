@@ -95,7 +95,7 @@ pub fn resolve(
         return Ok(resolved);
     }
     match (kind, sources) {
-        (DomainKind::InternalRelay, _) => Ok(outside(mailbox)),
+        (DomainKind::InternalRelay | DomainKind::ExternalRelay, _) => Ok(outside(mailbox)),
         (DomainKind::Authoritative, Sources::Overdue) => Err(refusal(Reason::DirectoryNotReady)),
         (DomainKind::Authoritative, Sources::Current) if is_encapsulated(mailbox) => Err(Refusal {
             reply: replies::unknown_ex_address(),

@@ -9,6 +9,7 @@ pub mod lookup;
 pub mod network;
 pub mod proof;
 pub mod sender;
+pub mod shared;
 
 pub use accepted::{AcceptedDomain, AcceptedDomains, DomainKind};
 pub use lookup::{How, Relaying, Resolved, Sources, resolve};

@@ -144,7 +144,7 @@ impl<'a> Prospect<'a> {
             && !self.reverse_path.is_null()
             && self
                 .sole_author(authors)
-                .is_some_and(|author| self.rules.accepted.kind_of(author).is_some());
+                .is_some_and(|author| self.rules.accepted.owns(author));
         Checks {
             spf: dmarc,
             dkim: by_signature || dmarc,
@@ -236,12 +236,12 @@ impl<'a> Prospect<'a> {
             return Weight::Nothing;
         };
         let domain = author.domain_key();
-        if self.rules.accepted.kind(&domain).is_none() {
+        if !self.rules.accepted.is_ours(&domain) {
             return Weight::Nothing;
         }
         match dmarc.verdict {
             Verdict::Pass if Domain::parse(&dmarc.domain).as_ref() == Ok(&domain) => {
-                let claims_us = self.rules.accepted.kind_of(mailbox).is_some();
+                let claims_us = self.rules.accepted.owns(mailbox);
                 if !claims_us || dmarc.by_spf || self.wrote(author) {
                     Weight::Proves(Proof::Dmarc(domain))
                 } else {

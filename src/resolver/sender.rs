@@ -42,7 +42,7 @@ impl Standing {
             (ReversePath::Mailbox(_), Some(proof)) => Self::Internal {
                 proof: Proof::recorded(proof),
             },
-            (ReversePath::Mailbox(mailbox), None) if rules.accepted.kind_of(mailbox).is_some() => Self::Spoofed,
+            (ReversePath::Mailbox(mailbox), None) if rules.accepted.owns(mailbox) => Self::Spoofed,
             (ReversePath::Mailbox(_), None) => Self::External,
         }
     }
@@ -142,12 +142,12 @@ fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &
     let proof = rules.trusted.iter().find(|network| {
         network.tenancy.is_none() && network.holds(listener, client) && network.domains.kind(&domain).is_some()
     });
-    match (proof, rules.accepted.kind(&domain)) {
+    match (proof, rules.accepted.is_ours(&domain)) {
         (Some(network), _) => Standing::Internal {
             proof: Proof::Network(network.name.clone()),
         },
-        (None, Some(_)) => Standing::Spoofed,
-        (None, None) => Standing::External,
+        (None, true) => Standing::Spoofed,
+        (None, false) => Standing::External,
     }
 }
 

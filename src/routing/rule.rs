@@ -36,6 +36,8 @@ pub struct RoutesDraft {
     pub locations: Vec<(Location, String)>,
     /// Domain rules: `example.org`, `*.example.org` or `*`, and next hop name.
     pub domains: Vec<(String, String)>,
+    /// The same for addresses without an object, of domains that another system shares.
+    pub unknown: Vec<(String, String)>,
     /// Next hop name for the rest.
     pub default: Option<String>,
     /// Next hop name for groups that are not cut over.
@@ -86,14 +88,53 @@ pub enum RouteFault {
 pub struct Routes {
     hops: Vec<NextHop>,
     names: HashMap<String, HopId>,
-    exact: HashMap<Box<str>, HopId>,
-    suffixes: HashMap<Box<str>, HopId>,
+    domains: DomainHops,
+    unknown: DomainHops,
     cloud: Option<HopId>,
     on_premises: Option<HopId>,
     external: Option<HopId>,
     default: Option<HopId>,
     side_by_side: Option<HopId>,
     rules: Vec<Arc<OrderedRule<HopId>>>,
+}
+
+/// Next hops of domains, and of domains with their subdomains.
+#[derive(Clone, Debug, Default)]
+struct DomainHops {
+    exact: HashMap<Box<str>, HopId>,
+    suffixes: HashMap<Box<str>, HopId>,
+}
+
+impl DomainHops {
+    fn add(&mut self, rule: &str, hop: HopId) -> Result<(), RouteFault> {
+        let parse = |text: &str| Domain::parse(text).map_err(|_| RouteFault::Domain(rule.to_owned()));
+        let before = match rule.strip_prefix("*.") {
+            Some(suffix) => self.suffixes.insert(parse(suffix)?.as_str().into(), hop),
+            None => self.exact.insert(parse(rule)?.as_str().into(), hop),
+        };
+        match before {
+            Some(_) => Err(RouteFault::RuleTwice(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn find(&self, domain: &str) -> Option<HopId> {
+        if self.exact.is_empty() && self.suffixes.is_empty() {
+            return None;
+        }
+        let folded = fold(domain);
+        if let Some(hop) = self.exact.get(&*folded) {
+            return Some(*hop);
+        }
+        let mut rest: &str = &folded;
+        while !self.suffixes.is_empty() {
+            if let Some(hop) = self.suffixes.get(rest) {
+                return Some(*hop);
+            }
+            rest = rest.split_once('.')?.1;
+        }
+        None
+    }
 }
 
 impl Routes {
@@ -117,6 +158,10 @@ impl Routes {
         }
         for (domain, name) in draft.domains {
             routes.add_domain(&domain, &name)?;
+        }
+        for (domain, name) in draft.unknown {
+            let hop = routes.named(&name)?;
+            routes.unknown.add(&domain, hop)?;
         }
         if draft.rules.len() > RULES_MAX {
             return Err(RouteFault::TooManyRules);
@@ -151,15 +196,10 @@ impl Routes {
 
     fn add_domain(&mut self, rule: &str, name: &str) -> Result<(), RouteFault> {
         let hop = self.named(name)?;
-        let parse = |text: &str| Domain::parse(text).map_err(|_| RouteFault::Domain(rule.to_owned()));
-        let before = if rule == "*" {
-            self.default.replace(hop)
-        } else if let Some(suffix) = rule.strip_prefix("*.") {
-            self.suffixes.insert(parse(suffix)?.as_str().into(), hop)
-        } else {
-            self.exact.insert(parse(rule)?.as_str().into(), hop)
-        };
-        match before {
+        if rule != "*" {
+            return self.domains.add(rule, hop);
+        }
+        match self.default.replace(hop) {
             Some(_) => Err(RouteFault::RuleTwice(rule.to_owned())),
             None => Ok(()),
         }
@@ -182,8 +222,15 @@ impl Routes {
     ///
     /// `has_target`: the object names an explicit target address (`targetAddress`), and `final_domain` is
     /// its domain. `final_domain` is compared as [`Domain`] does; it may be spelled in any case.
+    ///
+    /// An address without an object has no location; of a domain that another system shares it goes to that system.
     pub fn next_hop(&self, location: Option<Location>, has_target: bool, final_domain: &str) -> Result<HopId, Reason> {
-        let by_domain = self.by_domain(final_domain);
+        if location.is_none()
+            && let Some(hop) = self.unknown.find(final_domain)
+        {
+            return Ok(hop);
+        }
+        let by_domain = self.domains.find(final_domain);
         let by_location = match location {
             Some(Location::Cloud) => self.cloud,
             Some(Location::OnPremises) => self.on_premises,
@@ -207,24 +254,6 @@ impl Routes {
     /// Where groups go that the service before still expands; none: every group is expanded here.
     pub fn side_by_side(&self) -> Option<HopId> {
         self.side_by_side
-    }
-
-    fn by_domain(&self, domain: &str) -> Option<HopId> {
-        if self.exact.is_empty() && self.suffixes.is_empty() {
-            return None;
-        }
-        let folded = fold(domain);
-        if let Some(hop) = self.exact.get(&*folded) {
-            return Some(*hop);
-        }
-        let mut rest: &str = &folded;
-        while !self.suffixes.is_empty() {
-            if let Some(hop) = self.suffixes.get(rest) {
-                return Some(*hop);
-            }
-            rest = rest.split_once('.')?.1;
-        }
-        None
     }
 
     /// A next hop. Panics for an id of other routes only.
@@ -267,7 +296,7 @@ impl Routes {
             return self.by_name(label).map(|id| (id, None));
         };
         let is_mx = |id: &HopId| self.hop(*id).target == Target::Mx;
-        let ruling = self.by_domain(domain).or(self.external).or(self.default);
+        let ruling = self.domains.find(domain).or(self.external).or(self.default);
         let ruling = ruling.filter(is_mx).or(self.default.filter(is_mx));
         let id = ruling.or_else(|| self.hops().map(|(id, _)| id).find(is_mx))?;
         Some((id, Some(domain)))
@@ -316,6 +345,7 @@ mod tests {
                 ("*.lab.partner.example".to_owned(), "lab".to_owned()),
                 ("bücher.example".to_owned(), "lab".to_owned()),
             ],
+            unknown: vec![("*.shared.example".to_owned(), "onprem".to_owned())],
             default: Some("internet".to_owned()),
             side_by_side: None,
             rules: Vec::new(),
@@ -344,6 +374,10 @@ mod tests {
             (None, false, "xn--bcher-kva.example", "lab"),
             (None, false, "bücher.example", "lab"),
             (None, true, "elsewhere.example", "internet"),
+            // What another system shares goes there without an object, and by its place with one.
+            (None, false, "shared.example", "onprem"),
+            (None, false, "x.shared.example", "onprem"),
+            (Some(Cloud), false, "shared.example", "cloud"),
         ] {
             let hop = routes.next_hop(location, has_target, domain).expect("a default");
             assert_eq!(routes.hop(hop).name, wanted, "{location:?} {has_target} {domain}");

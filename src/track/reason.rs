@@ -43,6 +43,10 @@ reasons! {
     RelayDenied = "relay-denied", "the domain is not accepted here and the client may not relay";
     /// `%`, `!`, quoted `@`: would route again.
     RoutesAgain = "routes-again", "the local-part would route again at the next hop";
+    /// An internal relay domain's other side sent it here for an address that we do not know either.
+    UnknownOnBothSides = "unknown-on-both-sides", "neither this directory nor the system that shares the domain knows the address";
+    /// It was handed to the other side of a shared namespace before, and came back.
+    NamespaceLoop = "namespace-loop", "the message was handed to the system that shares the domain before, and came back for an unknown address";
     /// The directory has not been loaded yet, or its owning source is too old to say no.
     DirectoryNotReady = "directory-not-ready", "the directory cannot answer yet";
     // Restrictions (exchange-semantics.md §3)

@@ -56,6 +56,7 @@ mod relayed_report_where_the_hop_offers_no_dsn;
 mod report_settings_rule_the_return_path;
 mod rules_of_routing_decide_first;
 mod same_person_gets_one_copy;
+mod shared_domain_does_not_send_mail_round;
 mod silent_name_servers_hold_nothing_up;
 mod smuggled_message_is_not_executed;
 mod spoofed_mail_waits_in_quarantine;

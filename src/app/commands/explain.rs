@@ -1,8 +1,10 @@
 //! `explain`: the very code of delivery, in dry run.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
-use crate::admin::answer::{BranchLeft, ExpandedGroup, Explained, RecipientLeft, SeenAs, Verdict, VerdictKind};
+use super::explained::{count, fill};
+use crate::admin::answer::{Explained, SeenAs, Verdict, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::app::service::Service;
@@ -12,14 +14,15 @@ use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
 use crate::mail::header::{Authors, HeaderFacts};
-use crate::mail::{EnvelopeRecipient, Mailbox, Reply, ReversePath};
+use crate::mail::{Domain, EnvelopeRecipient, Mailbox, Reply, ReversePath};
 use crate::policy::rules::SpoofedSender;
-use crate::policy::{Fact, author};
+use crate::policy::{Rules, author};
 use crate::resolver::sender::trusted;
+use crate::resolver::shared::CameFrom;
 use crate::resolver::{Relaying, Sender, Standing};
 use crate::routing::{About, Side};
 use crate::spool::content::Content;
-use crate::track::{EventKind, Reason};
+use crate::track::Reason;
 
 /// A listener as `explain` needs it.
 pub struct KnownListener {
@@ -41,9 +44,20 @@ struct Seen {
     message_octets_max: u64,
     /// Listener, if it is known.
     listener: Option<String>,
+    /// Client, if it is known.
+    client: Option<IpAddr>,
 }
 
 impl Seen {
+    fn came_from(&self, domain: &Domain, rules: &Rules) -> Option<Reason> {
+        let origin = CameFrom {
+            listener: self.listener.as_deref()?,
+            client: self.client,
+            marks: None,
+        };
+        origin.refuses(domain, rules)
+    }
+
     /// What rules of routing may ask of the message.
     fn about<'a>(&'a self, asked: &Asked<'_>, recipients: &'a [EnvelopeRecipient]) -> About<'a> {
         About {
@@ -158,6 +172,7 @@ fn seen(
             session: author::Session::Untrusted,
             message_octets_max,
             listener: None,
+            client: None,
         }];
         if !from.is_null() {
             both.push(Seen {
@@ -167,6 +182,7 @@ fn seen(
                 session: author::Session::Trusted,
                 message_octets_max,
                 listener: None,
+                client: None,
             });
         }
         return Ok(both);
@@ -199,6 +215,8 @@ fn seen(
     let known = gate::Seen {
         sender: gate::sender(&client, from, rules),
         relaying: gate::relaying(&client, rules),
+        listener: Arc::clone(&client.listener),
+        client: client.client,
     };
     // What the message may still prove is for `explain` as for a RCPT: both answers, and what decides.
     let hoped = gate::hoped(&client, from, &known, rules);
@@ -211,6 +229,7 @@ fn seen(
             session,
             message_octets_max: listener.message_octets_max,
             listener: Some(listener.name.clone()),
+            client: Some(client.client),
         })
     });
     Ok(seen.collect())
@@ -321,7 +340,11 @@ fn ask(
     start: Start<'_>,
 ) -> Expansion {
     let marked = |_: &ObjectId| false;
-    let request = request(categorizer, seen, size_bytes, start, &marked);
+    let came_from = |domain: &Domain| seen.came_from(domain, &organisation.rules);
+    let request = Request {
+        came_from: &came_from,
+        ..request(categorizer, seen, size_bytes, start, &marked)
+    };
     let view = categorizer.view();
     expansion::expand(&request, &view, &organisation.rules, hops, &organisation.limits)
 }
@@ -341,6 +364,7 @@ fn request<'a>(
         marked,
         in_bcc: &|_, _| false,
         braked: &|_| None,
+        came_from: &|_| None,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),
@@ -348,7 +372,7 @@ fn request<'a>(
     }
 }
 
-fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
+pub(super) fn refuse(verdict: &mut Verdict, refusal: &crate::policy::Refusal) {
     verdict.kind = if refusal.is_transient() {
         VerdictKind::Deferred
     } else {
@@ -364,115 +388,6 @@ fn too_large(octets_max: u64) -> crate::policy::Refusal {
     crate::policy::Refusal {
         reply: Reply::new(552, (5, 3, 4), text),
         reason: Reason::TooLargeForSystem,
-    }
-}
-
-fn fill(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
-    let bypass = expansion.explanations.iter().flat_map(|explained| &explained.facts);
-    verdict.bypass = bypass.into_iter().find_map(|fact| match fact {
-        Fact::ModerationBypassed { by } => Some(by.to_string()),
-        _ => None,
-    });
-    if let Some(halt) = &expansion.halt {
-        refuse(verdict, &halt.refusal);
-        return;
-    }
-    match expansion.judged.first().map(|judged| &judged.verdict) {
-        Some(expansion::Verdict::Refused(refusal)) => refuse(verdict, refusal),
-        Some(expansion::Verdict::Held) => {
-            verdict.kind = VerdictKind::Held;
-            verdict.reason = expansion.holds.first().map(reason_of);
-            verdict.cause = expansion.holds.first().map(|hold| hold.cause);
-            let moderators = expansion.holds.first().map(|hold| hold.moderators.as_slice());
-            verdict.moderators = moderators.unwrap_or_default().iter().map(ToString::to_string).collect();
-        }
-        Some(expansion::Verdict::Discarded(reason)) => verdict.reason = Some(*reason),
-        Some(expansion::Verdict::Accepted) | None => {}
-    }
-    count(verdict, hops, expansion);
-    let top = expansion
-        .judged
-        .first()
-        .is_some_and(|judged| judged.verdict == expansion::Verdict::Held);
-    for hold in expansion.holds.iter().skip(usize::from(top)) {
-        verdict.branches.push(BranchLeft {
-            recipient: hold.recipient.to_string(),
-            path: hold.path.clone(),
-            kind: VerdictKind::Held,
-            reply: None,
-            reason: reason_of(hold),
-        });
-    }
-    if verdict.kind == VerdictKind::Accepted && expansion.reaches_nobody() {
-        // A pass that leaves nobody is a reply (DESIGN §2.2).
-        if let Some(branch) = expansion.refused.first() {
-            refuse(verdict, &branch.refusal);
-        }
-    }
-}
-
-fn count(verdict: &mut Verdict, hops: &dyn NextHops, expansion: &Expansion) {
-    verdict.recipients = expansion.recipients();
-    let ids = expansion
-        .branches
-        .iter()
-        .flat_map(|branch| branch.recipients.iter().map(|to| to.hop));
-    verdict.next_hops = super::groups::count_by_hop(hops, ids.clone()).into_iter().collect();
-    verdict.routes = super::groups::routes_taken(hops, ids);
-    verdict.duplicates = expansion.judged.iter().map(|judged| judged.tally.duplicates).sum();
-    for event in &expansion.events {
-        match event {
-            EventKind::Expand {
-                group,
-                path,
-                roll_version,
-                roll_age_seconds,
-                entries,
-                added,
-                duplicates,
-            } => verdict.groups.push(ExpandedGroup {
-                group: group.clone(),
-                path: path.clone(),
-                roll_version: *roll_version,
-                roll_age_seconds: *roll_age_seconds,
-                entries: *entries,
-                added: *added,
-                duplicates: *duplicates,
-            }),
-            EventKind::Drop {
-                recipient,
-                group,
-                reason,
-            } if *reason != Reason::Duplicate => verdict.left_out.push(RecipientLeft {
-                recipient: recipient.clone(),
-                group: group.clone(),
-                reason: *reason,
-            }),
-            EventKind::Branch {
-                recipient,
-                path,
-                reply,
-                reason,
-            } => verdict.branches.push(BranchLeft {
-                recipient: recipient.clone(),
-                path: path.clone(),
-                kind: if reply.is_transient() {
-                    VerdictKind::Deferred
-                } else {
-                    VerdictKind::Refused
-                },
-                reply: Some(reply.clone()),
-                reason: *reason,
-            }),
-            _ => {}
-        }
-    }
-}
-
-fn reason_of(hold: &expansion::NewHold) -> Reason {
-    match &hold.braked {
-        None => Reason::Moderated,
-        Some(_) => Reason::ThreadBraked,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod answering;
 mod compare;
 mod convert;
 pub mod explain;
+mod explained;
 pub mod export;
 pub mod groups;
 pub mod history;

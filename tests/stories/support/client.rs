@@ -1,7 +1,7 @@
 //! An SMTP client that speaks line by line and shows every reply.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// One session.
@@ -13,16 +13,32 @@ pub struct Client {
 impl Client {
     /// Connects and says EHLO.
     pub fn connect(address: SocketAddr) -> Self {
-        let mut client = Self::connect_silently(address);
-        assert!(client.reply().starts_with("220 "), "a greeting");
-        let hello = client.command("EHLO client.example");
+        Self::connect_silently(address).greeted()
+    }
+
+    fn greeted(mut self) -> Self {
+        assert!(self.reply().starts_with("220 "), "a greeting");
+        let hello = self.command("EHLO client.example");
         assert!(hello.starts_with("250"), "{hello}");
-        client
+        self
+    }
+
+    /// Connects from one of this machine's addresses and says EHLO.
+    pub fn connect_from(from: IpAddr, address: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket
+            .bind(&SocketAddr::new(from, 0).into())
+            .expect("an address of loopback");
+        socket.connect(&address.into()).expect("the listener accepts");
+        Self::over(socket.into()).greeted()
     }
 
     /// Connects without reading the greeting.
     pub fn connect_silently(address: SocketAddr) -> Self {
-        let out = TcpStream::connect(address).expect("the listener accepts");
+        Self::over(TcpStream::connect(address).expect("the listener accepts"))
+    }
+
+    fn over(out: TcpStream) -> Self {
         out.set_read_timeout(Some(Duration::from_secs(30)))
             .expect("the option exists");
         out.set_nodelay(true).expect("the option exists");

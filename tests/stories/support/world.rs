@@ -28,14 +28,16 @@ struct Settings {
     queue: String,
     more: String,
     routing: String,
+    domains: Option<String>,
     hops: Vec<(String, SocketAddr)>,
     hop_lines: HashMap<String, String>,
 }
 
-struct Process {
+/// A running service.
+pub(super) struct Process {
     child: Child,
-    inbound: SocketAddr,
-    relay: SocketAddr,
+    inbound: Option<SocketAddr>,
+    relay: Option<SocketAddr>,
     listeners: HashMap<String, SocketAddr>,
     page: Option<SocketAddr>,
 }
@@ -65,6 +67,12 @@ impl World {
     /// A line in `[policy]`.
     pub fn policy(mut self, line: &str) -> Self {
         self.settings.policy += &format!("{line}\n");
+        self
+    }
+
+    /// Another list of accepted domains, as TOML.
+    pub fn domains(mut self, list: &str) -> Self {
+        self.settings.domains = Some(list.to_owned());
         self
     }
 
@@ -146,17 +154,17 @@ impl World {
 
     /// A session with the `inbound` listener: a stranger.
     pub fn stranger(&self) -> Client {
-        Client::connect(self.process().inbound)
+        Client::connect(self.inbound())
     }
 
     /// A session with the `relay` listener: proven internal for `contoso.example`.
     pub fn colleague(&self) -> Client {
-        Client::connect(self.process().relay)
+        Client::connect(self.process().relay.expect("a relay listener"))
     }
 
     /// Address of the `inbound` listener.
     pub fn inbound(&self) -> SocketAddr {
-        self.process().inbound
+        self.process().inbound.expect("an inbound listener")
     }
 
     /// A session with another listener, one of [`World::more`].
@@ -228,7 +236,7 @@ impl World {
             r#"hostname = "muster.contoso.example"
 data_dir = "data"
 postmaster = "postmaster-desk@contoso.example"
-accepted_domains = ["contoso.example"]
+accepted_domains = {}
 [[listeners]]
 name = "inbound"
 address = "127.0.0.1:0"
@@ -274,6 +282,7 @@ report_gather = "1s"
 {queue}
 {more}
 "#,
+            self.settings.domains.as_deref().unwrap_or("[\"contoso.example\"]"),
             address("cloud", &self.cloud),
             lines("cloud"),
             address("onprem", &self.onprem),
@@ -284,14 +293,16 @@ report_gather = "1s"
     }
 }
 
-impl Drop for World {
+impl Drop for Process {
     fn drop(&mut self) {
-        self.kill();
+        // One that was waited for has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Process {
-    fn start(settings: &Path) -> Self {
+    pub(super) fn start(settings: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
             .arg("serve")
             .arg("--config")
@@ -321,11 +332,16 @@ impl Process {
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,
-            inbound: listeners["inbound"],
-            relay: listeners["relay"],
+            inbound: listeners.get("inbound").copied(),
+            relay: listeners.get("relay").copied(),
             listeners,
             page,
         }
+    }
+
+    /// Address of a listener.
+    pub(super) fn listener(&self, name: &str) -> SocketAddr {
+        self.listeners[name]
     }
 
     fn terminate(mut self) {
