@@ -140,6 +140,20 @@ fn quickstart_needs_nothing_else() {
 }
 
 #[test]
+fn recipes_have_nothing_to_be_found() {
+    let folder = repository().join("config/recipes");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let (settings, findings) = checked(&fs::read_to_string(&path).expect("a text"), &name);
+        assert!(settings.is_some() && findings.is_empty(), "{}", findings.render());
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+#[test]
 fn minimal_settings_are_enough() {
     let text = fs::read_to_string(repository().join("config/minimal.toml")).expect("a text");
     let (_folder, path) = installed(&text);

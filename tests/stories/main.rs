@@ -51,6 +51,7 @@ mod next_hop_down_then_up;
 mod next_hop_refuses_three_of_fifty;
 mod next_hops_recipient_limit_is_learned;
 mod nobody_spoofs_into_all_staff;
+mod recipes_of_hybrid_routing_go_where_they_say;
 mod reject_beats_accept_through_nested_group;
 mod relayed_report_where_the_hop_offers_no_dsn;
 mod report_settings_rule_the_return_path;

@@ -7,6 +7,7 @@ pub mod dns;
 pub mod hop;
 pub mod keys;
 pub mod organisation;
+pub mod recipe;
 pub mod signing;
 pub mod world;
 
@@ -14,4 +15,5 @@ pub use approval::{Request, decoded};
 pub use client::{Client, message};
 pub use hop::Hop;
 pub use organisation::Organisation;
+pub use recipe::Recipe;
 pub use world::World;
