@@ -32,6 +32,24 @@ pub const SESSIONS_MAX: usize = 1_000;
 /// Sessions of one client address.
 pub const SESSIONS_PER_CLIENT_MAX: usize = 100;
 
+/// Longest pause before a reply after errors, unless a listener says otherwise.
+pub const TARPIT_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait that settings may put on a stranger's session at once.
+pub const STRANGER_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Time for each look-up about a client, unless a listener says otherwise: the client waits for them.
+pub const DNS_CHECKS_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Lists that one listener asks about a client; each is a look-up for each stranger.
+pub const ADDRESS_LISTS_MAX: usize = 16;
+
+/// Names of an address that are followed back; more are no proof of anything.
+pub const REVERSE_NAMES_MAX: usize = 10;
+
+/// Characters of a list's own words in a reply.
+pub const LIST_TEXT_CHARACTERS_MAX: usize = 200;
+
 /// Clients, and networks, that one rate is kept of; a full table is some megabytes. Those whose rate has recovered make
 /// room.
 pub const RATE_KEYS_MAX: usize = 50_000;

@@ -23,7 +23,7 @@ use crate::connectors::sync::DirectoryKeeper;
 use crate::delivery::{Delivery, DeliveryHandle, DeliverySettings};
 use crate::directory::ObjectId;
 use crate::env::Env;
-use crate::listener::{Listener, ListenerSettings, Sessions, Stopped};
+use crate::listener::{Listener, ListenerSettings, Sessions, Stopped, StrangerSettings};
 use crate::mail::return_path::ReturnKey;
 use crate::mail::trace::LoopKey;
 use crate::observe::trace_writer::TraceWriter;
@@ -328,6 +328,11 @@ pub(super) fn listener_settings(
     made.sessions_per_network_max = listener.sessions_per_network_max as usize;
     made.proxy_from = listener.proxy_from.iter().filter_map(wiring::range).collect();
     made.rates = listener.rates.clone();
+    made.strangers = StrangerSettings {
+        name_servers: settings.dns.servers.clone(),
+        dns_timeout: settings.dns.timeout,
+        ..listener.strangers.clone()
+    };
     made.errors_max = listener.errors_max;
     made.command_timeout = listener.command_timeout;
     made.data_block_timeout = listener.data_timeout;

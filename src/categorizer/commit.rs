@@ -85,6 +85,30 @@ impl Intake for Submissions {
         Box::pin(submit(Arc::clone(&self.0), submission))
     }
 
+    fn refused_recipient(
+        &self,
+        client: &ClientFacts,
+        reverse_path: &ReversePath,
+        recipient: &AddressedRecipient,
+        reply: &Reply,
+        reason: Reason,
+    ) {
+        let refusal = Refusal {
+            reply: reply.clone(),
+            reason,
+        };
+        let organisation = self.0.organisation();
+        let recipient = match recipient {
+            AddressedRecipient::Mailbox(mailbox) => mailbox,
+            AddressedRecipient::Postmaster => &organisation.rules.postmaster,
+        };
+        self.0.track_refusal(client, reverse_path, Some(recipient), &refusal);
+    }
+
+    fn noted(&self, id: MessageId, client: &ClientFacts, reason: Reason, note: String) {
+        self.0.track_note(id, client, reason, note);
+    }
+
     fn refused(&self, client: &ClientFacts, reverse_path: &ReversePath, reply: &Reply, reason: Reason) {
         let refusal = Refusal {
             reply: reply.clone(),

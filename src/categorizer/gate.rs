@@ -7,7 +7,7 @@ use super::intake::{ClientFacts, ListenerRole};
 use super::{Categorizer, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, ReportFacts, Request, Start};
-use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
+use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Refusal, Rules, replies};
 use crate::resolver::sender::trusted;
@@ -188,6 +188,18 @@ impl Categorizer {
             expansion::Verdict::Refused(refusal) => Err(refusal),
             expansion::Verdict::Accepted | expansion::Verdict::Held | expansion::Verdict::Discarded(_) => Ok(()),
         }
+    }
+
+    pub(super) fn track_note(&self, id: MessageId, client: &ClientFacts, reason: Reason, note: String) {
+        self.spool.record(vec![Event {
+            at: self.env.clock.now(),
+            message: id,
+            kind: EventKind::Note {
+                client: client.client,
+                reason,
+                note,
+            },
+        }]);
     }
 
     pub(super) fn track_refusal(

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, Mailbox, MessageId, Notify, OriginalRecipient, Reply, ReversePath};
 use crate::spool::content::{Content, ContentWriter};
+use crate::track::Reason;
 
 /// What a listener is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -101,6 +102,21 @@ pub trait Intake: Send + Sync + 'static {
     /// Runs the pass, commits, and answers: 250 only after the sync.
     fn submit(&self, submission: Submission) -> Pin<Box<dyn Future<Output = Reply> + Send>>;
 
+    /// The same, of one recipient.
+    fn refused_recipient(
+        &self,
+        client: &ClientFacts,
+        reverse_path: &ReversePath,
+        _recipient: &AddressedRecipient,
+        reply: &Reply,
+        reason: Reason,
+    ) {
+        self.refused(client, reverse_path, reply, reason);
+    }
+
+    /// Something that the listener found out about a client and that does not keep a message from being submitted.
+    fn noted(&self, _id: MessageId, _client: &ClientFacts, _reason: Reason, _note: String) {}
+
     /// A refusal the listener itself decided (bad content, too large), to be tracked.
-    fn refused(&self, client: &ClientFacts, reverse_path: &ReversePath, reply: &Reply, reason: crate::track::Reason);
+    fn refused(&self, client: &ClientFacts, reverse_path: &ReversePath, reply: &Reply, reason: Reason);
 }

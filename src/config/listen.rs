@@ -8,11 +8,12 @@ use serde_spanned::Spanned;
 use super::check::{list, or, stated};
 use super::cross::{Checks, numbered};
 use super::rate::{Rates, rates};
+use super::strangers::{Strangers, strangers};
 use super::word::{DomainPattern, Name, Role, Token};
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
 use crate::limits;
-use crate::listener::RateSettings;
+use crate::listener::{RateSettings, StrangerSettings};
 
 keys! {
     /// `[[listeners]]`
@@ -46,6 +47,8 @@ keys! {
         optional proxy_from: Vec<Spanned<Network>>,
         /// How often clients may connect, send and name recipients.
         optional rates: Rates,
+        /// What is asked of clients in no trusted network.
+        optional strangers: Strangers,
         /// Errors and unknown recipients in one session before 421. Default: 20.
         optional errors_max: u32,
         /// Wait for the next command. Default: 5m (RFC 5321 §4.5.3.2.7).
@@ -110,6 +113,8 @@ pub struct ListenerSettings {
     pub proxy_from: Vec<Network>,
     /// How often clients may do what.
     pub rates: RateSettings,
+    /// What is asked of clients in no trusted network; without name servers.
+    pub strangers: StrangerSettings,
     /// Errors in one session.
     pub errors_max: u32,
     /// Wait for a command.
@@ -136,6 +141,7 @@ pub(super) fn listener(listener: &Listener) -> Option<ListenerSettings> {
         sessions_per_network_max: or(&listener.sessions_per_network_max, sessions_max),
         proxy_from: list(&listener.proxy_from).copied().collect(),
         rates: rates(&or(&listener.rates, Rates::default())),
+        strangers: strangers(&or(&listener.strangers, Strangers::default())),
         errors_max: or(&listener.errors_max, limits::SESSION_ERRORS_MAX),
         command_timeout: or(&listener.command_timeout, limits::COMMAND_TIMEOUT),
         data_timeout: or(&listener.data_timeout, limits::DATA_BLOCK_TIMEOUT),

@@ -21,6 +21,7 @@ pub mod route;
 pub mod settings;
 pub mod signing;
 pub mod storm;
+pub mod strangers;
 pub mod terms;
 mod trust;
 pub mod word;

@@ -48,6 +48,7 @@ impl Checks<'_> {
             self.at_least_one(&each.recipients_max, key("recipients_max"));
             self.positive(&each.expiry, key("expiry"));
         }
+        self.strangers();
         self.policy_and_rolls();
         self.queue();
         self.limits();

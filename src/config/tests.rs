@@ -163,9 +163,11 @@ fn minimal_settings_are_enough() {
     assert_eq!(settings.routing.external.as_str(), "onprem");
 }
 
-/// Takes the comment sign from every key.
+/// Takes the comment sign from every key and table.
 fn uncommented(text: &str) -> String {
-    let is_key = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ");
+    let is_key = |rest: &&str| {
+        rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ") || rest.starts_with("[[")
+    };
     text.lines()
         .map(|line| line.strip_prefix('#').filter(is_key).unwrap_or(line))
         .fold(String::new(), |all, line| all + line + "\n")
@@ -186,6 +188,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.authenticity.authserv_id = settings.hostname.clone();
         settings.dns.servers.clear();
         settings.listeners[0].proxy_from.clear();
+        settings.listeners[0].strangers.lists.clear();
         settings.listeners[0].rates = crate::listener::RateSettings::default();
         settings.routing.side_by_side = None;
         settings.return_paths = None;

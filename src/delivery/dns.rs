@@ -10,7 +10,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{RData, Record};
+use hickory_resolver::proto::rr::{Name, RData, Record};
 use hickory_resolver::{Resolver, TokioResolver};
 
 use crate::routing::MailExchanger;
@@ -65,6 +65,37 @@ impl Dns {
         } else {
             Ok(records)
         }
+    }
+
+    /// IPv4 addresses of a name: what lists of addresses answer with.
+    pub async fn ipv4(&self, name: &str) -> Result<Vec<IpAddr>, DnsFault> {
+        let found = self.resolver()?.ipv4_lookup(absolute(name)).await.map_err(fault)?;
+        let addresses = found.answers().iter().filter_map(|record| match &record.data {
+            RData::A(a) => Some(IpAddr::V4(a.0)),
+            _ => None,
+        });
+        some(addresses.collect())
+    }
+
+    /// TXT records of a name, each as one text.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, DnsFault> {
+        let found = self.resolver()?.txt_lookup(absolute(name)).await.map_err(fault)?;
+        let texts = found.answers().iter().filter_map(|record| match &record.data {
+            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+            _ => None,
+        });
+        some(texts.collect())
+    }
+
+    /// Names of an address (PTR).
+    pub async fn names(&self, address: IpAddr) -> Result<Vec<String>, DnsFault> {
+        let name = Name::from(address.to_canonical());
+        let found = self.resolver()?.reverse_lookup(name).await.map_err(fault)?;
+        let names = found.answers().iter().filter_map(|record| match &record.data {
+            RData::PTR(ptr) => Some(ptr.0.to_ascii()),
+            _ => None,
+        });
+        some(names.collect())
     }
 
     /// Addresses of a host in DNS; IPv6 and IPv4. Permanent only if both look-ups say so.
@@ -138,6 +169,14 @@ fn server(at: SocketAddr) -> NameServerConfig {
         connection.port = at.port();
     }
     server
+}
+
+fn some<T>(found: Vec<T>) -> Result<Vec<T>, DnsFault> {
+    if found.is_empty() {
+        Err(DnsFault::Empty)
+    } else {
+        Ok(found)
+    }
 }
 
 fn is_alias(record: &Record) -> bool {

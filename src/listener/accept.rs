@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::deadline::Deadline;
 use super::proxied::{self, HeaderFault};
 use super::rates::{Deed, Rates, TrackedRefusals};
+use super::screen::{Screen, Screening};
 use super::session;
 use super::sessions::{Place, Sessions};
 use super::settings::ListenerSettings;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) env: Env,
     pub(super) rates: Rates,
     pub(super) tracked: TrackedRefusals,
+    screen: Option<Arc<Screen>>,
     sessions: Arc<Sessions>,
 }
 
@@ -79,6 +81,10 @@ impl Listener {
                 profile: Arc::new(profile),
                 rates: Rates::new(&settings.rates, &env),
                 tracked: TrackedRefusals::new(&env),
+                screen: settings
+                    .strangers
+                    .are_screened()
+                    .then(|| Screen::new(&settings.strangers)),
                 intake,
                 env,
                 sessions,
@@ -186,6 +192,12 @@ impl Shared {
             helo: None,
             extended: false,
         }
+    }
+
+    /// What is to be found out about a stranger.
+    pub(super) fn screening(&self, client: &ClientFacts) -> Option<Screening> {
+        let screen = self.screen.as_ref()?;
+        (!self.intake.trusts(client)).then(|| Screening::of(screen, client.client))
     }
 
     /// False if the client was turned away.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::accept::Shared;
 use super::rates::Deed;
+use super::screen::Screening;
 use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake};
 use crate::mail::header::sieve::Sieve;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
@@ -20,6 +21,8 @@ use crate::track::Reason;
 /// One session's way to the intake.
 pub(super) struct IntakeGate {
     shared: Arc<Shared>,
+    /// What is being found out about a stranger.
+    screening: Option<Screening>,
     pub(super) intake: Arc<dyn Intake>,
     pub(super) client: ClientFacts,
     content: Option<Arriving>,
@@ -55,6 +58,7 @@ impl IntakeGate {
     pub(super) fn new(shared: Arc<Shared>, client: ClientFacts) -> Self {
         Self {
             intake: Arc::clone(&shared.intake),
+            screening: shared.screening(&client),
             shared,
             client,
             content: None,
@@ -68,10 +72,47 @@ impl IntakeGate {
         let Some((reply, reason)) = refusal else {
             return Ok(());
         };
+        self.turned_away(&envelope.reverse_path, &reply, reason);
+        Err(reply)
+    }
+
+    /// Has a refusal of the listener's tracked, unless there is a flood of them.
+    pub(super) fn turned_away(&self, reverse_path: &ReversePath, reply: &Reply, reason: Reason) {
         if self.shared.tracked.one_more() {
-            self.intake
-                .refused(&self.client, &envelope.reverse_path, &reply, reason);
+            self.intake.refused(&self.client, reverse_path, reply, reason);
         }
+    }
+
+    /// True if checks of strangers are not for this client. Asked anew each time: it may have proved more.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.intake.trusts(&self.client)
+    }
+
+    /// Waits for what is being found out about the client, no longer than its time limit.
+    pub(super) async fn screened(&mut self) {
+        if let Some(screening) = &mut self.screening {
+            screening.done().await;
+        }
+    }
+
+    /// What the trace shall tell of a message of this client.
+    pub(super) fn notes(&self) -> Vec<(Reason, String)> {
+        self.screening.as_ref().map_or(Vec::new(), Screening::notes)
+    }
+
+    /// RFC 5321 §4.5.1: postmaster is reached by everybody, if only to be asked why others are not.
+    fn passes_screening(&self, envelope: &Envelope, recipient: &AddressedRecipient) -> Result<(), Reply> {
+        let is_postmaster = match recipient {
+            AddressedRecipient::Postmaster => true,
+            AddressedRecipient::Mailbox(mailbox) => mailbox.local_part().eq_ignore_ascii_case("postmaster"),
+        };
+        let refusal = self.screening.as_ref().filter(|_| !is_postmaster);
+        let refusal = refusal.and_then(|screening| screening.refusal(self.client.helo.as_deref()));
+        let Some((reply, reason)) = refusal.filter(|_| !self.is_trusted()) else {
+            return Ok(());
+        };
+        self.intake
+            .refused_recipient(&self.client, &envelope.reverse_path, recipient, &reply, reason);
         Err(reply)
     }
 
@@ -99,8 +140,16 @@ impl IntakeGate {
 
 impl Gate for IntakeGate {
     fn hello(&mut self, name: &Arc<str>, extended: bool) {
+        if let Some(screening) = &mut self.screening {
+            screening.hello(name);
+        }
         self.client.helo = Some(Arc::clone(name));
         self.client.extended = extended;
+    }
+
+    fn can_judge(&mut self) -> bool {
+        let is_done = self.screening.as_mut().is_none_or(Screening::is_done);
+        is_done || self.is_trusted()
     }
 
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {
@@ -114,6 +163,7 @@ impl Gate for IntakeGate {
             ForwardPath::Postmaster => AddressedRecipient::Postmaster,
             ForwardPath::Mailbox(mailbox) => AddressedRecipient::Mailbox(mailbox.clone()),
         };
+        self.passes_screening(envelope, &recipient)?;
         let parameters = intake::RcptParameters {
             notify: parameters.notify,
             original: parameters.original.clone(),

@@ -9,11 +9,14 @@ mod gate;
 mod origin;
 mod proxied;
 mod rates;
+mod screen;
 mod session;
 mod sessions;
 mod settings;
+mod strangers;
 
 pub use accept::{Listener, Stopped};
 pub use rates::{Counted, Rate, RatePair, RateSettings};
 pub use sessions::Sessions;
 pub use settings::ListenerSettings;
+pub use strangers::{AddressList, AnswerRange, HelloCheck, ListAction, ReverseCheck, StrangerSettings};

@@ -2,6 +2,8 @@
 //!
 //! Never: a reply after DATA that the intake has not given; a wait without a deadline.
 
+mod patience;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +52,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: Client
         deadline,
         input: Vec::with_capacity(SESSION_BUFFER_OCTETS),
         stopping: false,
+        errors_paid_for: 0,
         shared,
         stream,
         machine,
@@ -75,6 +78,8 @@ struct Session {
     pace: Pace,
     stop: watch::Receiver<bool>,
     stopping: bool,
+    /// Errors whose replies have been held back.
+    errors_paid_for: u32,
 }
 
 /// Since when the client owes the next command, or has been sending content.
@@ -85,6 +90,9 @@ struct Pace {
 
 impl Session {
     async fn run(&mut self) -> io::Result<End> {
+        if let Some(end) = self.greet().await? {
+            return Ok(end);
+        }
         loop {
             if let Some(end) = self.advance().await? {
                 return Ok(end);
@@ -115,7 +123,10 @@ impl Session {
             }
             match action {
                 Action::Read => return Ok(None),
-                Action::Write => self.flush().await?,
+                Action::Write => {
+                    self.flush().await?;
+                    self.gate.screened().await;
+                }
                 Action::Submit(envelope) => {
                     self.flush().await?;
                     let reply = self.submit(envelope).await;
@@ -143,8 +154,12 @@ impl Session {
         };
         match content {
             Ok((content, original_head)) => {
+                let id = self.shared.new_id(received_at);
+                for (reason, note) in self.gate.notes() {
+                    self.gate.intake.noted(id, &self.gate.client, reason, note);
+                }
                 let submission = Submission {
-                    id: self.shared.new_id(received_at),
+                    id,
                     client: self.gate.client.clone(),
                     envelope,
                     content,
@@ -210,6 +225,7 @@ impl Session {
         if self.out.is_empty() {
             return Ok(());
         }
+        self.drag().await;
         self.deadline
             .set(self.deadline.now() + self.shared.settings.command_timeout);
         let written = tokio::select! {

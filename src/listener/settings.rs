@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rates::RateSettings;
+use super::strangers::StrangerSettings;
 use crate::categorizer::intake::ListenerRole;
 use crate::limits;
 use crate::resolver::IpNet;
@@ -36,6 +37,8 @@ pub struct ListenerSettings {
     pub proxy_header_timeout: Duration,
     /// How often clients may do what.
     pub rates: RateSettings,
+    /// What is asked of clients in no trusted network.
+    pub strangers: StrangerSettings,
     /// Errors after which a session is closed.
     pub errors_max: u32,
     /// Wait for a whole command line, and for the client to read replies.
@@ -67,6 +70,7 @@ impl ListenerSettings {
             proxy_from: Vec::new(),
             proxy_header_timeout: limits::PROXY_HEADER_TIMEOUT,
             rates: RateSettings::default(),
+            strangers: StrangerSettings::default(),
             errors_max: limits::SESSION_ERRORS_MAX,
             command_timeout: limits::COMMAND_TIMEOUT,
             data_block_timeout: limits::DATA_BLOCK_TIMEOUT,

@@ -162,6 +162,12 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "stand for a stranger where none is named",
     ),
+    rfc(
+        5782,
+        "DNS blacklists",
+        Partly,
+        "lists of IPv4 and IPv6 addresses are asked about strangers where settings name them; lists of names are not",
+    ),
     rfc(5802, "SCRAM", Partly, "with SHA-256 only, without channel binding"),
     rfc(6066, "TLS extensions", Partly, "the name of a next hop is told (SNI)"),
     rfc(6152, "8BITMIME", Done, "content is never converted"),
@@ -199,6 +205,12 @@ pub const RFCS: &[Rfc] = &[
         "such a message has no author we could judge by",
     ),
     rfc(7208, "SPF", Done, "checked and told; never a refusal by itself"),
+    rfc(
+        7372,
+        "Status codes of email authentication",
+        Partly,
+        "X.7.25 for reverse DNS; signatures and SPF refuse nothing by themselves",
+    ),
     rfc(
         7435,
         "Opportunistic security",

@@ -112,6 +112,7 @@ pub fn log_event(event: &Event) {
         retry_at = fields.text("retry_at"),
         reply = fields.reply(),
         reason = fields.text("reason"),
+        note = fields.text("note"),
         report = fields.text("report"),
         report_id = fields.text("id"),
         to = fields.text("to"),

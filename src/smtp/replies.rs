@@ -110,6 +110,8 @@ pub const TOO_MANY_ERRORS: Reply = fixed(421, 4, 7, 0, "too many errors, closing
 pub const OTHER_PROTOCOL: Reply = fixed(421, 4, 7, 0, "this is SMTP, closing");
 /// Sessions over a limit.
 pub const TOO_MANY_SESSIONS: Reply = fixed(421, 4, 7, 0, "too many sessions, try again later");
+/// Something was said before the greeting was whole (RFC 5321 §4.3.1: a client waits for it).
+pub const SPOKE_TOO_EARLY: Reply = fixed(554, 5, 5, 1, "you spoke before you were greeted, closing");
 /// Connections over a rate.
 pub const TOO_MANY_CONNECTIONS: Reply = fixed(421, 4, 7, 0, "too many connections, try again later");
 /// Messages over a rate.

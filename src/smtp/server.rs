@@ -24,6 +24,11 @@ pub trait Gate {
     /// The client introduced itself; `extended` for EHLO.
     fn hello(&mut self, name: &Arc<str>, extended: bool);
 
+    /// False while the gate waits for what recipients are judged by: what follows MAIL has to wait too.
+    fn can_judge(&mut self) -> bool {
+        true
+    }
+
     /// May a transaction with this envelope (no recipients yet) begin?
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply>;
 
@@ -77,7 +82,7 @@ impl ServerProfile {
 pub enum Action {
     /// Read more. All input was taken but for an unfinished command line.
     Read,
-    /// Write the replies, then call again with the rest of the input.
+    /// Write the replies, let the gate become able to judge, then call again with the rest of the input.
     Write,
     /// A message has gone to the gate whole. Take responsibility or refuse, then [`ServerSession::answer`].
     Submit(Envelope),
@@ -163,6 +168,12 @@ impl ServerSession {
         self.steps
     }
 
+    /// Errors since the last message that was taken.
+    #[must_use]
+    pub fn errors(&self) -> u32 {
+        self.errors
+    }
+
     /// Takes octets of the client: returns how many were taken, and what to do. Octets that were not taken are given
     /// again, with more behind them.
     pub fn receive(&mut self, input: &[u8], gate: &mut dyn Gate, out: &mut Vec<u8>) -> (usize, Action) {
@@ -183,6 +194,7 @@ impl ServerSession {
                         return (used, Action::Submit(envelope));
                     }
                 }
+                Phase::Transaction(..) if !gate.can_judge() => return (used, Action::Write),
                 Phase::Start | Phase::Ready(_) | Phase::Transaction(..) => match self.take_line(rest, gate, out) {
                     0 => return (used, Action::Read),
                     count => used += count,

@@ -140,7 +140,8 @@ pub(crate) fn recipients(kind: &EventKind) -> Vec<&str> {
             vec![recipient]
         }
         EventKind::Expand { group, .. } | EventKind::Hold { group, .. } => vec![group],
-        EventKind::Decide { .. }
+        EventKind::Note { .. }
+        | EventKind::Decide { .. }
         | EventKind::Vote { .. }
         | EventKind::Queue { .. }
         | EventKind::Send { .. }

@@ -109,6 +109,15 @@ pub enum EventKind {
         /// Why.
         reason: Reason,
     },
+    /// Something about the client that did not keep its message out.
+    Note {
+        /// Client address.
+        client: IpAddr,
+        /// What.
+        reason: Reason,
+        /// In more words.
+        note: String,
+    },
     /// A group was expanded.
     Expand {
         /// Primary address of the group.
@@ -269,6 +278,7 @@ impl EventKind {
         match self {
             Self::Receive { .. } => "RECEIVE",
             Self::Refuse { .. } => "REFUSE",
+            Self::Note { .. } => "NOTE",
             Self::Expand { .. } => "EXPAND",
             Self::Drop { .. } => "DROP",
             Self::Branch { .. } => "BRANCH",

@@ -13,7 +13,7 @@ use muster::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, Liste
 use muster::env::{Clock, Env};
 use muster::listener::{Listener, ListenerSettings, Sessions, Stopped};
 use muster::mail::header::sieve::{OrganisationFields, Unwelcome};
-use muster::mail::{Envelope, Mailbox, Reply, ReversePath};
+use muster::mail::{Envelope, Mailbox, MessageId, Reply, ReversePath};
 use muster::resolver::IpNet;
 use muster::spool::content::{Content, ContentWriter};
 use muster::track::Reason;
@@ -49,6 +49,7 @@ pub struct Memory {
     /// Submissions take a permit each.
     pub gate: Semaphore,
     pub disk: Disk,
+    pub notes: Mutex<Vec<(Reason, String)>>,
     /// Clients from here are no strangers.
     pub trusted: Option<IpNet>,
 }
@@ -61,6 +62,7 @@ impl Memory {
             finished_off_reactor: AtomicUsize::new(0),
             gate: Semaphore::new(permits),
             disk,
+            notes: Mutex::default(),
             trusted: None,
         })
     }
@@ -73,6 +75,7 @@ impl Memory {
             finished_off_reactor: AtomicUsize::new(0),
             gate: Semaphore::new(1_000_000),
             disk: Disk::Works,
+            notes: Mutex::default(),
             trusted: Some("203.0.113.0/24".parse().expect("a range")),
         })
     }
@@ -111,6 +114,10 @@ impl Intake for Handle {
 
     fn trusts(&self, client: &ClientFacts) -> bool {
         self.0.trusted.is_some_and(|trusted| trusted.contains(client.client))
+    }
+
+    fn noted(&self, _id: MessageId, _client: &ClientFacts, reason: Reason, note: String) {
+        self.0.notes.lock().expect("not poisoned").push((reason, note));
     }
 
     fn unwelcome(&self, _client: &ClientFacts) -> Unwelcome {

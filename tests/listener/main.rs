@@ -1,8 +1,12 @@
 //! The listener over real sockets, with an intake in memory.
 
+#[path = "../stories/support/dns.rs"]
+#[allow(dead_code, reason = "stories need more of it")]
+mod dns;
 mod fake;
 mod proxied;
 mod rated;
+mod strangers;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

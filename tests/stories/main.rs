@@ -12,6 +12,7 @@ mod a_rule_is_seen_before_it_is_saved;
 mod a_signature_of_our_domain_proves_the_tenant;
 mod a_stop_holds_what_is_not_delivered;
 mod a_storm_of_replies_is_braked;
+mod a_stranger_on_a_list_reaches_only_postmaster;
 mod a_test_reaches_only_the_tester;
 mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;

@@ -19,6 +19,11 @@ pub(super) fn messages(messages: &[TracedMessage], reader: &Reader) -> String {
             subject(message.subject.as_deref()),
             message.message
         ));
+        for event in &message.events {
+            if let EventKind::Note { reason, note, .. } = &event.kind {
+                out.push_str(&format!("  noted: {} ({})\n", clean(note), reason.text()));
+            }
+        }
         for fate in &message.fates {
             fate_lines(&mut out, fate, reader);
         }

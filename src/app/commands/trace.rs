@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::admin::answer::{RecipientFate, TracedMessage};
 use crate::admin::command::TraceQuery;
 use crate::admin::service::{Refusal, RefusalKind};
-use crate::mail::{AddressKey, HoldId, Mailbox, MessageId, SetId};
+use crate::mail::{AddressKey, HoldId, Mailbox, MessageId, Reply, SetId};
 use crate::rolls::View;
 use crate::spool::roster::Roster;
 use crate::store::{StoreFault, TraceStore, TraceWindow};
@@ -151,7 +151,8 @@ fn told(id: MessageId, events: Vec<Event>) -> Option<TracedMessage> {
                 message.to.extend(recipient.clone());
             }
             EventKind::Queue { recipients, .. } => message.recipients += recipients,
-            EventKind::Expand { .. }
+            EventKind::Note { .. }
+            | EventKind::Expand { .. }
             | EventKind::Drop { .. }
             | EventKind::Branch { .. }
             | EventKind::Hold { .. }
@@ -244,6 +245,11 @@ fn expansions(events: &[Event]) -> HashMap<&str, (u64, u64)> {
     expanded.collect()
 }
 
+fn refused(fate: &mut RecipientFate, reply: &Reply, reason: Reason) {
+    fate.reply = Some(reply.clone());
+    fate.reason = Some(reason);
+}
+
 /// The latest word about each recipient, in the order of events.
 struct Book<'a> {
     rosters: &'a HashMap<SetId, Roster>,
@@ -318,16 +324,14 @@ impl Book<'_> {
                 reply,
                 reason,
                 ..
-            } => self.one(event, recipient, |fate| {
-                fate.reply = Some(reply.clone());
-                fate.reason = Some(*reason);
-            }),
+            } => self.one(event, recipient, |fate| refused(fate, reply, *reason)),
             EventKind::Hold {
                 hold, group, thread, ..
             } => self.held(event, *hold, group, thread.is_some()),
             EventKind::Decide { hold, decision, .. } => self.decided(event, *hold, *decision),
             EventKind::Refuse { recipient: None, .. }
             | EventKind::Receive { .. }
+            | EventKind::Note { .. }
             | EventKind::Expand { .. }
             | EventKind::Report { .. }
             | EventKind::Vote { .. }

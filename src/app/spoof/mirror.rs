@@ -23,7 +23,7 @@ use crate::directory::group::GroupSettings;
 use crate::directory::{
     ChangeSet, Directory, ObjectId, Ordinal, OrdinalSource, RecipientKind, RecipientObject, Reference, SourceId,
 };
-use crate::listener::{Listener, RateSettings};
+use crate::listener::{Listener, RateSettings, StrangerSettings};
 use crate::mail::header::sieve::Unwelcome;
 use crate::mail::trace::LoopKey;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
@@ -214,6 +214,7 @@ impl Mirror {
             // Who asks is this process, and it asks much at once.
             listener.proxy_from = Vec::new();
             listener.rates = RateSettings::default();
+            listener.strangers = StrangerSettings::default();
             let intake = From {
                 intake: Submissions(Arc::clone(&categorizer)),
                 client,

@@ -1,11 +1,11 @@
 //! A name server on loopback that answers as told and counts what it is asked.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, SOA, TXT};
+use hickory_resolver::proto::rr::rdata::{A, PTR, SOA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 
 /// What is answered about a name.
@@ -61,6 +61,13 @@ impl NameServer {
         self.set(name, Answer::Records(vec![RData::A(A(address))]))
     }
 
+    /// The name of an address.
+    pub fn pointer(&self, address: IpAddr, name: &str) -> &Self {
+        let at = Name::from(address).to_ascii();
+        let name = Name::from_ascii(name).expect("a name");
+        self.set(at.trim_end_matches('.'), Answer::Records(vec![RData::PTR(PTR(name))]))
+    }
+
     /// Nothing is ever answered about this name.
     pub fn silent(&self, name: &str) -> &Self {
         self.set(name, Answer::Silence)
@@ -78,7 +85,17 @@ impl NameServer {
 
     fn set(&self, name: &str, answer: Answer) -> &Self {
         let mut answers = self.state.answers.lock().expect("no panic under the lock");
-        answers.insert(name.to_ascii_lowercase(), answer);
+        let name = name.to_ascii_lowercase();
+        match (answers.get_mut(&name), answer) {
+            // Another kind of record beside those there are; one of the same kind takes its place.
+            (Some(Answer::Records(there)), Answer::Records(new)) => {
+                there.retain(|data| new.iter().all(|new| new.record_type() != data.record_type()));
+                there.extend(new);
+            }
+            (_, answer) => {
+                answers.insert(name, answer);
+            }
+        }
         self
     }
 }

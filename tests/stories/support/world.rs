@@ -172,6 +172,11 @@ impl World {
         Client::connect(self.process().listeners[listener])
     }
 
+    /// The same, before anything was said.
+    pub fn silent_client_of(&self, listener: &str) -> Client {
+        Client::connect_silently(self.process().listeners[listener])
+    }
+
     /// Address of the moderators' page.
     pub fn page(&self) -> SocketAddr {
         self.process().page.expect("the story asked for a page")
