@@ -61,6 +61,10 @@ pub const REFUSALS_TRACKED_PER_SECOND_MAX: u32 = 20;
 /// Wait for a command (RFC 5321 §4.5.3.2.7).
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// Longest time that a session may last without a message of it being taken, however busy it looks: commands in time
+/// and to no end would keep a place for good.
+pub const FRUITLESS_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
 /// Wait for the next block of content (RFC 5321 §4.5.3.2.5).
 pub const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 

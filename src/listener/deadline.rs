@@ -42,6 +42,11 @@ impl Deadline {
         }
     }
 
+    /// True once the deadline has passed.
+    pub(super) fn is_past(&self) -> bool {
+        self.now() >= self.due
+    }
+
     /// Returns once the deadline has passed. May be dropped and called again.
     pub(super) async fn passed(&mut self) {
         loop {

@@ -48,6 +48,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: Client
         pace: Pace {
             steps: 0,
             since: deadline.now(),
+            fruitless_since: deadline.now(),
         },
         deadline,
         input: Vec::with_capacity(SESSION_BUFFER_OCTETS),
@@ -86,6 +87,8 @@ struct Session {
 struct Pace {
     steps: u64,
     since: Duration,
+    /// When the last message was answered, or the session began.
+    fruitless_since: Duration,
 }
 
 impl Session {
@@ -103,6 +106,10 @@ impl Session {
             }
             self.flush().await?;
             self.set_deadline();
+            // Who never stops talking is not asked by `read`.
+            if self.deadline.is_past() {
+                return self.dismiss(&replies::TIMEOUT).await;
+            }
             match self.read().await? {
                 Arrived::Octets => {}
                 Arrived::EndOfStream => return Ok(End::Gone),
@@ -131,6 +138,7 @@ impl Session {
                     self.flush().await?;
                     let reply = self.submit(envelope).await;
                     self.machine.answer(&reply, &mut self.out);
+                    self.pace.fruitless_since = self.deadline.now();
                     self.shrink();
                     // A client that always has more to send would never let `read` see it.
                     if self.stopping || *self.stop.borrow() {
@@ -187,7 +195,10 @@ impl Session {
                 let whole = (settings.data_block_timeout + earned).min(settings.data_timeout);
                 (now + settings.data_block_timeout).min(self.pace.since + whole)
             }
-            None => self.pace.since + settings.command_timeout,
+            None => {
+                let fruitless = self.pace.fruitless_since + settings.fruitless_timeout;
+                (self.pace.since + settings.command_timeout).min(fruitless)
+            }
         };
         self.deadline.set(due);
     }

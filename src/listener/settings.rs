@@ -43,6 +43,8 @@ pub struct ListenerSettings {
     pub errors_max: u32,
     /// Wait for a whole command line, and for the client to read replies.
     pub command_timeout: Duration,
+    /// Wait for a message to be taken, whatever else the client says; content under way has its own.
+    pub fruitless_timeout: Duration,
     /// Wait for the next octets of content.
     pub data_block_timeout: Duration,
     /// Content may take [`ListenerSettings::data_block_timeout`] plus one second for each of these octets.
@@ -73,6 +75,7 @@ impl ListenerSettings {
             strangers: StrangerSettings::default(),
             errors_max: limits::SESSION_ERRORS_MAX,
             command_timeout: limits::COMMAND_TIMEOUT,
+            fruitless_timeout: limits::FRUITLESS_TIMEOUT,
             data_block_timeout: limits::DATA_BLOCK_TIMEOUT,
             data_octets_per_second_min: limits::DATA_OCTETS_PER_SECOND_MIN,
             data_timeout: limits::DATA_TIMEOUT,

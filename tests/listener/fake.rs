@@ -310,6 +310,11 @@ impl Person {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }
 
+    /// Says something; false if the listener takes no more.
+    pub async fn is_heard(&mut self, text: &str) -> bool {
+        self.stream.write_all(text.as_bytes()).await.is_ok()
+    }
+
     /// The next line must begin like this.
     pub async fn hears(&mut self, start: &str) {
         let line = self.line().await;

@@ -6,6 +6,7 @@ mod dns;
 mod fake;
 mod proxied;
 mod rated;
+mod slow;
 mod strangers;
 
 use std::sync::atomic::Ordering;
