@@ -8,6 +8,9 @@ use proptest::prelude::*;
 #[path = "../fuzz/targets/judge.rs"]
 mod judge;
 
+#[path = "../fuzz/targets/proxied.rs"]
+mod proxied;
+
 #[path = "../fuzz/targets/sift.rs"]
 mod sift;
 
@@ -50,6 +53,28 @@ fn every_message_goes_through_the_sieve() {
             let mut octets = seed.clone();
             octets[0] = size;
             sift::sift(&octets);
+        }
+    }
+}
+
+#[test]
+fn every_header_of_a_proxy_comes_to_an_end() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/proxy");
+    let seeds: Vec<Vec<u8>> = std::fs::read_dir(folder)
+        .expect("seeds")
+        .map(|entry| std::fs::read(entry.expect("an entry").path()).expect("octets"))
+        .collect();
+    assert!(seeds.len() >= 9);
+    for seed in &seeds {
+        proxied::proxied(seed);
+        // Each octet another, and each end cut off.
+        for at in 0..seed.len() {
+            proxied::proxied(&seed[..at]);
+            for octet in [0, b'\r', b'\n', b' ', b'0', 0x21, 0xff] {
+                let mut changed = seed.clone();
+                changed[at] = octet;
+                proxied::proxied(&changed);
+            }
         }
     }
 }
