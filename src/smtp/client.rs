@@ -208,13 +208,16 @@ impl ClientSession {
         }
         if pipelined {
             self.output.extend_from_slice(plan.rcpt_commands());
-            self.output.extend_from_slice(b"DATA\r\n");
+            // A chunk would bring the content with it: first it is to be known whether anybody is accepted.
+            if plan.chunk().is_none() {
+                self.output.extend_from_slice(b"DATA\r\n");
+            }
         }
         self.needs_reset = false;
         self.state = State::Transaction(Box::new(Transaction::new(plan, pipelined, step)));
     }
 
-    /// Appends content to the output, dot-stuffed. Call after [`ClientEvent::SendContent`], as often as needed; keep
+    /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as often as needed; keep
     /// [`ClientSession::output`] short by writing in between. Ignored once the transaction has ended early.
     pub fn write_content(&mut self, content: &[u8]) {
         if let State::Transaction(transaction) = &mut self.state
@@ -224,7 +227,8 @@ impl ClientSession {
         }
     }
 
-    /// Ends the content: appends the final dot.
+    /// Ends the content: appends the final dot. A chunk ends with its last octet; the peer waits for those that are
+    /// missing.
     pub fn finish_content(&mut self) {
         if let State::Transaction(transaction) = &mut self.state
             && transaction.wants_content()

@@ -60,7 +60,7 @@ fn shown(event: &ClientEvent) -> String {
     }
 }
 
-/// `>` is what the driver does: `tls`, `send N`, `write TEXT`, `finish`, `quit`, `lost`.
+/// `>` is what the driver does: `tls`, `send N`, `chunk N`, `write TEXT`, `finish`, `quit`, `lost`.
 fn run(name: &str, script: &str) {
     run_from(name, script, ClientSession::new("us.example", Pipelining::WhereOffered));
 }
@@ -89,6 +89,11 @@ fn run_from(name: &str, script: &str, mut session: ClientSession) {
             ">" => match rest.split_once(' ').unwrap_or((rest, "")) {
                 ("send", count) => {
                     let plan = plan(&session, count.parse().expect("a number"));
+                    session.start_transaction(plan);
+                }
+                ("chunk", count) => {
+                    let mut plan = plan(&session, count.parse().expect("a number"));
+                    plan.by_chunk(7);
                     session.start_transaction(plan);
                 }
                 ("tls", _) => session.tls_established(),
@@ -269,6 +274,60 @@ fn step_by_step_dialogues() {
         let script = script.replace("@content\n", CONTENT);
         run(name, &format!("{HELLO_PLAIN}{mail}{script}"));
     }
+}
+
+#[test]
+fn chunk_dialogues() {
+    let sent = "> chunk 2\nC: MAIL FROM:<> SIZE=7\nC: RCPT TO:<r0@x.example>\nC: RCPT TO:<r1@x.example>\n";
+    // Dots are not stuffed; what is written beyond the chunk is not sent.
+    let content = "= content\nC: BDAT 7 LAST\n> write a\\r\\n.b\\r\\nQUIT\\r\\n\n> finish\nC: a\nC: .b\n";
+    let cases: &[(&str, &str)] = &[
+        (
+            "all taken",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\n%S: 250 ok\n= ended taken taken dot",
+        ),
+        (
+            "one refused",
+            "S: 250 ok\nS: 501 5.1.3 no\nS: 250 ok\n%S: 250 ok\n= ended Rcpt:501 taken dot",
+        ),
+        (
+            "nobody accepted: no chunk",
+            "S: 250 ok\nS: 550 no\nS: 450 later\n= ended Rcpt:550 Rcpt:450\n> send 1\nC: RSET\nC: MAIL FROM:<> SIZE=7\nC: RCPT TO:<r0@x.example>\nC: DATA\nS: 250 ok\nS: 451 no\nS: 503 no\nS: 503 no\n= ended Mail:451",
+        ),
+        (
+            "MAIL refused: no chunk",
+            "S: 551 no\nS: 503 no\nS: 503 no\n= ended Mail:551 Mail:551",
+        ),
+        (
+            "MAIL refused, RCPT accepted: no chunk",
+            "S: 551 no\nS: 250 ok\nS: 503 no\n= ended Mail:551 Mail:551",
+        ),
+        (
+            "refused",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\n%S: 554 5.6.0 no\n= ended FinalDot:554 FinalDot:554 dot",
+        ),
+        (
+            "refused amid it",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\n= content\nC: BDAT 7 LAST\n> write a\nS: 552 big\n= ended Content:552 Content:552\n= closed OutOfTurn",
+        ),
+        (
+            "250 amid it is not a taken",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\n= content\nC: BDAT 7 LAST\nS: 250 ok\n= ended lost:Content lost:Content\n= closed OutOfTurn",
+        ),
+        (
+            "content that is too short is never taken",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\n= content\nC: BDAT 7 LAST\n> write a\\r\\n\n> finish\nC: a\nS: 250 ok\n= ended lost:FinalDot lost:FinalDot\n= closed OutOfTurn",
+        ),
+    ];
+    for (name, script) in cases {
+        let script = script.replace('%', content);
+        run(name, &format!("{HELLO}{sent}{script}"));
+    }
+    let stepwise = "> chunk 1\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<r0@x.example>\nS: 250 ok\n";
+    run(
+        "step by step",
+        &format!("{HELLO_PLAIN}{stepwise}{content}S: 250 ok\n= ended taken dot"),
+    );
 }
 
 #[test]

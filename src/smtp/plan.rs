@@ -17,10 +17,8 @@ pub struct MailCommand<'a> {
     pub reverse_path: &'a ReversePath,
     /// Octets of the copy; sent as `SIZE=` where offered.
     pub size_bytes: u64,
-    /// `BODY=`.
-    ///
-    /// Differs: RFC 6152 §3 wants 8bit content converted or returned if the peer lacks 8BITMIME. We never alter
-    /// content (DESIGN promise 5) and such peers are 8-bit clean in practice, so it is sent without the parameter.
+    /// `BODY=`; sent where 8BITMIME is offered. Content is never converted (DESIGN promise 5): whether it may go without
+    /// the parameter is for the caller to know (RFC 6152 §3).
     pub body: BodyType,
     /// The copy needs SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
@@ -56,6 +54,8 @@ pub struct TransactionPlan {
     ends: Vec<usize>,
     dsn: bool,
     smtputf8: bool,
+    /// Octets of content, if it goes as one chunk.
+    chunk: Option<u64>,
 }
 
 impl TransactionPlan {
@@ -97,7 +97,20 @@ impl TransactionPlan {
             ends: Vec::new(),
             dsn: peer.dsn,
             smtputf8: needs_smtputf8,
+            chunk: None,
         })
+    }
+
+    /// Content goes by BDAT, as one chunk of so many octets: no round trip for 354, no dots to stuff (RFC 3030 §2). For
+    /// peers that offer CHUNKING.
+    pub fn by_chunk(&mut self, octets: u64) {
+        self.chunk = Some(octets);
+    }
+
+    /// Octets of content, if it goes as one chunk.
+    #[must_use]
+    pub fn chunk(&self) -> Option<u64> {
+        self.chunk
     }
 
     /// Adds a recipient; its index is [`TransactionPlan::len`] before the call. On a fault nothing is added.

@@ -34,7 +34,7 @@ pub struct TransactionResult {
     pub answers: Vec<RecipientAnswer>,
     /// What decided for every [`RecipientAnswer::Shared`].
     pub conclusion: Conclusion,
-    /// The final dot was sent after accepted recipients: without a reply to it, trying again can make duplicates.
+    /// The final dot, or the last octet of a chunk, was sent after accepted recipients: without a reply to it, trying again can make duplicates.
     pub dot_sent: bool,
 }
 
@@ -150,6 +150,8 @@ pub(super) struct Transaction {
     answers: Vec<RecipientAnswer>,
     accepted: usize,
     stuffer: DotStuffer,
+    /// Octets of the chunk that are still to be written.
+    chunk_rest: u64,
 }
 
 /// What a reply led to.
@@ -184,6 +186,7 @@ impl Transaction {
     pub(super) fn new(plan: TransactionPlan, pipelined: bool, step: Step) -> Self {
         Self {
             answers: Vec::with_capacity(plan.len()),
+            chunk_rest: plan.chunk().unwrap_or_default(),
             plan,
             pipelined,
             step,
@@ -205,12 +208,22 @@ impl Transaction {
 
     /// Appends content, dot-stuffed.
     pub(super) fn write_content(&mut self, content: &[u8], output: &mut BytesMut) {
-        self.stuffer.write(content, output);
+        if self.plan.chunk().is_none() {
+            return self.stuffer.write(content, output);
+        }
+        // What is beyond the chunk would be read as commands.
+        let count = usize::try_from(self.chunk_rest)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
+        output.extend_from_slice(&content[..count]);
+        self.chunk_rest -= count as u64;
     }
 
     /// Appends the final dot.
     pub(super) fn finish_content(&mut self, output: &mut BytesMut) {
-        std::mem::take(&mut self.stuffer).finish(output);
+        if self.plan.chunk().is_none() {
+            std::mem::take(&mut self.stuffer).finish(output);
+        }
         self.step = Step::FinalDot;
     }
 
@@ -231,7 +244,9 @@ impl Transaction {
             Step::Data => self.take_data(reply, output),
             // A reply before the final dot has left is never a "taken".
             Step::Content => Err(ReplyFault::OutOfTurn),
-            Step::FinalDot if !output.is_empty() && reply.is_positive() => Err(ReplyFault::OutOfTurn),
+            Step::FinalDot if (self.chunk_rest > 0 || !output.is_empty()) && reply.is_positive() => {
+                Err(ReplyFault::OutOfTurn)
+            }
             Step::FinalDot if reply.is_positive() => Ok(end(Conclusion::Taken(reply), Leftover::None)),
             Step::FinalDot if is_refusal(&reply) => Ok(end(refused(Stage::FinalDot, reply), Leftover::None)),
             Step::FinalDot => Err(ReplyFault::OutOfTurn),
@@ -276,6 +291,14 @@ impl Transaction {
             }
             self.step = Step::Rcpt(next);
             return Ok(Turn::Wait);
+        }
+        if let Some(octets) = self.plan.chunk() {
+            if self.accepted == 0 || self.mail_refusal.is_some() {
+                return Ok(end(self.nobody(), Leftover::Open));
+            }
+            output.extend_from_slice(format!("BDAT {octets} LAST\r\n").as_bytes());
+            self.step = Step::Content;
+            return Ok(Turn::Content);
         }
         if !self.pipelined {
             if self.accepted == 0 {
@@ -342,7 +365,7 @@ impl Transaction {
         TransactionResult {
             answers: self.answers,
             conclusion,
-            dot_sent: self.step == Step::FinalDot && unsent.is_empty(),
+            dot_sent: self.step == Step::FinalDot && self.chunk_rest == 0 && unsent.is_empty(),
         }
     }
 }
