@@ -272,6 +272,10 @@ pub const LEARNED_LIMIT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Mail exchangers tried for one domain.
 pub const MX_HOSTS_MAX: usize = 10;
 
+/// Wait for a connection while another address is left to be tried: a family of addresses that leads nowhere costs no
+/// more than this.
+pub const CONNECT_BESIDE_OTHERS_MAX: Duration = Duration::from_secs(5);
+
 /// Addresses tried in one attempt to reach a next hop.
 pub const HOST_ADDRESSES_MAX: usize = 10;
 

@@ -185,6 +185,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             report_gather: settings.queue.report_gather,
             name_servers: settings.dns.servers.clone(),
             dns_timeout: settings.dns.timeout,
+            dnssec: wiring::dnssec(&settings),
+            own_names: vec![settings.hostname.to_string()],
             ..DeliverySettings::default()
         },
     }

@@ -10,6 +10,7 @@ use crate::backends::sqlite::SpoolSettings;
 use crate::categorizer::Organisation;
 use crate::config::settings::{self, NextHopTarget, Settings};
 use crate::connectors::sync::{KeeperSettings, SourceSettings};
+use crate::delivery::dns::Dnssec;
 use crate::directory::SourceId;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
@@ -65,6 +66,16 @@ pub fn routes(settings: &Settings, returns: Option<&Arc<ReturnPaths>>) -> Result
     })
 }
 
+/// How answers of name servers are validated.
+#[must_use]
+pub fn dnssec(settings: &Settings) -> Dnssec {
+    match (settings.dns.dnssec, &settings.dns.trust_anchors) {
+        (false, _) => Dnssec::Off,
+        (true, None) => Dnssec::Root,
+        (true, Some(path)) => Dnssec::File(path.clone()),
+    }
+}
+
 /// Addresses that reports come back to, if settings name one.
 #[must_use]
 pub fn returns(settings: &Settings, key: &ReturnKey) -> Option<Arc<ReturnPaths>> {
@@ -91,6 +102,7 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
                     host: host.host.to_string(),
                     port: host.port,
                     preference: host.preference,
+                    weight: host.weight,
                 })
                 .collect(),
         ),
@@ -114,6 +126,13 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
     made.signing = Arc::new(signing(hop, settings));
     made.tls = Arc::clone(&hop.tls);
     made.sign_in.clone_from(&hop.sign_in);
+    made.dane = hop.dane;
+    made.sources.clone_from(&hop.sources);
+    made.chunking = hop.chunking;
+    made.assume_8bitmime = hop.assume_8bitmime;
+    if let Some(helo) = &hop.helo {
+        made.helo = helo.as_str().to_owned();
+    }
     made.retry = RetrySchedule {
         first: queue.retry_first,
         longest: queue.retry_max,

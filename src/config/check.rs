@@ -24,6 +24,7 @@ use super::settings::{
     SuppressedReports, TrustedNetworkSettings, Verify, WebSettings,
 };
 use super::storm::{Storm, storm};
+use super::word::DaneMode;
 use crate::connectors::document::read::{Faults, Size};
 use crate::connectors::document::{NodeValue, Read, parse_toml};
 use crate::connectors::guard::GuardSettings;
@@ -121,7 +122,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
     let hostname = hostname(file, surroundings)?;
     Some(Settings {
         authenticity: authenticity(&or(&file.authenticity, Authenticity::default()), &hostname),
-        dns: dns(&or(&file.dns, Dns::default())),
+        dns: dns(&or(&file.dns, Dns::default()), folder),
         hostname,
         postmaster: stated(&file.postmaster)?,
         control_socket,
@@ -202,9 +203,11 @@ fn authenticity(table: &Authenticity, hostname: &Domain) -> AuthenticitySettings
     }
 }
 
-fn dns(dns: &Dns) -> DnsSettings {
+fn dns(dns: &Dns, folder: &Path) -> DnsSettings {
     DnsSettings {
         servers: list(&dns.servers).copied().collect(),
+        dnssec: or(&dns.dnssec, false),
+        trust_anchors: stated(&dns.trust_anchor_file).map(|path| folder.join(path)),
         timeout: or(&dns.timeout, defaults::DNS_TIMEOUT),
     }
 }
@@ -240,6 +243,7 @@ fn next_hop(hop: &NextHop, folder: &Path, data_dir: &Path, expiry: Duration) -> 
                     host: stated.host.clone(),
                     port: stated.port.unwrap_or(port),
                     preference: or(&host.preference, defaults::HOST_PREFERENCE),
+                    weight: or(&host.weight, 1),
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -260,6 +264,11 @@ fn next_hop(hop: &NextHop, folder: &Path, data_dir: &Path, expiry: Duration) -> 
         arc_seal: stated(&hop.arc_seal),
         tls: Arc::new(super::protection::tls(hop)),
         sign_in: super::protection::sign_in(hop).map(Arc::new),
+        dane: or(&hop.dane, DaneMode::Opportunistic) == DaneMode::Opportunistic,
+        helo: stated(&hop.helo),
+        sources: list(&hop.source_addresses).copied().collect(),
+        chunking: or(&hop.chunking, true),
+        assume_8bitmime: or(&hop.assume_8bitmime, false),
         files: super::protection::files(hop, folder),
     })
 }

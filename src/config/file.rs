@@ -132,6 +132,13 @@ keys! {
         /// Name servers with port, `192.0.2.53:53`, for mail exchangers and for the checks of where mail comes from.
         /// Default: those of the system. Trap: without a port the address is not read.
         optional servers: Vec<Spanned<SocketAddr>>,
+        /// Whether answers about mail exchangers are validated (DNSSEC), so that `dane` at next hops can count on them.
+        /// Default: false. Trap: name servers that leave signatures out make every signed domain look forged, and mail for
+        /// it waits; try `delv` or `unbound-host -D` first.
+        optional dnssec: bool,
+        /// File with the DNSKEY records that validation starts from. A relative path starts at the settings file.
+        /// Default: the keys of the root.
+        optional trust_anchor_file: PathBuf,
         /// Wait for one answer; a name server is asked twice. Default: 5s.
         optional timeout: Duration,
     }

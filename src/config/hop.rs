@@ -1,11 +1,12 @@
 //! `[[next_hops]]`: every key with its use, unit, default and trap.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_spanned::Spanned;
 
-use super::word::{KeyHash, Name, Names, ReturnPath, SignInMechanism, TlsMode};
+use super::word::{DaneMode, KeyHash, Name, Names, ReturnPath, SignInMechanism, TlsMode};
 use crate::connectors::document::read::{keys, readable};
 use crate::mail::address::Domain;
 
@@ -63,6 +64,20 @@ keys! {
         /// Its private key in PEM form. Default: none; required with `tls_certificate_file`.
         /// Trap: nobody but the service may read it.
         optional tls_key_file: PathBuf,
+        /// Whether TLSA records count, for `mx` and with `dns.dnssec` (DANE, RFC 7672): `opportunistic` or `off`. Where a
+        /// domain has them there is TLS with the certificate that they name, or mail waits. Default: `opportunistic`.
+        optional dane: DaneMode,
+        /// Our name in EHLO. Default: `hostname`. Trap: it should resolve to the source address.
+        optional helo: Domain,
+        /// Addresses of ours that connections come from; the first of the server's family (IPv4, IPv6) is taken.
+        /// Default: as the system decides.
+        optional source_addresses: Vec<Spanned<IpAddr>>,
+        /// Whether content goes by BDAT where the server offers CHUNKING (RFC 3030). Default: true.
+        /// Trap: some content filters on the way offer it and cannot do it.
+        optional chunking: bool,
+        /// Whether a server that does not offer 8BITMIME is sent 8-bit content all the same. Default: false; such mail is
+        /// returned (RFC 6152), because content is never converted. Trap: an old server may spoil it.
+        optional assume_8bitmime: bool,
         /// Who we are to its servers (AUTH, RFC 4954). Default: nobody in particular.
         optional auth: SignIn,
     }
@@ -98,6 +113,8 @@ keys! {
         required host: super::word::HostPort,
         /// Lower is tried first. Default: 10.
         optional preference: u16,
+        /// Share of the load beside servers of the same preference. Default: 1.
+        optional weight: u16,
     }
 }
 

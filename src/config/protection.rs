@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use hickory_resolver::proto::dnssec::TrustAnchors;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_spanned::Spanned;
@@ -199,6 +200,17 @@ pub(super) fn files(hop: &NextHop, folder: &Path) -> HopFiles {
 
 /// Reads the files.
 pub(super) fn load_files(settings: &mut Settings, source: &str, findings: &mut Findings) {
+    if let Some(path) = &settings.dns.trust_anchors
+        && let Err(fault) = TrustAnchors::from_file(path)
+    {
+        let fault = Fault {
+            span: place_of_anchors(source),
+            path: "dns.trust_anchor_file".to_owned(),
+            message: format!("{} holds no DNSKEY records that can be read: {fault}", path.display()),
+            suggestion: None,
+        };
+        findings.push(Severity::Error, fault);
+    }
     for (index, hop) in settings.next_hops.iter_mut().enumerate() {
         for (name, message) in load(hop) {
             let fault = Fault {
@@ -302,11 +314,20 @@ fn first_line(path: &Path, text: &[u8]) -> Result<Secret, String> {
     }
 }
 
+fn read_again(source: &str) -> Option<SettingsFile> {
+    let (root, syntax) = crate::connectors::document::parse_toml(source);
+    SettingsFile::read(&root, "", &mut Faults::of_syntax(syntax))
+}
+
+fn place_of_anchors(source: &str) -> Range<usize> {
+    let dns = read_again(source).and_then(|file| file.dns);
+    let stated = dns.and_then(|dns| dns.get_ref().trust_anchor_file.as_ref().map(Spanned::span));
+    stated.unwrap_or(0..0)
+}
+
 /// Where the settings state a next hop.
 fn place(source: &str, index: usize) -> Range<usize> {
-    let (root, syntax) = crate::connectors::document::parse_toml(source);
-    let file = SettingsFile::read(&root, "", &mut Faults::of_syntax(syntax));
-    let hops = file.and_then(|file| file.next_hops);
+    let hops = read_again(source).and_then(|file| file.next_hops);
     let hop = hops.as_ref().and_then(|hops| hops.get_ref().get(index));
     hop.and_then(|hop| hop.get_ref().name.as_ref().map(Spanned::span))
         .unwrap_or(0..0)

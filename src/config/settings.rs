@@ -1,6 +1,6 @@
 //! Settings that hold together: plain values, every default filled in, every name resolved.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,6 +162,10 @@ pub struct AuthenticitySettings {
 pub struct DnsSettings {
     /// Empty: those of the system.
     pub servers: Vec<SocketAddr>,
+    /// Whether answers are validated, for DANE.
+    pub dnssec: bool,
+    /// Keys to validate from; those of the root, if none.
+    pub trust_anchors: Option<PathBuf>,
     /// Wait for one answer.
     pub timeout: Duration,
 }
@@ -210,7 +214,17 @@ pub struct NextHopSettings {
     pub tls: Arc<HopTls>,
     /// Who we are to it.
     pub sign_in: Option<Arc<HopSignIn>>,
-    /// Files that complete the two; they are read when settings are loaded.
+    /// Whether TLSA records count.
+    pub dane: bool,
+    /// EHLO name; ours, if none.
+    pub helo: Option<Domain>,
+    /// Source addresses.
+    pub sources: Vec<IpAddr>,
+    /// Whether BDAT is used.
+    pub chunking: bool,
+    /// Whether 8-bit content goes to servers that do not offer 8BITMIME.
+    pub assume_8bitmime: bool,
+    /// Files that complete TLS and `sign_in`; they are read when settings are loaded.
     pub files: HopFiles,
 }
 
@@ -274,6 +288,8 @@ pub struct HostSettings {
     pub port: u16,
     /// Lower is tried first.
     pub preference: u16,
+    /// Share of the load.
+    pub weight: u16,
 }
 
 /// `[routing]`

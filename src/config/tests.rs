@@ -87,6 +87,9 @@ fn settings_of(path: &Path) -> Settings {
     }
 }
 
+/// A key of the root (RFC 4034 §2.3).
+const ROOT_KEY: &str = ". 3600 IN DNSKEY 257 3 13 mSsN+/6ZyXoBNYrRfDnzSBvDjBeyhbskG77k03xItmisnNTmhAuRDik4ZyqXVZFJRQn6f+18kUxN5oABKsZv7A==\n";
+
 /// A copy of a shipped file beside an empty folder `directory`, as an administrator would have it.
 fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -101,6 +104,7 @@ fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
         ("client.pem", made.cert.pem()),
         ("client.key", made.signing_key.serialize_pem()),
         ("password", "s3cret\n".to_owned()),
+        ("root.key", ROOT_KEY.to_owned()),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, text).expect("writable");
@@ -187,6 +191,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.sources[0].max_age = None;
         settings.authenticity.authserv_id = settings.hostname.clone();
         settings.dns.servers.clear();
+        settings.dns.trust_anchors = None;
         settings.listeners[0].proxy_from.clear();
         settings.listeners[0].strangers.lists.clear();
         settings.listeners[0].rates = crate::listener::RateSettings::default();
@@ -202,6 +207,7 @@ fn the_documented_defaults_are_the_defaults() {
             hop.tls = Default::default();
         }
         for hop in &mut settings.next_hops {
+            (hop.helo, hop.sources) = Default::default();
             (hop.sign_in, hop.files) = Default::default();
         }
         settings.sources[0].path = PathBuf::new();

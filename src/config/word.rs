@@ -205,6 +205,13 @@ words! {
         /// Or mail waits, and the certificate must be the right one.
         "verified" => Verified,
     }
+    /// Whether TLSA records count.
+    DaneMode {
+        /// Where a domain has them.
+        "opportunistic" => Opportunistic,
+        /// No.
+        "off" => Off,
+    }
     /// How a next hop is told who we are.
     SignInMechanism {
         /// The best for a password that both sides have.
@@ -448,6 +455,17 @@ impl Read for KeyHash {
             let parse = |text: &str| STANDARD.decode(text).ok()?.try_into().ok().map(Self);
             let bare = text.trim().trim_start_matches("sha256//").trim_start_matches("sha256/");
             parse(text).ok_or_else(|| parse(bare).map(|_| bare.to_owned()))
+        })
+    }
+}
+
+impl Read for IpAddr {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        let what = "an IP address such as \"192.0.2.1\" or \"2001:db8::1\"";
+        text_by(node, path, faults, what, |text| {
+            let bare = text.trim().trim_start_matches('[').trim_end_matches(']');
+            text.parse()
+                .map_err(|_| bare.parse::<Self>().ok().map(|meant| meant.to_string()))
         })
     }
 }

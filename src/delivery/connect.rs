@@ -1,16 +1,18 @@
 //! From a next hop to an open connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::dns::{Dns, DnsFault, configured};
+use super::dns::{Dns, DnsFault, Found, configured};
+use super::tls::dane::Tlsa;
 use crate::env::Chance;
 use crate::limits;
 use crate::mail::Reply;
 use crate::queue::LastAnswer;
-use crate::routing::{ExchangeFault, HostPort, NextHop, Target, by_preference, exchangers};
+use crate::routing::{ExchangeFault, HostPort, NextHop, Target, by_weight, exchangers, interleaved};
 use crate::track::Reason;
 
 const EMPTY: &str = "an empty answer without the authority for it";
@@ -22,6 +24,10 @@ pub struct Candidate {
     pub host: String,
     /// Where.
     pub address: SocketAddr,
+    /// Domain whose mail exchanger it is.
+    pub domain: Option<String>,
+    /// Its TLSA records, if DNSSEC vouches for them (RFC 7672); never empty.
+    pub tlsa: Option<Arc<[Tlsa]>>,
 }
 
 impl Candidate {
@@ -63,13 +69,17 @@ pub async fn candidates(
 
 async fn of_hosts(hosts: &[HostPort], chance: &dyn Chance) -> Result<Vec<Candidate>, NoConnection> {
     let mut hosts: Vec<&HostPort> = hosts.iter().collect();
-    by_preference(&mut hosts, |host| host.preference, |bound| chance.below(bound));
+    by_weight(
+        &mut hosts,
+        |host| (host.preference, host.weight),
+        |bound| chance.below(bound),
+    );
     let mut found = Vec::new();
     let mut fault = None;
     for host in hosts {
         // A configured host that does not exist is a mistake to be put right, not a reason to bounce.
         match configured(&host.host).await {
-            Ok(addresses) => found.extend(at_port(&host.host, addresses, host.port)),
+            Ok(addresses) => found.extend(at_port(&host.host, interleaved(addresses), host.port)),
             Err(error) => fault = Some(format!("{}: {error}", host.host)),
         }
     }
@@ -86,8 +96,8 @@ async fn of_domain(
     if let Some(address) = literal(domain) {
         return Ok(at_port(domain, vec![address], hop.mx_port).collect());
     }
-    let records = match dns.exchangers(domain).await {
-        Ok(records) => records,
+    let Found { value: records, secure } = match dns.exchangers(domain).await {
+        Ok(found) => found,
         // RFC 5321 §5.1: without MX records the domain is its own exchanger.
         Err(DnsFault::NoSuchRecord) => return implicit(hop, domain, dns).await,
         // Some resolvers leave the authority out. It may be so, but nothing final follows.
@@ -116,8 +126,8 @@ async fn of_domain(
         if found.len() >= limits::HOST_ADDRESSES_MAX {
             break;
         }
-        match dns.addresses(&record.host).await {
-            Ok(addresses) => found.extend(at_port(&record.host, addresses, hop.mx_port)),
+        match host(hop, &record.host, secure, domain, dns).await {
+            Ok(candidates) => found.extend(candidates),
             Err(DnsFault::NoSuchName | DnsFault::NoSuchRecord) => {}
             Err(DnsFault::Empty) => trouble = Some(EMPTY.to_owned()),
             Err(DnsFault::Temporary(why)) => trouble = Some(why),
@@ -127,13 +137,41 @@ async fn of_domain(
 }
 
 async fn implicit(hop: &NextHop, domain: &str, dns: &Dns) -> Result<Vec<Candidate>, NoConnection> {
-    match dns.addresses(domain).await {
-        Ok(addresses) => Ok(at_port(domain, addresses, hop.mx_port).collect()),
+    // If its addresses are secure, so is the word of the same zone that it has no exchangers.
+    match host(hop, domain, true, domain, dns).await {
+        Ok(candidates) => Ok(candidates),
         Err(DnsFault::NoSuchName) => Err(no_domain()),
         Err(DnsFault::NoSuchRecord) => Err(unroutable()),
         Err(DnsFault::Empty) => Err(dns_trouble(EMPTY.to_owned())),
         Err(DnsFault::Temporary(why)) => Err(dns_trouble(why)),
     }
+}
+
+/// A mail exchanger's addresses, with its TLSA records if all that led there is secure (RFC 7672 §2.2).
+async fn host(hop: &NextHop, name: &str, secure: bool, domain: &str, dns: &Dns) -> Result<Vec<Candidate>, DnsFault> {
+    let addresses = dns.addresses(name).await?;
+    let tlsa = if hop.dane && secure && addresses.secure {
+        match dns.certificates(name, hop.mx_port).await {
+            Ok(records) => records,
+            // RFC 7672 §2.2: the host counts as one that cannot be reached; else whoever can disturb DNS could undo DANE.
+            Err(fault) => {
+                let why = match fault {
+                    DnsFault::Temporary(why) => why,
+                    DnsFault::Empty | DnsFault::NoSuchName | DnsFault::NoSuchRecord => EMPTY.to_owned(),
+                };
+                return Err(DnsFault::Temporary(format!("the TLSA records of {name}: {why}")));
+            }
+        }
+    } else {
+        Vec::new()
+    };
+    let tlsa: Option<Arc<[Tlsa]>> = (!tlsa.is_empty()).then(|| tlsa.into());
+    let candidates = at_port(name, interleaved(addresses.value), hop.mx_port).map(|candidate| Candidate {
+        domain: Some(domain.to_owned()),
+        tlsa: tlsa.clone(),
+        ..candidate
+    });
+    Ok(candidates.collect())
 }
 
 fn literal(domain: &str) -> Option<IpAddr> {
@@ -149,6 +187,8 @@ fn at_port(host: &str, addresses: Vec<IpAddr>, port: u16) -> impl Iterator<Item 
     addresses.into_iter().map(move |ip| Candidate {
         host: host.to_owned(),
         address: SocketAddr::new(ip, port),
+        domain: None,
+        tlsa: None,
     })
 }
 
@@ -180,9 +220,18 @@ fn for_good(reason: Reason, code: u16, status: (u8, u16, u16), text: &'static st
     NoConnection::ForGood(reason, Reply::new(code, status, text))
 }
 
-/// Opens a TCP connection to one address.
-pub async fn connect(candidate: &Candidate, timeout: Duration) -> std::io::Result<TcpStream> {
-    let stream = tokio::time::timeout(timeout, TcpStream::connect(candidate.address))
+/// Opens a TCP connection to one address, from the given source address of its family if there is one.
+pub async fn connect(candidate: &Candidate, sources: &[IpAddr], timeout: Duration) -> std::io::Result<TcpStream> {
+    let address = candidate.address;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(source) = sources.iter().find(|source| source.is_ipv4() == address.is_ipv4()) {
+        socket.bind(SocketAddr::new(*source, 0))?;
+    }
+    let stream = tokio::time::timeout(timeout, socket.connect(address))
         .await
         .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
     // Groups of commands are written whole; waiting for more would only add a round trip.

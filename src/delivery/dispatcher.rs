@@ -180,7 +180,7 @@ impl Shared {
             current,
             learner,
             env,
-            dns: Dns::new(&settings.name_servers, settings.dns_timeout),
+            dns: Dns::new(&settings.name_servers, settings.dns_timeout, &settings.dnssec),
             signer: Signer::default(),
             tls: TlsClients::default(),
             tokens: Tokens::default(),

@@ -1,18 +1,25 @@
 //! DNS as mail uses it: mail exchangers and addresses (RFC 5321 §5.1).
 //!
+//! With DNSSEC every answer is validated here, from a trust anchor down (RFC 4035): it is then known which answers are
+//! secure, and a bogus one is no answer.
 //! Never: a permanent answer out of a temporary fault. Only a name server's own word that a domain or record
 //! does not exist is permanent; timeouts, SERVFAIL, loops, truncation and everything else wait.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::dnssec::{DnssecSummary, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 
+use super::tls::dane::Tlsa;
 use crate::routing::MailExchanger;
 
 /// Why a look-up gave nothing.
@@ -28,30 +35,69 @@ pub enum DnsFault {
     Temporary(String),
 }
 
+/// What was found, and whether DNSSEC vouches for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found<T> {
+    /// It.
+    pub value: T,
+    /// Every record of the answer is signed, and the signatures are good.
+    pub secure: bool,
+}
+
+/// How answers are validated.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Dnssec {
+    /// Not at all: no answer is secure.
+    #[default]
+    Off,
+    /// From the keys of the root.
+    Root,
+    /// From the DNSKEY records of this file.
+    File(PathBuf),
+}
+
 /// The resolver.
 #[derive(Clone)]
 pub struct Dns {
     resolver: Option<TokioResolver>,
+    /// There are none because of this.
+    fault: Option<String>,
 }
 
 impl Dns {
     /// The system's name servers, or the given ones. If the system has no usable settings every look-up is a
     /// temporary fault.
     #[must_use]
-    pub fn new(name_servers: &[SocketAddr], timeout: Duration) -> Self {
-        Self {
-            resolver: resolver(name_servers, timeout),
+    pub fn new(name_servers: &[SocketAddr], timeout: Duration, dnssec: &Dnssec) -> Self {
+        let anchors = match dnssec {
+            Dnssec::Off => Ok(None),
+            Dnssec::Root => Ok(Some(TrustAnchors::default())),
+            Dnssec::File(path) => TrustAnchors::from_file(path)
+                .map(Some)
+                .map_err(|fault| format!("the trust anchors of {} cannot be read: {fault}", path.display())),
+        };
+        match anchors {
+            Ok(anchors) => Self {
+                resolver: validating(name_servers, timeout, anchors),
+                fault: None,
+            },
+            Err(fault) => Self {
+                resolver: None,
+                fault: Some(fault),
+            },
         }
     }
 
     fn resolver(&self) -> Result<&TokioResolver, DnsFault> {
-        let none = || DnsFault::Temporary("the system has no usable name server settings".to_owned());
+        let none = "the system has no usable name server settings";
+        let none = || DnsFault::Temporary(self.fault.clone().unwrap_or_else(|| none.to_owned()));
         self.resolver.as_ref().ok_or_else(none)
     }
 
     /// MX records of a domain. A null MX is one with an empty host.
-    pub async fn exchangers(&self, domain: &str) -> Result<Vec<MailExchanger>, DnsFault> {
+    pub async fn exchangers(&self, domain: &str) -> Result<Found<Vec<MailExchanger>>, DnsFault> {
         let found = self.resolver()?.mx_lookup(absolute(domain)).await.map_err(fault)?;
+        let secure = is_secure(&found);
         let records = found.answers().iter().filter_map(|record| match &record.data {
             RData::MX(mx) => Some(MailExchanger {
                 preference: mx.preference,
@@ -63,7 +109,30 @@ impl Dns {
         if records.is_empty() {
             Err(DnsFault::Empty)
         } else {
-            Ok(records)
+            Ok(Found { value: records, secure })
+        }
+    }
+
+    /// TLSA records of a host's port, if they are secure (RFC 7672 §2.2); none if there are none, or nobody vouches for
+    /// them.
+    pub async fn certificates(&self, host: &str, port: u16) -> Result<Vec<Tlsa>, DnsFault> {
+        let name = absolute(&format!("_{port}._tcp.{host}"));
+        match self.resolver()?.lookup(name, RecordType::TLSA).await.map_err(fault) {
+            Ok(found) if is_secure(&found) => Ok(found
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TLSA(tlsa) => Some(Tlsa {
+                        usage: tlsa.cert_usage.into(),
+                        selector: tlsa.selector.into(),
+                        matching: tlsa.matching.into(),
+                        data: tlsa.cert_data.clone(),
+                    }),
+                    _ => None,
+                })
+                .collect()),
+            Ok(_) | Err(DnsFault::NoSuchName | DnsFault::NoSuchRecord) => Ok(Vec::new()),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -99,27 +168,32 @@ impl Dns {
     }
 
     /// Addresses of a host in DNS; IPv6 and IPv4. Permanent only if both look-ups say so.
-    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, DnsFault> {
+    pub async fn addresses(&self, host: &str) -> Result<Found<Vec<IpAddr>>, DnsFault> {
         let resolver = self.resolver()?;
         let (v6, v4) = tokio::join!(
             resolver.ipv6_lookup(absolute(host)),
             resolver.ipv4_lookup(absolute(host))
         );
         let mut addresses = Vec::new();
+        let mut secure = true;
         let mut faults = Vec::new();
         for found in [v6, v4] {
             match found {
                 Ok(found) if found.answers().iter().all(is_alias) => faults.push(DnsFault::Empty),
-                Ok(found) => addresses.extend(found.answers().iter().filter_map(|record| match &record.data {
-                    RData::A(a) => Some(IpAddr::V4(a.0)),
-                    RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-                    _ => None,
-                })),
+                Ok(found) => {
+                    secure &= is_secure(&found);
+                    addresses.extend(found.answers().iter().filter_map(|record| match &record.data {
+                        RData::A(a) => Some(IpAddr::V4(a.0)),
+                        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+                        _ => None,
+                    }));
+                }
                 Err(error) => faults.push(fault(error)),
             }
         }
         if !addresses.is_empty() {
-            return Ok(addresses);
+            let value = addresses;
+            return Ok(Found { value, secure });
         }
         // The least sure of the two answers counts.
         faults.sort_by_key(|fault| match fault {
@@ -135,6 +209,10 @@ impl Dns {
 /// A resolver that asks the given name servers, or the system's; none if the system has no usable settings.
 #[must_use]
 pub fn resolver(name_servers: &[SocketAddr], timeout: Duration) -> Option<TokioResolver> {
+    validating(name_servers, timeout, None)
+}
+
+fn validating(name_servers: &[SocketAddr], timeout: Duration, anchors: Option<TrustAnchors>) -> Option<TokioResolver> {
     let mut builder = if name_servers.is_empty() {
         Resolver::builder_tokio().ok()?
     } else {
@@ -145,6 +223,9 @@ pub fn resolver(name_servers: &[SocketAddr], timeout: Duration) -> Option<TokioR
     options.timeout = timeout;
     options.attempts = 2;
     options.edns0 = true;
+    if let Some(anchors) = anchors {
+        builder = builder.with_trust_anchor(Arc::new(anchors));
+    }
     builder.build().ok()
 }
 
@@ -179,6 +260,14 @@ fn some<T>(found: Vec<T>) -> Result<Vec<T>, DnsFault> {
     }
 }
 
+/// RFC 7672 §2.1.1: all of the answer, aliases on the way to it included.
+fn is_secure(found: &Lookup) -> bool {
+    matches!(
+        DnssecSummary::from_records(found.answers().iter()),
+        DnssecSummary::Secure
+    )
+}
+
 fn is_alias(record: &Record) -> bool {
     matches!(record.data, RData::CNAME(_))
 }
@@ -190,6 +279,12 @@ fn fault(error: NetError) -> DnsFault {
             // A referral is not an answer: its name servers were not asked.
             ResponseCode::NoError if none.soa.is_some() => DnsFault::NoSuchRecord,
             ResponseCode::NoError if none.ns.is_none() => DnsFault::Empty,
+            _ => DnsFault::Temporary(error.to_string()),
+        },
+        // A proved denial; an unproved one is bogus (RFC 4035 §5.4).
+        NetError::Dns(DnsError::Nsec { response, proof, .. }) if !proof.is_bogus() => match response.response_code {
+            ResponseCode::NXDomain => DnsFault::NoSuchName,
+            ResponseCode::NoError => DnsFault::NoSuchRecord,
             _ => DnsFault::Temporary(error.to_string()),
         },
         _ => DnsFault::Temporary(error.to_string()),

@@ -4,6 +4,7 @@
 //! Never: a word in clear text where the settings want TLS; more than one further connection because of TLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::UnixTime;
 
@@ -42,9 +43,9 @@ pub struct NoSession {
 
 impl Approach<'_> {
     /// A session with a host, as the settings want it. With TLS where offered, a handshake that goes wrong is followed
-    /// by one attempt in clear text (RFC 7435 §3).
-    pub async fn open(&self, candidate: &Candidate, demand: &Demand) -> Result<Session, NoSession> {
-        let failed = match self.open_once(candidate, demand, demand.starttls).await {
+    /// by one attempt in clear text (RFC 7435 §3). `patience` is for the connection.
+    pub async fn open(&self, candidate: &Candidate, demand: &Demand, patience: Duration) -> Result<Session, NoSession> {
+        let failed = match self.open_once(candidate, demand, demand.starttls, patience).await {
             Ok(session) => return Ok(session),
             Err(failed) => failed,
         };
@@ -52,7 +53,7 @@ impl Approach<'_> {
             return Err(failed);
         }
         tracing::info!(host = %candidate.shown(), why = ?failed.answer.reply, "TLS does not work: in clear text");
-        self.open_once(candidate, demand, StartTls::Never).await
+        self.open_once(candidate, demand, StartTls::Never, patience).await
     }
 
     async fn open_once(
@@ -60,6 +61,7 @@ impl Approach<'_> {
         candidate: &Candidate,
         demand: &Demand,
         starttls: StartTls,
+        patience: Duration,
     ) -> Result<Session, NoSession> {
         let hop = self.hop;
         let shown = candidate.shown();
@@ -67,7 +69,7 @@ impl Approach<'_> {
             answer: answer(Reason::NextHopUnreachable, (4, 4, 1), format!("{shown}: {why}")),
             by_tls: false,
         };
-        let stream = connect(candidate, hop.timeouts.connect)
+        let stream = connect(candidate, &hop.sources, patience)
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         let opening = Opening {
@@ -103,7 +105,7 @@ impl Approach<'_> {
             return Err(no_session(Closing::Lost, &session.candidate.shown()));
         };
         let seconds = u64::try_from(self.env.clock.now().as_second()).unwrap_or_default();
-        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let patience = self.hop.timeouts.handshake;
         let candidate = &session.candidate;
         let made = self.tls.handshake(stream, candidate, tls, demand, patience, now).await;

@@ -28,6 +28,15 @@ pub struct Planned {
     pub verdicts: Verdicts,
 }
 
+/// Whether content goes by BDAT.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chunking {
+    /// If the peer offers CHUNKING.
+    WhereOffered,
+    /// Never.
+    Never,
+}
+
 /// The forward-path of a rank today.
 #[must_use]
 pub fn forward_path<'a>(loaded: &'a Loaded, readdressed: &'a Readdressed, rank: u32) -> &'a str {
@@ -44,6 +53,7 @@ pub fn plan(
     reverse_path: &ReversePath,
     ranges: &[(u32, u32)],
     readdressed: &Readdressed,
+    chunking: Chunking,
 ) -> Planned {
     let set = &loaded.set;
     let path = |rank: u32| forward_path(loaded, readdressed, rank);
@@ -71,6 +81,9 @@ pub fn plan(
             return planned;
         }
     };
+    if peer.chunking && chunking == Chunking::WhereOffered {
+        plan.by_chunk(mail.size_bytes);
+    }
     for rank in ranks::each(ranges) {
         let path = sendable(path(rank), peer);
         let roster = &set.roster;
@@ -101,6 +114,14 @@ fn header_is_ascii(loaded: &Loaded) -> bool {
     let head = &loaded.content.head;
     let end = memchr::memmem::find(head, b"\r\n\r\n").unwrap_or(head.len());
     head[..end].is_ascii()
+}
+
+/// The content cannot go to a peer without 8BITMIME, and we do not convert (RFC 6152 §3).
+#[must_use]
+pub fn eight_bit_missing() -> Verdict {
+    // RFC 3463 §3.7: X.6.3, conversion required but not supported.
+    let text = "the next hop does not support 8BITMIME, and the content is not 7-bit";
+    Verdict::Failed(Reason::EightBitMimeMissing, Reply::new(554, (5, 6, 3), text))
 }
 
 fn verdict(fault: PlanFault) -> Verdict {

@@ -380,6 +380,18 @@ fn ended(events: Vec<ClientEvent>) -> Option<TransactionResult> {
     })
 }
 
+/// True if the content holds an octet that only 8BITMIME may carry.
+pub(super) async fn is_eight_bit(content: &Content) -> std::io::Result<bool> {
+    let mut offset = 0;
+    loop {
+        let octets = chunk(content, offset).await?;
+        if octets.is_empty() || !octets.is_ascii() {
+            return Ok(!octets.is_empty());
+        }
+        offset += octets.len() as u64;
+    }
+}
+
 /// The next octets of the content; none at the end. Small bodies come from the page cache; large ones may have to be
 /// read from the disk, which is no work for a thread that drives sockets.
 async fn chunk(content: &Content, offset: u64) -> std::io::Result<bytes::Bytes> {

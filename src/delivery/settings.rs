@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dns::Dnssec;
 use crate::limits;
 
 /// Settings of delivery.
@@ -22,6 +23,8 @@ pub struct DeliverySettings {
     pub name_servers: Vec<SocketAddr>,
     /// Wait for one answer of a name server; it is asked twice.
     pub dns_timeout: Duration,
+    /// How their answers are validated.
+    pub dnssec: Dnssec,
 }
 
 impl Default for DeliverySettings {
@@ -34,6 +37,7 @@ impl Default for DeliverySettings {
             own_names: Vec::new(),
             name_servers: Vec::new(),
             dns_timeout: Duration::from_secs(5),
+            dnssec: Dnssec::Off,
         }
     }
 }

@@ -9,14 +9,14 @@ use super::connect::{NoConnection, candidates};
 use super::dispatcher::{Next, Phase, Shared};
 use super::drop_directory;
 use super::opening::Approach;
-use super::plan::{Planned, Readdressed, plan};
+use super::plan::{Chunking, Planned, Readdressed, eight_bit_missing, plan};
 use super::report::Waiting;
-use super::session::{Halt, Rested, Session, Transacted};
+use super::session::{Halt, Rested, Session, Transacted, is_eight_bit};
 use super::shelf::Loaded;
 use super::verdict::{Verdict, Verdicts};
 use crate::limits;
-use crate::mail::Reply;
 use crate::mail::return_path::ReturnPathRule;
+use crate::mail::{BodyType, Reply};
 use crate::queue::{Batch, Bounds, DestinationId, LastAnswer, ranks};
 use crate::routing::{NextHop, Routes, Target};
 use crate::smtp::client::{Conclusion, Stage, TransactionResult};
@@ -177,9 +177,16 @@ impl Place {
             sign_in,
             env: &shared.env,
         };
-        for candidate in found.into_iter().take(limits::HOST_ADDRESSES_MAX) {
+        found.truncate(limits::HOST_ADDRESSES_MAX);
+        let last_index = found.len().saturating_sub(1);
+        for (index, candidate) in found.into_iter().enumerate() {
             let demand = shared.tls.demand(&hop.tls, &candidate).await;
-            match approach.open(&candidate, &demand).await {
+            // An address that leads nowhere must not hold up the others for long.
+            let patience = match index {
+                _ if index == last_index => hop.timeouts.connect,
+                _ => hop.timeouts.connect.min(limits::CONNECT_BESIDE_OTHERS_MAX),
+            };
+            match approach.open(&candidate, &demand, patience).await {
                 Ok(session) => {
                     self.greeted();
                     return Some(session);
@@ -267,11 +274,36 @@ impl Place {
                 return Then::Ends;
             }
         };
+        if loaded.set.body == BodyType::EightBitMime && !peer.eight_bit_mime && !hop.assume_8bitmime {
+            let verdict = match is_eight_bit(&loaded.content).await {
+                Ok(true) => Some(eight_bit_missing()),
+                Ok(false) => None,
+                Err(_) => Some(Verdict::Deferred(Reason::StoreSuspect, None)),
+            };
+            if let Some(verdict) = verdict {
+                let verdicts = Verdicts::all(batch.ranks.clone(), verdict);
+                self.settle(session, hop, held, loaded, (verdicts, readdressed));
+                return Then::GoesOn;
+            }
+        }
+        let chunking = if hop.chunking {
+            Chunking::WhereOffered
+        } else {
+            Chunking::Never
+        };
         let Planned {
             plan,
             members,
             mut verdicts,
-        } = plan(&peer, &loaded, &prefix, &reverse_path, &batch.ranks, &readdressed);
+        } = plan(
+            &peer,
+            &loaded,
+            &prefix,
+            &reverse_path,
+            &batch.ranks,
+            &readdressed,
+            chunking,
+        );
         let was_used = session.messages > 0;
         if let Some(plan) = plan {
             let transacted = match session.transact(plan, &prefix, &loaded.content).await {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::strangers::{AddressList, HelloCheck, ListAction, ReverseCheck, StrangerSettings};
-use crate::delivery::dns::{Dns, DnsFault};
+use crate::delivery::dns::{Dns, DnsFault, Dnssec};
 use crate::limits::{LIST_TEXT_CHARACTERS_MAX, REVERSE_NAMES_MAX};
 use crate::mail::Reply;
 use crate::track::Reason;
@@ -25,7 +25,7 @@ impl Screen {
     /// Must be called within a tokio runtime.
     pub(super) fn new(settings: &StrangerSettings) -> Arc<Self> {
         Arc::new(Self {
-            dns: Dns::new(&settings.name_servers, settings.dns_timeout),
+            dns: Dns::new(&settings.name_servers, settings.dns_timeout, &Dnssec::Off),
             settings: settings.clone(),
         })
     }
@@ -221,7 +221,7 @@ impl Screen {
         }
         for name in names.iter().take(REVERSE_NAMES_MAX) {
             match self.dns.addresses(name).await {
-                Ok(addresses) if addresses.iter().any(|address| address.to_canonical() == client) => return None,
+                Ok(addresses) if addresses.value.iter().any(|address| address.to_canonical() == client) => return None,
                 Ok(_) | Err(DnsFault::NoSuchName | DnsFault::NoSuchRecord) => {}
                 // This name may be the one.
                 Err(fault @ (DnsFault::Empty | DnsFault::Temporary(_))) => return open(name, fault, None),

@@ -1,6 +1,6 @@
 //! The RFCs we cite: done, partly, planned, no. `tests/tidy.rs` holds code and table together.
 
-use super::State::{self, Done, No, Partly, Planned};
+use super::State::{self, Done, No, Partly};
 
 /// One RFC.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +61,8 @@ pub const RFCS: &[Rfc] = &[
     rfc(
         3030,
         "CHUNKING, BINARYMIME",
-        Planned,
-        "BDAT has its place in the state machine; it is answered 502",
+        Partly,
+        "to next hops, as one chunk; from clients BDAT is answered 502; BINARYMIME is not offered",
     ),
     rfc(3207, "STARTTLS", Partly, "to next hops; not yet from clients"),
     rfc(3339, "Dates and times", Done, "all times in output and logs"),
@@ -91,6 +91,13 @@ pub const RFCS: &[Rfc] = &[
         "SASLprep",
         Partly,
         "its NFKC step, for names and passwords said to a next hop",
+    ),
+    rfc(4034, "DNSSEC records", Done, "DNSKEY, as the form of trust anchors"),
+    rfc(
+        4035,
+        "DNSSEC",
+        Partly,
+        "answers about mail exchangers are validated where settings say so",
     ),
     rfc(
         4180,
@@ -170,7 +177,12 @@ pub const RFCS: &[Rfc] = &[
     ),
     rfc(5802, "SCRAM", Partly, "with SHA-256 only, without channel binding"),
     rfc(6066, "TLS extensions", Partly, "the name of a next hop is told (SNI)"),
-    rfc(6152, "8BITMIME", Done, "content is never converted"),
+    rfc(
+        6152,
+        "8BITMIME",
+        Done,
+        "content is never converted: where it may not go it is returned, unless settings say otherwise",
+    ),
     rfc(
         6376,
         "DKIM",
@@ -192,6 +204,7 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "message/global-delivery-status where an address needs it",
     ),
+    rfc(6698, "TLSA", Partly, "usages 2 and 3"),
     rfc(
         6749,
         "OAuth 2.0",
@@ -231,6 +244,13 @@ pub const RFCS: &[Rfc] = &[
     ),
     rfc(7505, "Null MX", Done, ""),
     rfc(7628, "OAUTHBEARER", Partly, "as the client of a next hop"),
+    rfc(7671, "DANE updates", Partly, "usages 2 and 3"),
+    rfc(
+        7672,
+        "DANE for SMTP",
+        Partly,
+        "for mail exchangers, with `dns.dnssec`; not for hosts that settings name, nor names behind a CNAME",
+    ),
     rfc(
         7677,
         "SCRAM-SHA-256",
@@ -248,6 +268,12 @@ pub const RFCS: &[Rfc] = &[
         "DKIM algorithms",
         Done,
         "rsa-sha1 is neither taken nor made; keys that sign have at least 2048 bits",
+    ),
+    rfc(
+        8305,
+        "Happy eyeballs",
+        Partly,
+        "families of addresses take turns, one at a time",
     ),
     rfc(8314, "Implicit TLS", Partly, "to a next hop"),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),

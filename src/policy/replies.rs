@@ -118,6 +118,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::HelloUnresolvable
         | Reason::NextHopRefused
         | Reason::SmtpUtf8Missing
+        | Reason::EightBitMimeMissing
         | Reason::TooLargeForNextHop
         | Reason::Expired
         | Reason::DroppedByOperator

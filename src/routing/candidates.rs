@@ -1,5 +1,7 @@
 //! In which order the hosts of a next hop are tried (RFC 5321 §5.1).
 
+use std::net::IpAddr;
+
 /// An MX record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailExchanger {
@@ -27,6 +29,35 @@ pub fn by_preference<T>(hosts: &mut [T], preference: impl Fn(&T) -> u16, mut bel
         hosts.swap(index, other.min(index));
     }
     hosts.sort_by_key(preference);
+}
+
+/// The same with weights: of equals one of weight 3 comes first three times as often as one of weight 1. A weight of 0
+/// counts as 1. `rank` tells preference and weight.
+pub fn by_weight<T>(hosts: &mut [T], rank: impl Fn(&T) -> (u16, u16), mut below: impl FnMut(u64) -> u64) {
+    let weight = |host: &T| u64::from(rank(host).1.max(1));
+    for start in 0..hosts.len() {
+        let rest = &mut hosts[start..];
+        let mut drawn = below(rest.iter().map(weight).sum());
+        let found = rest.iter().position(|host| {
+            let hit = drawn < weight(host);
+            drawn = drawn.saturating_sub(weight(host));
+            hit
+        });
+        rest.swap(0, found.unwrap_or(0));
+    }
+    hosts.sort_by_key(|host| rank(host).0);
+}
+
+/// Addresses of one host with the families in turn, IPv6 first, so that one that leads nowhere costs one wait only
+/// (RFC 8305 §4).
+#[must_use]
+pub fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let (v6, v4): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(IpAddr::is_ipv6);
+    let count = v6.len().max(v4.len());
+    (0..count)
+        .flat_map(|index| [v6.get(index).copied(), v4.get(index).copied()])
+        .flatten()
+        .collect()
 }
 
 /// Mail exchangers in the order to be tried.
@@ -88,6 +119,37 @@ mod tests {
             seen.insert(list);
         }
         assert_eq!(seen.len(), 6);
+    }
+
+    #[test]
+    fn weights_share_the_load() {
+        let mut first = std::collections::BTreeMap::new();
+        for draw in 0..4 {
+            let mut list = [("a", 10, 3), ("b", 10, 1), ("backup", 20, 9)];
+            by_weight(&mut list, |host| (host.1, host.2), |bound| draw * bound / 4);
+            assert_eq!(
+                list[2].0, "backup",
+                "a higher preference value comes last whatever its weight"
+            );
+            *first.entry(list[0].0).or_insert(0) += 1;
+        }
+        assert!(first["a"] > 0 && first.values().sum::<i32>() == 4, "{first:?}");
+        let mut share = 0;
+        for draw in 0..4 {
+            let mut list = [("a", 10, 3), ("b", 10, 1)];
+            by_weight(&mut list, |host| (host.1, host.2), |bound| draw.min(bound - 1));
+            share += u32::from(list[0].0 == "a");
+        }
+        assert_eq!(share, 3);
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "192.0.2.3"].map(ip).to_vec();
+        let wanted = ["2001:db8::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"].map(ip);
+        assert_eq!(interleaved(addresses), wanted);
+        assert_eq!(interleaved(Vec::new()), Vec::<IpAddr>::new());
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod ordered;
 pub mod protection;
 pub mod rule;
 
-pub use candidates::{ExchangeFault, MailExchanger, by_preference, exchangers};
+pub use candidates::{ExchangeFault, MailExchanger, by_preference, by_weight, exchangers, interleaved};
 pub use next_hop::{HopId, HopTimeouts, HostPort, NextHop, RetrySchedule, Target};
 pub use ordered::{About, Class, Conditions, DomainPattern, LiveRules, OrderedRule, Rows, Ruling, SenderPattern, Side};
 pub use protection::{ClientCertificate, HopSignIn, HopTls, SignInProof, TlsMode, TokenSource, Trust};

@@ -1,5 +1,6 @@
 //! A next hop of the settings (Exchange: send connector).
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct HostPort {
     pub port: u16,
     /// Lower is tried first; equals are shuffled (as RFC 5321 §5.1 does for MX records).
     pub preference: u16,
+    /// Share of the load beside equals.
+    pub weight: u16,
 }
 
 impl HostPort {
@@ -32,6 +35,7 @@ impl HostPort {
             host: host.into(),
             port,
             preference: 10,
+            weight: 1,
         }
     }
 }
@@ -134,6 +138,14 @@ pub struct NextHop {
     pub tls: Arc<HopTls>,
     /// Who we are to it.
     pub sign_in: Option<Arc<HopSignIn>>,
+    /// Whether TLSA records count, for [`Target::Mx`] (RFC 7672).
+    pub dane: bool,
+    /// Addresses that connections come from: the first of the family.
+    pub sources: Vec<IpAddr>,
+    /// Whether BDAT is used where it is offered (RFC 3030).
+    pub chunking: bool,
+    /// Whether a host that does not offer 8BITMIME is sent 8-bit content all the same (RFC 6152).
+    pub assume_8bitmime: bool,
 }
 
 impl NextHop {
@@ -154,6 +166,10 @@ impl NextHop {
             signing: Arc::default(),
             tls: Arc::default(),
             sign_in: None,
+            dane: true,
+            sources: Vec::new(),
+            chunking: true,
+            assume_8bitmime: false,
         }
     }
 }

@@ -209,6 +209,8 @@ reasons! {
     DomainTakesNoMail = "domain-takes-no-mail", "the domain does not exist or takes no mail";
     /// The next hop lacks SMTPUTF8 and an address or header needs it.
     SmtpUtf8Missing = "smtputf8-missing", "the next hop does not support internationalised addresses";
+    /// The next hop lacks 8BITMIME and the content needs it (RFC 6152).
+    EightBitMimeMissing = "8bitmime-missing", "the next hop does not support 8-bit content, and content is never converted";
     /// Larger than the next hop's SIZE.
     TooLargeForNextHop = "too-large-for-next-hop", "the message is larger than the next hop takes";
     /// A next hop asks for signatures and none can be made now.

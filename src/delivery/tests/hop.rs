@@ -424,6 +424,24 @@ async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
                     state.changed.notify_waiters();
                 }
             }
+            "BDAT" if rcpts.is_empty() => talk.say("503 5.5.1 nobody"),
+            "BDAT" => {
+                let size = rest.trim().strip_suffix(" LAST").and_then(|size| size.parse().ok());
+                let mut content = vec![0; size.expect("one chunk")];
+                talk.flush().await?;
+                talk.stream.read_exact(&mut content).await?;
+                let copy = Copy {
+                    mail: mail.take().unwrap_or_default(),
+                    rcpts: std::mem::take(&mut rcpts),
+                    content,
+                    protected,
+                };
+                messages += 1;
+                if step!(talk, Step::Dot, "250 2.0.0 taken") {
+                    state.seen.lock().expect("no panic").copies.push(copy);
+                    state.changed.notify_waiters();
+                }
+            }
             "RSET" => {
                 mail = None;
                 rcpts.clear();

@@ -7,7 +7,7 @@ mod mx;
 mod relay;
 mod reports;
 mod signing;
-mod tls;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

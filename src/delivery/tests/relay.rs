@@ -333,3 +333,65 @@ pub async fn closed_address() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("bound")
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_goes_by_bdat_where_chunking_is_offered() {
+    let content = format!("Subject: x\r\n\r\n.a\r\n{}\r\nno line end", "y".repeat(300_000));
+    for (offered, wanted) in [(true, true), (true, false), (false, true)] {
+        let mut behaviour = Behaviour::default();
+        if offered {
+            behaviour.keywords.push("CHUNKING");
+        }
+        let hop = Hop::start(behaviour).await;
+        let mut next = hop_at("hop", &[hop.address]);
+        next.chunking = wanted;
+        let world = World::start(vec![next]);
+        for _ in 0..2 {
+            let mut letter = Letter::to("hop", &["a@fabrikam.example", "b@fabrikam.example"]);
+            letter.content = content.clone().into_bytes();
+            world.send(vec![letter]).await;
+            world.idle().await;
+        }
+        let prefix = "Received: by relay.example\r\n";
+        // DATA ends every message with a line end.
+        let end = if offered && wanted { "" } else { "\r\n" };
+        let copies = hop.seen(|seen| seen.copies.clone());
+        assert_eq!(copies.len(), 2);
+        for copy in copies {
+            assert_eq!(copy.rcpts.len(), 2);
+            assert!(copy.content == format!("{prefix}{content}{end}").into_bytes());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_bit_content_is_not_sent_where_it_may_not_go() {
+    let refusing = Behaviour {
+        keywords: vec!["PIPELINING"],
+        ..Behaviour::default()
+    };
+    for (text, assume, arrives) in [("Grüße", false, false), ("Gruesse", false, true), ("Grüße", true, true)] {
+        let hop = Hop::start(refusing.clone()).await;
+        let mut next = hop_at("hop", &[hop.address]);
+        next.assume_8bitmime = assume;
+        let world = World::start(vec![next]);
+        let mut letter = Letter::to("hop", &["a@fabrikam.example"]);
+        letter.content = format!("Subject: x\r\n\r\n{text}\r\n").into_bytes();
+        let (mut sets, message, content) = world.commit(vec![letter]).await;
+        sets[0].body = BodyType::EightBitMime;
+        world.delivery.enqueue(sets, &Arc::new(message), &content);
+        world.idle().await;
+        assert_eq!(
+            hop.seen(|seen| seen.copies.len()),
+            usize::from(arrives),
+            "{text} {assume}"
+        );
+        if !arrives {
+            let fail = world.event(|kind| matches!(kind, EventKind::Fail { .. })).await;
+            let EventKind::Fail { reason, .. } = fail.kind else {
+                panic!("just matched");
+            };
+            assert_eq!(reason, crate::track::Reason::EightBitMimeMissing);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! In: a connection, what is wanted. Out: a protected connection with a record of how, or why there is none.
 //! Never: TLS below 1.2 (RFC 8996); a word over a connection whose certificate is not the one that is wanted.
 
+pub mod dane;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::connect::Candidate;
 use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
 use crate::smtp::client::StartTls;
+use dane::{Dane, Tlsa};
 pub use verify::{Proof, Wanted};
 
 /// How a session with one host is to be protected.
@@ -103,6 +105,39 @@ impl Default for TlsClients {
 impl TlsClients {
     /// What settings want of a session with a host.
     pub async fn demand(&self, tls: &HopTls, candidate: &Candidate) -> Demand {
+        if let (Some(records), true) = (&candidate.tlsa, tls.mode != TlsMode::None) {
+            return self.by_dane(tls, candidate, records).await;
+        }
+        self.by_settings(tls, candidate).await
+    }
+
+    /// RFC 7672 §2.2: with secure TLSA records there is TLS, or mail waits; a usable one must fit the certificate.
+    async fn by_dane(&self, tls: &HopTls, candidate: &Candidate, records: &[Tlsa]) -> Demand {
+        let usable: Vec<Tlsa> = records.iter().filter(|record| record.is_usable()).cloned().collect();
+        let starttls = if tls.implicit {
+            StartTls::Already
+        } else {
+            StartTls::Required
+        };
+        if usable.is_empty() {
+            let settings = self.by_settings(tls, candidate).await;
+            return Demand { starttls, ..settings };
+        }
+        let names = [Some(&candidate.host), candidate.domain.as_ref()];
+        let names = names.into_iter().flatten();
+        Demand {
+            starttls,
+            wanted: Wanted::Dane(Dane {
+                records: usable.into(),
+                names: names
+                    .filter_map(|name| ServerName::try_from(name.clone()).ok())
+                    .collect(),
+            }),
+            strict: true,
+        }
+    }
+
+    async fn by_settings(&self, tls: &HopTls, candidate: &Candidate) -> Demand {
         let starttls = match (tls.mode, tls.implicit) {
             (TlsMode::None, _) => StartTls::Never,
             (TlsMode::Opportunistic | TlsMode::Required | TlsMode::Verified, true) => StartTls::Already,

@@ -6,6 +6,7 @@
 //! would have proved is known where nobody asked for it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -13,8 +14,9 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::ParsedCertificate;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
 use webpki::EndEntityCert;
+
+use super::dane::Dane;
 
 /// What is wanted of a certificate.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub enum Wanted {
     Name(Arc<RootCertStore>, Vec<ServerName<'static>>),
     /// A key with one of these hashes.
     Key(Arc<[[u8; 32]]>),
+    /// What DNSSEC vouches for.
+    Dane(Dane),
 }
 
 /// What a chain proves.
@@ -32,6 +36,8 @@ pub enum Proof {
     Authority,
     /// It has the key that settings name.
     Key,
+    /// DNSSEC vouches for it.
+    Dane,
 }
 
 impl fmt::Display for Proof {
@@ -39,6 +45,7 @@ impl fmt::Display for Proof {
         out.write_str(match self {
             Self::Authority => "verified",
             Self::Key => "pinned",
+            Self::Dane => "DANE",
         })
     }
 }
@@ -53,6 +60,7 @@ pub fn judge(
     let (own, above) = chain.split_first().ok_or("no certificate was shown")?;
     match wanted {
         Wanted::Name(roots, names) => by_name(own, above, roots, names, algorithms, now).map(|()| Proof::Authority),
+        Wanted::Dane(dane) => dane.judge(own, above, algorithms, now).map(|()| Proof::Dane),
         Wanted::Key(hashes) => {
             let hash: [u8; 32] = Sha256::digest(key_of(own)?).into();
             if hashes.contains(&hash) {
@@ -64,7 +72,8 @@ pub fn judge(
     }
 }
 
-fn by_name(
+/// Issued below a root, and for one of the names.
+pub(super) fn by_name(
     own: &CertificateDer<'_>,
     above: &[CertificateDer<'_>],
     roots: &RootCertStore,

@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# A real Postfix as next hop: TLS required, TLS verified, AUTH, and DANE from a signed zone on loopback.
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
+
+postfix_port="$(free_port)"
+write_settings "$postfix_port"
+pf="$scratch/postfix"
+mkdir -p "$pf/etc" "$pf/queue" "$pf/lib" "$pf/mail" "$pf/sasl"
+chmod 755 "$scratch" "$pf"
+chown postfix "$pf/lib"
+chown "$(id -u nobody):$(id -g nobody)" "$pf/mail"
+
+# An authority, and a certificate of it for the host.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=authority of a test" \
+    -keyout "$scratch/ca.key" -out "$scratch/ca.pem" 2> /dev/null
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=mx.signed.example" \
+    -keyout "$scratch/mx.key" -out "$scratch/mx.csr" 2> /dev/null
+printf 'subjectAltName=DNS:mx.signed.example,IP:127.0.0.1\n' > "$scratch/names"
+openssl x509 -req -in "$scratch/mx.csr" -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" -CAcreateserial -days 2 \
+    -extfile "$scratch/names" -out "$scratch/mx.pem" 2> /dev/null
+
+# Passwords of users in a file of its own, read by Postfix through Cyrus SASL.
+printf 's3cret' | saslpasswd2 -p -c -f "$scratch/sasldb" -u postfix.contoso.example muster
+chmod 644 "$scratch/sasldb"
+cat > "$pf/sasl/smtpd.conf" <<CF
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: $scratch/sasldb
+mech_list: PLAIN LOGIN SCRAM-SHA-256
+CF
+
+auth_port="$(free_port)"
+cat > "$pf/etc/main.cf" <<CF
+compatibility_level = 3.6
+queue_directory = $pf/queue
+data_directory = $pf/lib
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = postfix.contoso.example
+mydestination =
+mynetworks =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+virtual_mailbox_domains = contoso.example signed.example lying.example
+virtual_mailbox_base = $pf/mail
+virtual_mailbox_maps = static:all/
+virtual_uid_maps = static:$(id -u nobody)
+virtual_gid_maps = static:$(id -g nobody)
+maillog_file = $pf/mail.log
+maillog_file_prefixes = $scratch
+default_transport = discard
+smtpd_tls_cert_file = $scratch/mx.pem
+smtpd_tls_key_file = $scratch/mx.key
+smtpd_tls_security_level = encrypt
+smtpd_tls_received_header = yes
+smtpd_tls_loglevel = 1
+cyrus_sasl_config_path = $pf/sasl
+smtpd_sasl_auth_enable = yes
+smtpd_tls_auth_only = yes
+smtpd_sasl_local_domain = postfix.contoso.example
+CF
+cat > "$pf/etc/master.cf" <<CF
+127.0.0.1:$postfix_port inet n - n - - smtpd
+127.0.0.1:$auth_port inet n - n - - smtpd -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+virtual unix - n n - - virtual
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+CF
+cat > "$scratch/stop-postfix" <<STOP
+#!/bin/sh
+postfix -c "$pf/etc" stop > /dev/null 2>&1
+STOP
+chmod +x "$scratch/stop-postfix"
+postfix_stop="$scratch/stop-postfix"
+postfix -c "$pf/etc" start > "$scratch/postfix-start.log" 2>&1
+until_true "Postfix to listen" port_open "$postfix_port"
+
+# A signed zone. In lying.example the TLSA record names another key.
+zone_port="$(free_port)" resolver_port="$(free_port)"
+key_hash() { openssl x509 -in "$1" -pubkey -noout | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1; }
+zone() { # NAME TLSA
+    cat > "$scratch/$1.zone" <<ZONE
+\$ORIGIN $1.
+\$TTL 60
+@ SOA ns.$1. hostmaster.$1. 1 3600 600 86400 60
+@ NS ns.$1.
+ns A 127.0.0.1
+@ MX 10 mx.$1.
+mx A 127.0.0.1
+_$postfix_port._tcp.mx TLSA $2
+ZONE
+    ( cd "$scratch"
+      local key
+      key="$(ldns-keygen -k -a ECDSAP256SHA256 "$1")"
+      ldns-signzone -n -e 20991231000000 "$1.zone" "$key"
+      sed 's/;.*//' "$key.key" >> anchors )
+}
+zone signed.example "3 1 1 $(key_hash "$scratch/mx.pem")"
+zone lying.example "3 1 1 $(printf other | sha256sum | cut -d' ' -f1)"
+cat > "$scratch/nsd.conf" <<CF
+server:
+  ip-address: 127.0.0.1@$zone_port
+  username: ""
+  chroot: ""
+  zonesdir: "$scratch"
+  database: ""
+  pidfile: "$scratch/nsd.pid"
+  xfrdfile: "$scratch/xfrd.state"
+  zonelistfile: "$scratch/zone.list"
+  logfile: "$scratch/nsd.log"
+remote-control:
+  control-enable: no
+zone:
+  name: signed.example
+  zonefile: signed.example.zone.signed
+zone:
+  name: lying.example
+  zonefile: lying.example.zone.signed
+CF
+nsd -d -c "$scratch/nsd.conf" > "$scratch/nsd-out.log" 2>&1 &
+pids+=("$!")
+cat > "$scratch/unbound.conf" <<CF
+server:
+  interface: 127.0.0.1@$resolver_port
+  username: ""
+  chroot: ""
+  directory: "$scratch"
+  pidfile: ""
+  use-syslog: no
+  logfile: "$scratch/unbound.log"
+  do-not-query-localhost: no
+  do-ip6: no
+  local-zone: "example." nodefault
+  trust-anchor-file: "$scratch/anchors"
+  module-config: "validator iterator"
+remote-control:
+  control-enable: no
+stub-zone:
+  name: signed.example
+  stub-addr: 127.0.0.1@$zone_port
+stub-zone:
+  name: lying.example
+  stub-addr: 127.0.0.1@$zone_port
+CF
+unbound -d -c "$scratch/unbound.conf" > "$scratch/unbound-out.log" 2>&1 &
+pids+=("$!")
+until_true "the zone to be served" port_open "$zone_port"
+until_true "the resolver to answer" port_open "$resolver_port"
+
+printf 's3cret\n' > "$scratch/password"
+printf 'wrong\n' > "$scratch/wrong"
+chmod 600 "$scratch/password" "$scratch/wrong"
+cat >> "$scratch/muster.toml" <<TOML
+[[routing.domains]]
+domain = "signed.example"
+next_hop = "internet"
+
+[[routing.domains]]
+domain = "lying.example"
+next_hop = "internet"
+
+[[routing.domains]]
+domain = "auth.example"
+next_hop = "with-auth"
+
+[[routing.domains]]
+domain = "wrong.example"
+next_hop = "wrong-auth"
+
+[[routing.domains]]
+domain = "stranger.example"
+next_hop = "stranger"
+
+[[next_hops]]
+name = "internet"
+mx = true
+port = $postfix_port
+
+[[next_hops]]
+name = "with-auth"
+hosts = ["127.0.0.1:$auth_port"]
+tls = "verified"
+tls_ca_file = "ca.pem"
+auth = { user = "muster@postfix.contoso.example", password_file = "password" }
+
+[[next_hops]]
+name = "wrong-auth"
+hosts = ["127.0.0.1:$auth_port"]
+tls = "verified"
+tls_ca_file = "ca.pem"
+auth = { user = "muster@postfix.contoso.example", password_file = "wrong" }
+
+[[next_hops]]
+name = "stranger"
+hosts = ["127.0.0.1:$postfix_port"]
+tls = "verified"
+
+[dns]
+servers = ["127.0.0.1:$resolver_port"]
+dnssec = true
+trust_anchor_file = "anchors"
+TOML
+sed -i 's|^name = "hop"$|&\ntls = "required"|' "$scratch/muster.toml"
+start_muster
+
+send() { # RECIPIENT
+    swaks --silent 2 --server "127.0.0.1:$relay" --from p1@contoso.example --to "$1" \
+        --header "Subject: to $1" > "$scratch/swaks.log" 2>&1
+}
+sent_with() { # RECIPIENT WORDS: the SEND event has the words
+    "$muster" --config "$scratch/muster.toml" trace --to "$1" --json | grep -q "\"protection\":.*$2"
+}
+waits_for() { # RECIPIENT REASON
+    "$muster" --config "$scratch/muster.toml" trace --to "$1" --json | grep -q "\"$2\""
+}
+
+send three@contoso.example
+until_true "a copy over required TLS" sent_with p0@contoso.example unverified
+send a@signed.example
+until_true "a copy by DANE" sent_with a@signed.example "DANE"
+send a@lying.example
+until_true "mail that DANE holds back" waits_for a@lying.example tls-unverified
+send a@stranger.example
+until_true "mail for a host whose authority nobody knows" waits_for a@stranger.example tls-unverified
+send a@wrong.example
+until_true "mail that waits for the right password" waits_for a@wrong.example sign-in-refused
+send a@auth.example
+until_true "Postfix to take our word" grep -q 'sasl_method=SCRAM-SHA-256, sasl_username=muster' "$pf/mail.log"
+grep -q 'TLSv1.3' "$pf/mail.log"
+echo "Postfix as next hop: TLS required and verified, SCRAM-SHA-256, DANE held and held back"
