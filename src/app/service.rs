@@ -186,6 +186,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             name_servers: settings.dns.servers.clone(),
             dns_timeout: settings.dns.timeout,
             dnssec: wiring::dnssec(&settings),
+            mta_sts_file: Some(settings.data_dir.join("mta-sts.json")),
             own_names: vec![settings.hostname.to_string()],
             ..DeliverySettings::default()
         },

@@ -127,6 +127,8 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
     made.tls = Arc::clone(&hop.tls);
     made.sign_in.clone_from(&hop.sign_in);
     made.dane = hop.dane;
+    made.mta_sts = hop.mta_sts;
+    made.messages_per_minute_max = hop.messages_per_minute_max;
     made.sources.clone_from(&hop.sources);
     made.chunking = hop.chunking;
     made.assume_8bitmime = hop.assume_8bitmime;

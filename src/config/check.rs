@@ -265,6 +265,8 @@ fn next_hop(hop: &NextHop, folder: &Path, data_dir: &Path, expiry: Duration) -> 
         tls: Arc::new(super::protection::tls(hop)),
         sign_in: super::protection::sign_in(hop).map(Arc::new),
         dane: or(&hop.dane, DaneMode::Opportunistic) == DaneMode::Opportunistic,
+        mta_sts: or(&hop.mta_sts, true),
+        messages_per_minute_max: stated(&hop.messages_per_minute_max),
         helo: stated(&hop.helo),
         sources: list(&hop.source_addresses).copied().collect(),
         chunking: or(&hop.chunking, true),

@@ -67,6 +67,12 @@ keys! {
         /// Whether TLSA records count, for `mx` and with `dns.dnssec` (DANE, RFC 7672): `opportunistic` or `off`. Where a
         /// domain has them there is TLS with the certificate that they name, or mail waits. Default: `opportunistic`.
         optional dane: DaneMode,
+        /// Whether MTA-STS policies of domains count, for `mx` (RFC 8461): where one is enforced there is TLS with a server
+        /// that it names and that the system's authorities vouch for, or mail waits. Default: true.
+        optional mta_sts: bool,
+        /// Most messages in a minute, for `mx` per domain; they are spread evenly. Default: none, as many as the server
+        /// takes. Trap: a large group's copy is one message per `recipients_max`.
+        optional messages_per_minute_max: u32,
         /// Our name in EHLO. Default: `hostname`. Trap: it should resolve to the source address.
         optional helo: Domain,
         /// Addresses of ours that connections come from; the first of the server's family (IPv4, IPv6) is taken.

@@ -45,6 +45,7 @@ impl Checks<'_> {
         for (index, each) in numbered(&file.next_hops) {
             let key = |name: &str| format!("next_hops[{index}].{name}");
             self.at_least_one(&each.connections_max, key("connections_max"));
+            self.at_least_one(&each.messages_per_minute_max, key("messages_per_minute_max"));
             self.at_least_one(&each.recipients_max, key("recipients_max"));
             self.positive(&each.expiry, key("expiry"));
         }

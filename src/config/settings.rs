@@ -216,6 +216,10 @@ pub struct NextHopSettings {
     pub sign_in: Option<Arc<HopSignIn>>,
     /// Whether TLSA records count.
     pub dane: bool,
+    /// Whether MTA-STS policies count.
+    pub mta_sts: bool,
+    /// Messages in a minute.
+    pub messages_per_minute_max: Option<u32>,
     /// EHLO name; ours, if none.
     pub helo: Option<Domain>,
     /// Source addresses.

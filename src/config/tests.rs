@@ -207,7 +207,7 @@ fn the_documented_defaults_are_the_defaults() {
             hop.tls = Default::default();
         }
         for hop in &mut settings.next_hops {
-            (hop.helo, hop.sources) = Default::default();
+            (hop.helo, hop.sources, hop.messages_per_minute_max) = Default::default();
             (hop.sign_in, hop.files) = Default::default();
         }
         settings.sources[0].path = PathBuf::new();

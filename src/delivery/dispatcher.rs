@@ -16,11 +16,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::dns::Dns;
+use super::pace::Pace;
 use super::report::{CurrentRoutes, Reporter};
 use super::settings::DeliverySettings;
 use super::shelf::{Loaded, Shelf};
 use super::signing::Signer;
 use super::tls::TlsClients;
+use super::tls::sts::Policies;
 use super::tokens::Tokens;
 use super::work;
 use crate::env::Env;
@@ -147,6 +149,10 @@ pub struct Shared {
     pub tls: TlsClients,
     /// Who we are to them.
     pub tokens: Tokens,
+    /// MTA-STS policies.
+    pub policies: Policies,
+    /// How often they may be sent to.
+    pub pace: Pace,
     /// Where tasks run.
     pub runtime: Handle,
     /// Rung when something may have become due earlier than known.
@@ -184,6 +190,8 @@ impl Shared {
             signer: Signer::default(),
             tls: TlsClients::default(),
             tokens: Tokens::default(),
+            policies: Policies::kept_in(settings.mta_sts_file.clone()),
+            pace: Pace::default(),
             runtime,
             timer: Notify::new(),
             quiet: Notify::new(),

@@ -12,6 +12,7 @@ pub mod dns;
 pub mod drop_directory;
 pub mod learning;
 pub mod opening;
+pub mod pace;
 pub mod plan;
 mod recover;
 pub mod report;

@@ -1,6 +1,7 @@
 //! Settings of delivery as a whole; what belongs to one next hop is in [`crate::routing::NextHop`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::dns::Dnssec;
@@ -25,6 +26,8 @@ pub struct DeliverySettings {
     pub dns_timeout: Duration,
     /// How their answers are validated.
     pub dnssec: Dnssec,
+    /// Where MTA-STS policies are kept; none: until a restart.
+    pub mta_sts_file: Option<PathBuf>,
 }
 
 impl Default for DeliverySettings {
@@ -38,6 +41,7 @@ impl Default for DeliverySettings {
             name_servers: Vec::new(),
             dns_timeout: Duration::from_secs(5),
             dnssec: Dnssec::Off,
+            mta_sts_file: None,
         }
     }
 }

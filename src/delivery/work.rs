@@ -8,7 +8,7 @@ use super::account::Done;
 use super::connect::{NoConnection, candidates};
 use super::dispatcher::{Next, Phase, Shared};
 use super::drop_directory;
-use super::opening::Approach;
+use super::opening::{Approach, answer};
 use super::plan::{Chunking, Planned, Readdressed, eight_bit_missing, plan};
 use super::report::Waiting;
 use super::session::{Halt, Rested, Session, Transacted, is_eight_bit};
@@ -161,6 +161,16 @@ impl Place {
             reason: Reason::NextHopUnreachable,
             reply: None,
         };
+        let policy = match domain {
+            Some(domain) if hop.mta_sts && hop.target == Target::Mx && !domain.starts_with('[') => {
+                let texts = shared.dns.texts(&format!("_mta-sts.{domain}")).await.ok();
+                shared
+                    .policies
+                    .policy(domain, texts.as_deref(), &shared.env.clock)
+                    .await
+            }
+            Some(_) | None => None,
+        };
         let sign_in = match &hop.sign_in {
             None => None,
             Some(sign_in) => match shared.tokens.sign_in(sign_in, &shared.env).await {
@@ -180,7 +190,13 @@ impl Place {
         found.truncate(limits::HOST_ADDRESSES_MAX);
         let last_index = found.len().saturating_sub(1);
         for (index, candidate) in found.into_iter().enumerate() {
-            let demand = shared.tls.demand(&hop.tls, &candidate).await;
+            let demand = match shared.tls.demand(&hop.tls, &candidate, policy.as_ref()).await {
+                Ok(demand) => demand,
+                Err(why) => {
+                    last = answer(Reason::MtaStsFailed, (4, 7, 5), why);
+                    continue;
+                }
+            };
             // An address that leads nowhere must not hold up the others for long.
             let patience = match index {
                 _ if index == last_index => hop.timeouts.connect,
@@ -221,7 +237,18 @@ impl Place {
         // With other settings the next batch goes over another session.
         while Arc::ptr_eq(&self.shared.routes.load(), routes) {
             let then = match self.shared.next(self.id, &self.bell) {
-                Next::Work(batch, loaded) => self.send(&mut session, hop, batch, loaded).await,
+                Next::Work(batch, loaded) => {
+                    if let Some(per_minute) = hop.messages_per_minute_max {
+                        let now = self.shared.env.clock.monotonic();
+                        let wait = self.shared.pace.wait(self.id, per_minute, now);
+                        // A batch in hand is given back if delivery stops meanwhile.
+                        let held = Held::new(&self.shared, batch);
+                        tokio::time::sleep(wait).await;
+                        self.send(&mut session, hop, held.release(), loaded).await
+                    } else {
+                        self.send(&mut session, hop, batch, loaded).await
+                    }
+                }
                 Next::Idle => match session.rest(&self.bell, settings.session_idle_max).await {
                     Ok(rested) => self.after_rest(rested),
                     Err(fault) => {

@@ -277,6 +277,12 @@ pub const RFCS: &[Rfc] = &[
     ),
     rfc(8314, "Implicit TLS", Partly, "to a next hop"),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
+    rfc(
+        8461,
+        "MTA-STS",
+        Partly,
+        "enforced where a domain says so, policies are kept over restarts; testing policies are read and not reported on",
+    ),
     rfc(8463, "Ed25519 for DKIM", Done, "signed and verified"),
     rfc(
         8601,

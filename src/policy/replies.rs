@@ -129,7 +129,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::ProxyHeaderMalformed | Reason::TooManySessions | Reason::ConnectionRate
         | Reason::MessageRate | Reason::RecipientRate | Reason::DiskLow | Reason::QueueFull
         | Reason::StoreSuspect | Reason::ShuttingDown | Reason::Broken | Reason::TlsUnavailable
-        | Reason::TlsFailed | Reason::TlsUnverified | Reason::SignInRefused | Reason::SignInUnavailable
+        | Reason::TlsFailed | Reason::TlsUnverified | Reason::MtaStsFailed | Reason::SignInRefused | Reason::SignInUnavailable
         | Reason::TokenUnavailable => Reply::new(451, (4, 3, 0), "Try again later"),
     }
 }

@@ -32,10 +32,16 @@ impl From<&NextHop> for Bounds {
     fn from(hop: &NextHop) -> Self {
         Self {
             recipients_max: hop.recipients_max.max(1),
-            sessions_max: hop.connections_max.max(1),
+            sessions_max: sessions_max(hop),
             retry: hop.retry,
         }
     }
+}
+
+/// Sessions that a rate allows have something to do every ten seconds: waiting ones would only time out.
+fn sessions_max(hop: &NextHop) -> usize {
+    let by_rate = hop.messages_per_minute_max.map_or(usize::MAX, |rate| rate as usize / 6);
+    hop.connections_max.min(by_rate).max(1)
 }
 
 impl Default for Bounds {

@@ -140,6 +140,10 @@ pub struct NextHop {
     pub sign_in: Option<Arc<HopSignIn>>,
     /// Whether TLSA records count, for [`Target::Mx`] (RFC 7672).
     pub dane: bool,
+    /// Whether MTA-STS policies count, for [`Target::Mx`] (RFC 8461).
+    pub mta_sts: bool,
+    /// Most messages in a minute, per MX domain for [`Target::Mx`].
+    pub messages_per_minute_max: Option<u32>,
     /// Addresses that connections come from: the first of the family.
     pub sources: Vec<IpAddr>,
     /// Whether BDAT is used where it is offered (RFC 3030).
@@ -167,6 +171,8 @@ impl NextHop {
             tls: Arc::default(),
             sign_in: None,
             dane: true,
+            mta_sts: true,
+            messages_per_minute_max: None,
             sources: Vec::new(),
             chunking: true,
             assume_8bitmime: false,

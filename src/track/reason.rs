@@ -197,6 +197,8 @@ reasons! {
     TlsFailed = "tls-failed", "no TLS session could be made with the next hop";
     /// The next hop's certificate is not the one that is wanted.
     TlsUnverified = "tls-unverified", "the next hop's certificate is not the one that the settings want";
+    /// The domain's MTA-STS policy does not allow its mail exchangers.
+    MtaStsFailed = "mta-sts-failed", "the domain's MTA-STS policy does not name its mail exchanger";
     /// The next hop does not take our credentials.
     SignInRefused = "sign-in-refused", "the next hop does not take our user name and secret";
     /// Signing in could not be tried, or went wrong on the way.

@@ -4,6 +4,7 @@
 //! Never: TLS below 1.2 (RFC 8996); a word over a connection whose certificate is not the one that is wanted.
 
 pub mod dane;
+pub mod sts;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use super::connect::Candidate;
 use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
 use crate::smtp::client::StartTls;
 use dane::{Dane, Tlsa};
+use sts::Policy;
 pub use verify::{Proof, Wanted};
 
 /// How a session with one host is to be protected.
@@ -103,8 +105,30 @@ impl Default for TlsClients {
 }
 
 impl TlsClients {
-    /// What settings want of a session with a host.
-    pub async fn demand(&self, tls: &HopTls, candidate: &Candidate) -> Demand {
+    /// What settings want of a session with a host, DANE before its domain's MTA-STS policy before the settings of
+    /// opportunistic or required TLS (RFC 8461 §2). An error says why the host may not be used at all.
+    pub async fn demand(&self, tls: &HopTls, candidate: &Candidate, policy: Option<&Policy>) -> Result<Demand, String> {
+        let has_dane = candidate.tlsa.as_deref().is_some_and(has_usable);
+        let enforced = policy.filter(|policy| policy.mode == sts::Mode::Enforce && !has_dane);
+        let Some(policy) = enforced.filter(|_| matches!(tls.mode, TlsMode::Opportunistic | TlsMode::Required)) else {
+            return Ok(self.without_policy(tls, candidate).await);
+        };
+        if !policy.names(&candidate.host) {
+            return Err(format!("the domain's MTA-STS policy does not name {}", candidate.host));
+        }
+        // RFC 8461 §4.2.
+        Ok(Demand {
+            starttls: if tls.implicit {
+                StartTls::Already
+            } else {
+                StartTls::Required
+            },
+            wanted: Wanted::Name(self.system_roots().await, vec![server_name(candidate)]),
+            strict: true,
+        })
+    }
+
+    async fn without_policy(&self, tls: &HopTls, candidate: &Candidate) -> Demand {
         if let (Some(records), true) = (&candidate.tlsa, tls.mode != TlsMode::None) {
             return self.by_dane(tls, candidate, records).await;
         }
@@ -119,7 +143,7 @@ impl TlsClients {
         } else {
             StartTls::Required
         };
-        if usable.is_empty() {
+        if !has_usable(records) {
             let settings = self.by_settings(tls, candidate).await;
             return Demand { starttls, ..settings };
         }
@@ -249,6 +273,10 @@ impl TlsClients {
         configs.insert(key, (certificate.cloned(), Arc::clone(&config)));
         Ok(config)
     }
+}
+
+fn has_usable(records: &[Tlsa]) -> bool {
+    records.iter().any(Tlsa::is_usable)
 }
 
 /// The name that a host is asked by (SNI, RFC 6066 §3): its own, or none if it is an address.
