@@ -5,6 +5,7 @@
 mod compare;
 mod group;
 mod mail;
+mod queue;
 mod roll;
 pub mod rule;
 mod spoof;
@@ -21,6 +22,7 @@ pub use mail::{
     BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, RouteTaken, SeenAs, SendTested, TracedMessage,
     Verdict, VerdictKind, WasList, WasMember,
 };
+pub use queue::{HopSuspended, QueueActed, QueueAnswer};
 pub use roll::{
     Alert, CauseShown, EntryChange, GroupConverted, GuardDecided, GuardHeld, PinChanged, PinShown, RollAnswer,
     RollDiff, RollHistory, RollRefreshed, RollVersion, RollsRefreshed, RollsVerified, StaleMember, SuspectChanged,
@@ -97,6 +99,9 @@ pub enum Answer {
     /// To questions and orders about brakes and stops.
     #[serde(untagged)]
     Stop(StopAnswer),
+    /// To orders about the queue.
+    #[serde(untagged)]
+    Queue(QueueAnswer),
 }
 
 /// Objects of the directory.
@@ -148,6 +153,7 @@ impl Answer {
             Self::Roll(answer) => answer.meaning(),
             Self::Compare(answer) => answer.meaning(),
             Self::Stop(answer) => answer.meaning(),
+            Self::Queue(answer) => answer.meaning(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Never renamed: names and fields are those of the protocol, and later of the HTTP API.
 
 pub mod compare;
+mod queue;
 pub mod roll;
 pub mod rule;
 pub mod stop;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use crate::mail::{HoldId, MessageId, SetId};
 
 pub use compare::{CompareCommand, CompareQuestion, ComparedLog, CutoverOrder, CutoverSide, DifferenceIntent};
+pub use queue::{QueueAction, QueueCommand, QueueOrder, SuspendOrder};
 pub use roll::{ConvertInto, ConvertOrder, PinEffect, PinOrder, RefreshChoice, RollCommand, Signed};
 pub use rule::{PreviewQuestion, PrintLanguage, RuleCommand, RuleLanguage, RuleQuestion};
 pub use stop::{StopCommand, StopOrder, StopTarget, StopVerb};
@@ -138,6 +140,9 @@ pub enum Command {
     /// About brakes and stops.
     #[serde(skip)]
     Stop(StopCommand),
+    /// About the queue.
+    #[serde(skip)]
+    Queue(QueueCommand),
 }
 
 impl Serialize for Command {
@@ -147,6 +152,7 @@ impl Serialize for Command {
             Self::Roll(command) => command.serialize(serializer),
             Self::Compare(command) => command.serialize(serializer),
             Self::Stop(command) => command.serialize(serializer),
+            Self::Queue(command) => command.serialize(serializer),
             other => Self::serialize(other, serializer),
         }
     }
@@ -165,6 +171,8 @@ impl<'de> Deserialize<'de> for Command {
             CompareCommand::deserialize(value).map(Self::Compare)
         } else if StopCommand::NAMES.contains(&name) {
             StopCommand::deserialize(value).map(Self::Stop)
+        } else if QueueCommand::NAMES.contains(&name) {
+            QueueCommand::deserialize(value).map(Self::Queue)
         } else {
             Self::deserialize(value)
         };
@@ -338,6 +346,12 @@ pub struct QueueSelection {
     pub next_hop: Option<String>,
     /// Sets with this recipient still open.
     pub recipient: Option<String>,
+    /// Sets of messages from this sender; empty for null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Sets with recipients still open that the sender reached by this group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 impl Command {
@@ -371,6 +385,7 @@ impl Command {
             Self::Roll(command) => command.name(),
             Self::Compare(command) => command.name(),
             Self::Stop(command) => command.name(),
+            Self::Queue(command) => command.name(),
         }
     }
 }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{
     Answer, CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided,
-    HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded, RollAnswer,
-    RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
+    HoldShown, HoldSummary, HoldsDecided, NextHopSummary, QueueAnswer, QueueChanged, QueueItem, QueueShown, Reloaded,
+    RollAnswer, RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use super::command::{
-    Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion,
+    Command, CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueCommand,
     QueueSelection, RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
 };
 use crate::mail::{HoldId, MessageId, SetId};
@@ -182,6 +182,13 @@ pub trait Service: Send + Sync + 'static {
         command: &CompareCommand,
     ) -> impl Future<Output = Result<CompareAnswer, Refusal>> + Send;
 
+    /// An order about the queue. The answer is the one of the command's name.
+    fn queue_order(
+        &self,
+        caller: &Caller,
+        command: &QueueCommand,
+    ) -> impl Future<Output = Result<QueueAnswer, Refusal>> + Send;
+
     /// A question or order about brakes and stops. The answer is the one of the command's name.
     fn stop(&self, caller: &Caller, command: &StopCommand) -> impl Future<Output = Result<StopAnswer, Refusal>> + Send;
 }
@@ -231,5 +238,6 @@ pub async fn dispatch<S: Service>(service: &S, caller: &Caller, command: &Comman
         Command::Roll(command) => Answer::Roll(service.roll(caller, command).await?),
         Command::Compare(command) => Answer::Compare(service.compare(caller, command).await?),
         Command::Stop(command) => Answer::Stop(service.stop(caller, command).await?),
+        Command::Queue(command) => Answer::Queue(service.queue_order(caller, command).await?),
     })
 }

@@ -17,13 +17,13 @@ use uuid::Uuid;
 use super::answer::{
     BranchLeft, ClauseVerdict, CompareAnswer, DirectoryPage, ExpandedGroup, Explained, GroupMembers, GroupShown,
     GroupSummary, GroupWhy, HoldDecided, HoldShown, HoldSummary, HoldsDecided, Member, NearestMiss, NextHopSummary,
-    OpenRecipient, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded, RollAnswer, RollState,
-    RuleAnswer, SeenAs, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, Verdict, VerdictKind,
-    WasMember,
+    OpenRecipient, QueueAnswer, QueueChanged, QueueItem, QueueShown, RecipientFate, RecipientLeft, Reloaded,
+    RollAnswer, RollState, RuleAnswer, SeenAs, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage,
+    Verdict, VerdictKind, WasMember,
 };
 use super::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueCommand,
+    QueueSelection, RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
 };
 use super::service::{Caller, Refusal, RefusalKind, Service};
 use crate::mail::{EnhancedStatus, HoldId, MessageId, Reply, SetId};
@@ -486,6 +486,10 @@ impl Service for Sample {
 
     async fn compare(&self, _caller: &Caller, command: &CompareCommand) -> Result<CompareAnswer, Refusal> {
         Ok(moves::compare(command))
+    }
+
+    async fn queue_order(&self, _caller: &Caller, command: &QueueCommand) -> Result<QueueAnswer, Refusal> {
+        Ok(stops::queue(command))
     }
 
     async fn stop(&self, _caller: &Caller, command: &StopCommand) -> Result<StopAnswer, Refusal> {

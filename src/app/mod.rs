@@ -9,6 +9,7 @@ pub mod hops;
 pub mod import;
 pub mod lessons;
 pub mod local;
+pub mod marks;
 pub mod memory;
 mod ordered;
 pub mod published;

@@ -42,6 +42,7 @@ use crate::web::Page;
 
 use super::hops::RuleRows;
 use super::lessons::Lessons;
+use super::marks::Marks;
 use super::reports::{DeliveryReports, Today};
 use super::{directory, stops, wiring};
 
@@ -131,6 +132,8 @@ pub struct Service {
     pub delivery: DeliveryHandle,
     /// The routes.
     pub routes: Arc<ArcSwap<Routes>>,
+    /// Operators' decisions about the queue.
+    pub marks: Marks,
     /// Listeners.
     pub listeners: OnceLock<Vec<BoundListener>>,
     /// Where the moderators' page is.
@@ -163,6 +166,8 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         parts.loop_key,
         env.clone(),
     );
+    let marks = Marks::load(Arc::clone(&parts.stops))
+        .map_err(|fault| StartFault::Other(format!("decisions about the queue cannot be read: {fault}")))?;
     categorizer
         .keep_stops(parts.stops)
         .map_err(|fault| StartFault::Other(format!("brakes and stops cannot be taken up: {fault}")))?;
@@ -209,6 +214,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         traces: parts.traces,
         delivery,
         routes: shared_routes,
+        marks,
         listeners: OnceLock::new(),
         page: OnceLock::new(),
         page_task: Mutex::new(None),
@@ -228,7 +234,13 @@ impl Service {
             .map_err(|fault| StartFault::Other(format!("the spool cannot be taken up: {fault}")))?;
         self.categorizer.resume(&recovered.pending);
         let masks = stops::masks_at_start(self, &recovered.sets);
-        self.delivery.recover_stopped(recovered.sets, masks);
+        let open = recovered.sets.iter().map(|stored| stored.set.id).collect();
+        let marks = self
+            .marks
+            .of_open(&open)
+            .map_err(|fault| StartFault::Other(format!("decisions about the queue cannot be taken up: {fault}")))?;
+        self.delivery.suspend(self.marks.suspended());
+        self.delivery.recover_stopped(recovered.sets, masks, &marks);
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);

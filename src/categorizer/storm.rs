@@ -92,7 +92,7 @@ impl Categorizer {
     pub fn keep_stops(&self, store: SharedStopStore) -> Result<(), StoreFault> {
         let before = self.now().checked_sub(OVER_KEPT).unwrap_or(Timestamp::MIN);
         store.forget(before)?;
-        let StopState { brakes, stops } = store.load()?;
+        let StopState { brakes, stops, .. } = store.load()?;
         self.brakes.storms().restore(brakes);
         *self.brakes.stops.write().unwrap_or_else(PoisonError::into_inner) = stops;
         // A second store cannot be given: it is called once.

@@ -65,6 +65,8 @@ pub struct State {
     pub queue: Queue,
     /// Sets in memory.
     pub shelf: Shelf,
+    /// Next hops, or labels of single MX domains, that an operator has suspended.
+    pub suspended: Vec<String>,
     desks: Vec<Desk>,
 }
 
@@ -200,6 +202,7 @@ impl Shared {
             state: Mutex::new(State {
                 queue: Queue::new(settings.report_gather),
                 shelf: Shelf::new(settings.loaded_octets_max),
+                suspended: Vec::new(),
                 desks: Vec::new(),
             }),
             settings,
@@ -243,13 +246,18 @@ impl Shared {
 
     /// The destination of a label, made if it is new.
     pub fn destination(&self, state: &mut State, label: &str) -> DestinationId {
-        state.queue.destination(label, || {
+        let id = state.queue.destination(label, || {
             let routes = self.routes.load();
             match routes.by_label(label) {
                 Some((id, _)) => Bounds::from(routes.hop(id)),
                 None => Bounds::default(),
             }
-        })
+        });
+        if !state.suspended.is_empty() {
+            let suspended = self.is_suspended(&state.suspended, label);
+            state.queue.at_mut(id).suspend(suspended);
+        }
+        id
     }
 
     /// Queues sets that were just committed, with their message at hand.

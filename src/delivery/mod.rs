@@ -127,7 +127,7 @@ impl DeliveryHandle {
 
     /// Queues what was open before a restart: [`crate::spool::Recovered::sets`]. Once, before anything else.
     pub fn recover(&self, sets: Vec<StoredSet>) {
-        self.shared.recover(sets, Masks::new());
+        self.shared.recover(sets, Masks::new(), &[]);
     }
 
     /// Takes over new routes. Sessions that are open end with their transactions.

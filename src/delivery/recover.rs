@@ -11,6 +11,7 @@ use super::account::settlement;
 use super::dispatcher::{Shared, new_set};
 use super::shelf::Loaded;
 use crate::mail::MessageId;
+use crate::queue::marks::SetMarks;
 use crate::queue::{Masks, Notice, Past, Queue, Told};
 use crate::spool::Commit;
 use crate::spool::message::{Progress, RecipientOutcome, StoredSet};
@@ -18,7 +19,7 @@ use crate::track::ReportKind;
 
 impl Shared {
     /// Queues the sets that were open.
-    pub fn recover(self: &Arc<Self>, sets: Vec<StoredSet>, mut masks: Masks) {
+    pub fn recover(self: &Arc<Self>, sets: Vec<StoredSet>, mut masks: Masks, marks: &[SetMarks]) {
         let now = self.now();
         let mut unreported = Vec::new();
         let mut state = self.state();
@@ -30,6 +31,9 @@ impl Shared {
                 .queue
                 .restore(new_set(&stored.set, stored.recipients), destination, past);
             Self::mask_new(&mut state, &mut masks, stored.set.id);
+            for marks in marks.iter().filter(|marks| marks.set == stored.set.id) {
+                self.mark_recovered(&mut state, marks);
+            }
             if is_closed || has_unreported(&stored) {
                 unreported.push(stored);
             }

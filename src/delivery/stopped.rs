@@ -4,9 +4,11 @@ use super::DeliveryHandle;
 use super::dispatcher::{Shared, State};
 use super::verdict::Verdict;
 use crate::mail::{MessageId, Reply, SetId};
+use crate::queue::marks::{SetMarks, bitmap};
 use crate::queue::{HeldBack, Masks};
 use crate::spool::message::StoredSet;
 use crate::track::Reason;
+use roaring::RoaringBitmap;
 use std::collections::HashMap;
 
 /// How stopped recipients are given up.
@@ -83,13 +85,64 @@ impl DeliveryHandle {
         }
     }
 
-    /// Queues what was open before a restart, of which some is held back.
-    pub fn recover_stopped(&self, sets: Vec<StoredSet>, masks: Masks) {
-        self.shared.recover(sets, masks);
+    /// Queues what was open before a restart, of which some is held back or rerouted.
+    pub fn recover_stopped(&self, sets: Vec<StoredSet>, masks: Masks, marks: &[SetMarks]) {
+        self.shared.recover(sets, masks, marks);
+    }
+
+    /// Holds exactly these ranks by hand, all at one moment.
+    pub fn hold_by_hand(&self, masks: Masks) {
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        for (set, mask) in masks {
+            for id in state.queue.hold_by_hand(set, mask) {
+                self.shared.pump(&mut state, id, now);
+            }
+        }
+    }
+
+    /// Sends ranks of a set to another destination; returns who moved.
+    #[must_use]
+    pub fn reroute(&self, set: SetId, ranks: &RoaringBitmap, label: &str) -> RoaringBitmap {
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        let to = self.shared.destination(&mut state, label);
+        let moved = state.queue.reroute(set, ranks, to);
+        self.shared.pump(&mut state, to, now);
+        moved
+    }
+
+    /// Leaves exactly these next hops alone; the others go on at once. What a session is sending is finished.
+    pub fn suspend(&self, names: Vec<String>) {
+        let now = self.shared.now();
+        let mut state = self.shared.state();
+        state.suspended = names;
+        for id in state.queue.destinations() {
+            let label = state.queue.name(id).to_owned();
+            let suspended = self.shared.is_suspended(&state.suspended, &label);
+            state.queue.at_mut(id).suspend(suspended);
+            self.shared.pump(&mut state, id, now);
+        }
     }
 }
 
 impl Shared {
+    /// True if an operator has suspended a destination, or the next hop it stands for.
+    pub(super) fn is_suspended(&self, suspended: &[String], label: &str) -> bool {
+        let routes = self.routes.load();
+        let hop = routes.by_label(label).map(|(id, _)| routes.hop(id).name.as_str());
+        suspended.iter().any(|name| name == label || Some(name.as_str()) == hop)
+    }
+
+    /// What an operator had decided about a set. The caller holds the lock.
+    pub(super) fn mark_recovered(&self, state: &mut State, marks: &SetMarks) {
+        state.queue.hold_by_hand(marks.set, marks.held());
+        for (label, ranks) in &marks.rerouted {
+            let to = self.destination(state, label);
+            state.queue.reroute(marks.set, &bitmap(ranks), to);
+        }
+    }
+
     /// Holds back before a session can ask for it. The caller holds the lock.
     pub(super) fn mask_new(state: &mut State, masks: &mut Masks, set: SetId) {
         if let Some(mask) = masks.remove(&set).filter(|mask| !mask.is_empty()) {

@@ -126,6 +126,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         // Several a line: they are one case.
         #[rustfmt::skip]
         Reason::NextHopDeferred | Reason::NextHopUnreachable | Reason::SigningFailed
+        | Reason::NextHopSuspended | Reason::ReroutedByOperator
         | Reason::ProxyHeaderMalformed | Reason::TooManySessions | Reason::ConnectionRate
         | Reason::MessageRate | Reason::RecipientRate | Reason::DiskLow | Reason::QueueFull
         | Reason::StoreSuspect | Reason::ShuttingDown | Reason::Broken | Reason::TlsUnavailable

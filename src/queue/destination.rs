@@ -83,6 +83,7 @@ pub struct Destination {
     failures: u32,
     broken: u32,
     trouble: Option<Trouble>,
+    suspended: bool,
     /// Batches in flight by message; most messages have one.
     busy: HashMap<MessageId, u32>,
     busy_count: usize,
@@ -105,6 +106,7 @@ impl Destination {
             failures: 0,
             broken: 0,
             trouble: None,
+            suspended: false,
             busy: HashMap::new(),
             busy_count: 0,
             busy_large: 0,
@@ -156,10 +158,21 @@ impl Destination {
         self.trouble.as_ref()
     }
 
-    /// True if nothing may be tried before a later time.
+    /// An operator leaves it alone, or does so no longer.
+    pub fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
+    }
+
+    /// True while an operator leaves it alone.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// True if nothing may be tried before a later time, or before an operator says so.
     #[must_use]
     pub fn is_waiting(&self, now: Timestamp) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now)
+        self.suspended || self.trouble.as_ref().is_some_and(|trouble| trouble.retry_at > now)
     }
 
     /// Sessions that should be at work, given that `waiting` batches could be cut.
@@ -168,6 +181,7 @@ impl Destination {
     #[must_use]
     pub fn sessions_wanted(&self, waiting: usize, now: Timestamp) -> usize {
         match &self.trouble {
+            _ if self.suspended => self.busy_count,
             Some(trouble) if trouble.retry_at > now => self.busy_count,
             Some(_) => (self.busy_count + waiting).min(1),
             None => (self.busy_count + waiting).min(self.window()),

@@ -92,8 +92,14 @@ pub struct SetEntry {
     pub delay_reported: bool,
     /// An operator dropped it: nothing of it is tried again.
     pub dropped: bool,
-    /// Ranks that an operator holds back ([`super::HeldBack`]).
+    /// Ranks that an operator holds back ([`super::HeldBack`]): by a stop or by hand.
     pub stopped: RoaringBitmap,
+    /// Of them those that stops hold.
+    pub by_stops: RoaringBitmap,
+    /// Of them those that are held by hand.
+    pub by_hand: RoaringBitmap,
+    /// Ranks that an operator has sent to another destination.
+    pub pinned: RoaringBitmap,
     /// Progress rows written.
     pub rows: u64,
     /// Failures up to this row have been reported.

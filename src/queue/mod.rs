@@ -10,6 +10,7 @@ pub mod destination;
 mod due;
 pub mod fair;
 pub mod item;
+pub mod marks;
 pub mod notice;
 pub mod ranks;
 pub mod retry;
@@ -284,6 +285,9 @@ impl Queue {
             delay_reported: past.delay_reported,
             dropped: false,
             stopped: RoaringBitmap::new(),
+            by_stops: RoaringBitmap::new(),
+            by_hand: RoaringBitmap::new(),
+            pinned: RoaringBitmap::new(),
             rows: past.rows,
             reported_through: past.reported_through,
             unreported: 0,

@@ -59,6 +59,8 @@ pub struct DestinationView {
     pub sessions_max: usize,
     /// Its recipient limit, if it has shown one.
     pub recipients_learned: Option<usize>,
+    /// An operator leaves it alone.
+    pub suspended: bool,
     /// Why it is left alone, if it is.
     pub reason: Option<Reason>,
     /// Its last reply, if it is left alone.
@@ -111,7 +113,7 @@ impl Queue {
             });
         }
         items.sort_by(|a, b| (a.queued_at, a.set, &a.next_hop).cmp(&(b.queued_at, b.set, &b.next_hop)));
-        destinations.retain(|view| view.sets > 0 || view.retry_at.is_some());
+        destinations.retain(|view| view.sets > 0 || view.retry_at.is_some() || view.suspended);
         destinations.sort_by(|a, b| a.next_hop.cmp(&b.next_hop));
         QueueView { items, destinations }
     }
@@ -127,7 +129,12 @@ impl Queue {
             batches_in_flight: place.destination.busy(),
             sessions_max: place.destination.window(),
             recipients_learned: place.destination.learned(),
-            reason: trouble.map(|trouble| trouble.reason),
+            suspended: place.destination.is_suspended(),
+            reason: if place.destination.is_suspended() {
+                Some(Reason::NextHopSuspended)
+            } else {
+                trouble.map(|trouble| trouble.reason)
+            },
             reply: trouble.and_then(|trouble| trouble.reply.clone()),
             retry_at: trouble.map(|trouble| trouble.retry_at),
         }

@@ -42,7 +42,16 @@ impl Queue {
         let Some(entry) = self.sets.get_mut(&set) else {
             return (HeldBack::default(), Vec::new());
         };
-        entry.stopped = mask;
+        entry.by_stops = mask;
+        self.apply_masks(set)
+    }
+
+    /// Holds back what stops and hands hold of a set, and lets go what neither does.
+    pub(super) fn apply_masks(&mut self, set: SetId) -> (HeldBack, Vec<DestinationId>) {
+        let Some(entry) = self.sets.get_mut(&set) else {
+            return (HeldBack::default(), Vec::new());
+        };
+        entry.stopped = &entry.by_stops | &entry.by_hand;
         let items = entry.items.clone();
         let mut wake = Vec::new();
         let mut let_go = 0;

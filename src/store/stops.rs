@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::StoreFault;
 use crate::policy::stop::Stop;
 use crate::policy::storm::Brake;
+use crate::queue::marks::{SetMarks, Suspension};
 
 /// Keeps brakes and stops. Methods block for one commit.
 pub trait StopStore: Send + Sync + 'static {
@@ -23,6 +24,15 @@ pub trait StopStore: Send + Sync + 'static {
 
     /// Removes what was over before `before`.
     fn forget(&self, before: Timestamp) -> Result<(), StoreFault>;
+
+    /// Keeps decisions about a set in place of the ones before; empty ones are removed.
+    fn keep_marks(&self, marks: &SetMarks) -> Result<(), StoreFault>;
+
+    /// Keeps a suspended next hop.
+    fn keep_suspension(&self, suspension: &Suspension) -> Result<(), StoreFault>;
+
+    /// A next hop is not suspended any more.
+    fn end_suspension(&self, next_hop: &str) -> Result<(), StoreFault>;
 }
 
 /// What is kept.
@@ -32,6 +42,10 @@ pub struct StopState {
     pub brakes: Vec<Brake>,
     /// Stops, on or over.
     pub stops: Vec<Stop>,
+    /// Decisions about sets; sets may have ended meanwhile.
+    pub marks: Vec<SetMarks>,
+    /// Suspended next hops.
+    pub suspensions: Vec<Suspension>,
 }
 
 impl StopState {
@@ -90,6 +104,28 @@ impl StopStore for MemoryStopStore {
     fn forget(&self, before: Timestamp) -> Result<(), StoreFault> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.forget(before);
+        Ok(())
+    }
+
+    fn keep_marks(&self, marks: &SetMarks) -> Result<(), StoreFault> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.marks.retain(|known| known.set != marks.set);
+        if !marks.is_empty() {
+            state.marks.push(marks.clone());
+        }
+        Ok(())
+    }
+
+    fn keep_suspension(&self, suspension: &Suspension) -> Result<(), StoreFault> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.suspensions.retain(|known| known.next_hop != suspension.next_hop);
+        state.suspensions.push(suspension.clone());
+        Ok(())
+    }
+
+    fn end_suspension(&self, next_hop: &str) -> Result<(), StoreFault> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.suspensions.retain(|known| known.next_hop != next_hop);
         Ok(())
     }
 }

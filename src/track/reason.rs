@@ -45,6 +45,10 @@ reasons! {
     RoutesAgain = "routes-again", "the local-part would route again at the next hop";
     /// An internal relay domain's other side sent it here for an address that we do not know either.
     UnknownOnBothSides = "unknown-on-both-sides", "neither this directory nor the system that shares the domain knows the address";
+    /// An operator leaves the next hop alone.
+    NextHopSuspended = "next-hop-suspended", "an operator has suspended the next hop";
+    /// An operator sent it to another next hop than routing would.
+    ReroutedByOperator = "rerouted-by-operator", "an operator sent it to another next hop";
     /// It was handed to the other side of a shared namespace before, and came back.
     NamespaceLoop = "namespace-loop", "the message was handed to the system that shares the domain before, and came back for an unknown address";
     /// The directory has not been loaded yet, or its owning source is too old to say no.

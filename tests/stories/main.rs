@@ -16,6 +16,7 @@ mod a_stranger_on_a_list_reaches_only_postmaster;
 mod a_test_reaches_only_the_tester;
 mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;
+mod an_operator_acts_on_the_queue;
 mod an_operators_words_take_the_place_of_ours;
 mod another_customer_of_the_provider_is_a_stranger;
 mod automatic_mail_is_told_apart;

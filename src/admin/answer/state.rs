@@ -221,6 +221,9 @@ pub struct NextHopSummary {
     pub sessions: u64,
     /// Most sessions now.
     pub sessions_max: u64,
+    /// An operator leaves it alone.
+    #[serde(default)]
+    pub suspended: bool,
     /// The last refusal or fault.
     pub last_error: Option<String>,
 }

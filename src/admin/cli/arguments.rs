@@ -5,6 +5,7 @@ mod compare;
 mod group;
 mod guard;
 mod moderate;
+mod queue;
 mod send;
 mod stop;
 mod test;
@@ -20,13 +21,14 @@ use super::exchange::{ExportArguments, ExportRequest, ImportRequest, ImportVerb}
 use super::values::{point_in_time, size_in_octets};
 use super::{CheckScope, Output};
 use crate::admin::Command;
-use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueSelection, RollCommand, TraceQuery};
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, RollCommand, TraceQuery};
 use crate::limits;
-use crate::mail::{MessageId, SetId};
+use crate::mail::MessageId;
 use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 use moderate::ModerateVerb;
+use queue::QueueVerb;
 use send::{SEND_EXAMPLES, SendArguments};
 use stop::{STOP_EXAMPLES, StopArguments, WATCH_EXAMPLES, WatchArguments};
 use test::TestVerb;
@@ -203,52 +205,6 @@ struct TraceArguments {
     limit: u32,
 }
 
-#[derive(Args, Debug)]
-struct SelectionArguments {
-    /// One delivery set, as `s-12`.
-    #[arg(value_name = "SET", value_parser = set_id)]
-    set: Option<SetId>,
-    /// Of one message.
-    #[arg(long, value_name = "ID")]
-    message: Option<MessageId>,
-    /// For one next hop.
-    #[arg(long, alias = "next-hop", value_name = "NAME")]
-    nexthop: Option<String>,
-    /// With this recipient still open.
-    #[arg(long, value_name = "ADDRESS")]
-    rcpt: Option<String>,
-}
-
-#[derive(Subcommand, Debug)]
-enum QueueVerb {
-    /// Delivery sets with recipients still open, oldest first.
-    List(SelectionArguments),
-    /// How each next hop stands.
-    Summary,
-    /// One delivery set, with what its recipients wait for.
-    Show {
-        /// The set, as `s-12`.
-        #[arg(value_name = "SET", value_parser = set_id)]
-        set: SetId,
-    },
-    /// Try again now what waits for another attempt.
-    Retry {
-        #[command(flatten)]
-        selection: SelectionArguments,
-        /// Do it; without it, say what would be done.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Give up, without telling the sender; tracked as dropped by an operator.
-    Drop {
-        #[command(flatten)]
-        selection: SelectionArguments,
-        /// Do it; without it, say what would be done.
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
 /// What the arguments ask for.
 pub(super) enum Asked {
     /// Run the service.
@@ -351,48 +307,6 @@ impl TraceArguments {
     }
 }
 
-impl SelectionArguments {
-    fn selection(self) -> QueueSelection {
-        QueueSelection {
-            set: self.set,
-            message: self.message,
-            next_hop: self.nexthop,
-            recipient: self.rcpt,
-        }
-    }
-}
-
-impl QueueVerb {
-    fn command(self) -> Result<Command, String> {
-        Ok(match self {
-            Self::List(selection) => Command::QueueList(selection.selection()),
-            Self::Summary => Command::QueueSummary,
-            Self::Show { set } => Command::QueueShow { set },
-            Self::Retry { selection, yes } => Command::QueueRetry {
-                selection: selection.selection(),
-                intent: intent(yes),
-            },
-            Self::Drop { selection, yes } => {
-                let selection = selection.selection();
-                if selection == QueueSelection::default() {
-                    return Err("name what to drop: a set, --message, --nexthop or --rcpt".to_owned());
-                }
-                Command::QueueDrop {
-                    selection,
-                    intent: intent(yes),
-                }
-            }
-        })
-    }
-}
-
 fn intent(yes: bool) -> Intent {
     if yes { Intent::Do } else { Intent::Say }
-}
-
-fn set_id(text: &str) -> Result<SetId, String> {
-    text.strip_prefix("s-")
-        .and_then(|digits| digits.parse().ok())
-        .map(SetId)
-        .ok_or_else(|| "not a delivery set such as s-12".to_owned())
 }

@@ -21,7 +21,7 @@ mod trace;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, CheckReport, CompareAnswer, RollAnswer, RuleAnswer, StopAnswer};
+use super::answer::{Answer, CheckReport, CompareAnswer, QueueAnswer, RollAnswer, RuleAnswer, StopAnswer};
 
 pub use text::clean;
 
@@ -66,6 +66,8 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::Stop(StopAnswer::Watch(shown)) => stop::watch(shown, reader),
         Answer::Stop(StopAnswer::Stop(done)) => stop::done(done, reader),
         Answer::Stop(StopAnswer::StopList(stops)) => stop::list(stops, reader),
+        Answer::Queue(QueueAnswer::QueueAct(acted)) => queue::acted(acted),
+        Answer::Queue(QueueAnswer::QueueSuspend(done)) => queue::suspended(done),
     }
 }
 

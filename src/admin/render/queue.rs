@@ -1,8 +1,9 @@
-//! `queue list|summary|show|retry|drop`.
+//! `queue list|summary|show`, and what was done.
 
 use super::Reader;
 use super::text::{age, clean, count, number, pairs, seconds_between, sender, subject, table, time};
-use crate::admin::answer::{NextHopSummary, QueueChanged, QueueItem, QueueShown};
+use crate::admin::answer::{HopSuspended, NextHopSummary, QueueActed, QueueChanged, QueueItem, QueueShown};
+use crate::admin::command::QueueAction;
 
 pub(super) fn list(items: &[QueueItem], reader: &Reader) -> String {
     if items.is_empty() {
@@ -106,5 +107,54 @@ pub(super) fn changed(changed: &QueueChanged, verb: &str, done: &str) -> String 
         (0, _) => "nothing in the queue matches\n".to_owned(),
         (_, true) => format!("{done}: {what}\n"),
         (_, false) => format!("would {verb} {what}\nnothing was changed; add --yes to do it\n"),
+    }
+}
+
+/// `queue hold|release|drop|bounce|reroute`.
+pub(super) fn acted(acted: &QueueActed) -> String {
+    let what = format!(
+        "{} of {} in {}",
+        count(acted.recipients, "recipient", "recipients"),
+        count(acted.messages, "message", "messages"),
+        count(acted.sets, "delivery set", "delivery sets")
+    );
+    let (verb, done) = match &acted.verb {
+        QueueAction::Hold => ("hold".to_owned(), "held".to_owned()),
+        QueueAction::Release => ("release".to_owned(), "released".to_owned()),
+        QueueAction::Drop => ("drop".to_owned(), "dropped".to_owned()),
+        QueueAction::Bounce => (
+            "give up, with reports to the senders,".to_owned(),
+            "given up, with reports to the senders".to_owned(),
+        ),
+        QueueAction::Reroute(to) => (format!("send to {}", clean(to)), format!("sent to {}", clean(to))),
+    };
+    let mut out = match (acted.recipients, acted.done) {
+        (0, _) => "nobody in the queue matches\n".to_owned(),
+        (_, true) => format!("{done}: {what}\n"),
+        (_, false) => format!("would {verb} {what}\nnothing was changed; add --yes to do it\n"),
+    };
+    if acted.in_flight > 0 {
+        out.push_str(&format!(
+            "{} being delivered at this moment {} left alone\n",
+            count(acted.in_flight, "recipient", "recipients"),
+            if acted.in_flight == 1 { "is" } else { "are" }
+        ));
+    }
+    out
+}
+
+/// `queue suspend|resume`.
+pub(super) fn suspended(done: &HopSuspended) -> String {
+    let hop = clean(&done.next_hop);
+    let waiting = format!(
+        "{} in {} for it",
+        count(done.recipients, "recipient", "recipients"),
+        count(done.sets, "delivery set", "delivery sets")
+    );
+    match (done.suspended, done.applied) {
+        (true, true) => format!("{hop} is suspended; {waiting}; to go on: muster queue resume {hop}\n"),
+        (true, false) => format!("{hop} was suspended already; {waiting}\n"),
+        (false, true) => format!("{hop} goes on; {waiting}\n"),
+        (false, false) => format!("{hop} was not suspended; {waiting}\n"),
     }
 }

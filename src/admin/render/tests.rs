@@ -5,8 +5,8 @@ use crate::admin::answer::{Explained, SeenAs};
 use crate::admin::command::{
     CompareCommand, CompareQuestion, ComparedLog, ConvertInto, ConvertOrder, CutoverOrder, CutoverSide,
     DifferenceIntent, ExplainQuestion, GuardIntent, Intent, MemberDepth, PinEffect, PinOrder, PreviewQuestion,
-    PrintLanguage, RefreshChoice, RollCommand, RuleCommand, RuleQuestion, Signed, StopCommand, StopOrder, StopTarget,
-    StopVerb, WhyQuestion,
+    PrintLanguage, QueueAction, QueueCommand, QueueOrder, QueueSelection, RefreshChoice, RollCommand, RuleCommand,
+    RuleQuestion, Signed, StopCommand, StopOrder, StopTarget, StopVerb, SuspendOrder, WhyQuestion,
 };
 use crate::admin::service::{Caller, dispatch};
 use crate::admin::testing::{Sample, now};
@@ -299,6 +299,35 @@ fn golden_stops() {
         ("stop list --all", StopCommand::StopList { all: true }),
     ] {
         all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Stop(command))));
+    }
+    let act = |verb, intent| {
+        QueueCommand::QueueAct(QueueOrder {
+            selection: QueueSelection::default(),
+            verb,
+            intent,
+            signed: Signed::default(),
+        })
+    };
+    for (line, command) in [
+        ("queue hold --nexthop cloud", act(QueueAction::Hold, Intent::Say)),
+        (
+            "queue bounce --nexthop cloud --yes",
+            act(QueueAction::Bounce, Intent::Do),
+        ),
+        (
+            "queue reroute --nexthop cloud --to onprem --yes",
+            act(QueueAction::Reroute("onprem".to_owned()), Intent::Do),
+        ),
+        (
+            "queue suspend cloud",
+            QueueCommand::QueueSuspend(SuspendOrder {
+                next_hop: "cloud".to_owned(),
+                suspend: true,
+                signed: Signed::default(),
+            }),
+        ),
+    ] {
+        all.push_str(&format!("$ muster {line}\n{}\n", shown(&Command::Queue(command))));
     }
     assert_eq!(all, include_str!("golden_stops.txt"), "\n{all}");
 }

@@ -1,8 +1,10 @@
 //! Answers about brakes and stops, for the tests of this room.
 
 use super::{at, text, texts};
-use crate::admin::answer::{BrakeShown, StopAnswer, StopDone, StopShown, ThreadShown, WatchShown};
-use crate::admin::command::{Intent, StopCommand, StopVerb};
+use crate::admin::answer::{
+    BrakeShown, HopSuspended, QueueActed, QueueAnswer, StopAnswer, StopDone, StopShown, ThreadShown, WatchShown,
+};
+use crate::admin::command::{Intent, QueueCommand, StopCommand, StopVerb};
 
 const THREAD: &str = "<a1@contoso.example>";
 
@@ -103,5 +105,27 @@ pub(super) fn stop(command: &StopCommand) -> StopAnswer {
             };
             StopAnswer::StopList(if *all { vec![stop, over] } else { vec![stop] })
         }
+    }
+}
+
+pub(super) fn queue(command: &QueueCommand) -> QueueAnswer {
+    match command {
+        QueueCommand::QueueAct(order) => QueueAnswer::QueueAct(QueueActed {
+            done: order.intent == Intent::Do,
+            verb: order.verb.clone(),
+            sets: 2,
+            messages: 1,
+            recipients: 1_204,
+            in_flight: 500,
+            by: text("eva"),
+        }),
+        QueueCommand::QueueSuspend(order) => QueueAnswer::QueueSuspend(HopSuspended {
+            next_hop: order.next_hop.clone(),
+            suspended: order.suspend,
+            applied: true,
+            sets: 3,
+            recipients: 61_204,
+            by: text("eva"),
+        }),
     }
 }

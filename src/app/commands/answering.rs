@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use crate::admin::answer::{
     CompareAnswer, DirectoryPage, Explained, GroupMembers, GroupShown, GroupSummary, GroupWhy, HoldDecided, HoldShown,
-    HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueChanged, QueueItem, QueueShown, Reloaded,
-    RollAnswer, RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
+    HoldSummary, HoldsDecided, ListenerState, NextHopSummary, QueueAnswer, QueueChanged, QueueItem, QueueShown,
+    Reloaded, RollAnswer, RuleAnswer, SendTested, SpoofTested, StatusReport, StopAnswer, TracedMessage, WasMember,
 };
 use crate::admin::command::{
-    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueSelection,
-    RollCommand, RuleCommand, SendOrder, StopCommand, TraceQuery, WhyQuestion,
+    CompareCommand, ExplainQuestion, GuardIntent, HoldsOrder, Intent, MemberDepth, PageQuestion, QueueAction,
+    QueueCommand, QueueOrder, QueueSelection, RollCommand, RuleCommand, SendOrder, Signed, StopCommand, TraceQuery,
+    WhyQuestion,
 };
 use crate::admin::service::{Caller, Refusal, RefusalKind, Service as Answers};
 use crate::delivery::Selection;
@@ -24,7 +25,7 @@ use crate::spool::{Readiness, Spool};
 use super::groups::Groups;
 use super::orders::{GuardWord, Orders};
 use super::stale::Suspected;
-use super::{explain, export, holds, lists, queue, signing, storms, trace, was};
+use super::{explain, export, holds, lists, queue, queue_orders, signing, storms, trace, was};
 use crate::app::service::Service;
 use crate::app::{directory, spoof};
 
@@ -77,7 +78,7 @@ impl Commands {
         self.known_hop(selection)?;
         let wanted = selection.clone();
         let sets = self
-            .blocking(move |service| queue::selected(&*service.spool, &wanted))
+            .blocking(move |service| queue_orders::selected(service, &wanted))
             .await?;
         let mut messages: Vec<_> = sets.iter().map(|stored| stored.set.message).collect();
         messages.sort_unstable();
@@ -102,7 +103,7 @@ impl Answers for Commands {
         let view = service.keeper.view();
         let readiness = service.spool.readiness();
         let open = self
-            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .blocking(|service| queue_orders::selected(service, &QueueSelection::default()))
             .await?;
         let holds = self
             .blocking(|service| service.spool.holds().map_err(queue::unavailable))
@@ -237,7 +238,7 @@ impl Answers for Commands {
         self.known_hop(selection)?;
         let selection = selection.clone();
         let sets = self
-            .blocking(move |service| queue::selected(&*service.spool, &selection))
+            .blocking(move |service| queue_orders::selected(service, &selection))
             .await?;
         let view = self.0.delivery.snapshot();
         Ok(sets.iter().map(|stored| queue::item(stored, &view)).collect())
@@ -245,7 +246,7 @@ impl Answers for Commands {
 
     async fn queue_summary(&self) -> Result<Vec<NextHopSummary>, Refusal> {
         let sets = self
-            .blocking(|service| queue::selected(&*service.spool, &QueueSelection::default()))
+            .blocking(|service| queue_orders::selected(service, &QueueSelection::default()))
             .await?;
         let view = self.0.delivery.snapshot();
         let names: Vec<String> = self.0.routes.load().hops().map(|(_, hop)| hop.name.clone()).collect();
@@ -274,12 +275,31 @@ impl Answers for Commands {
         selection: &QueueSelection,
         intent: Intent,
     ) -> Result<QueueChanged, Refusal> {
-        let act = |service: &Service, sets: &[StoredSet], who: &str| {
-            for stored in sets {
-                service.delivery.drop(&Selection::Set(stored.set.id), who);
-            }
+        self.known_hop(selection)?;
+        let order = QueueOrder {
+            selection: selection.clone(),
+            verb: QueueAction::Drop,
+            intent,
+            signed: Signed::default(),
         };
-        self.change(caller, selection, intent, "drop", act).await
+        match self.queue_order(caller, &QueueCommand::QueueAct(order)).await? {
+            QueueAnswer::QueueAct(acted) => Ok(QueueChanged {
+                done: acted.done,
+                sets: acted.sets,
+                messages: acted.messages,
+                recipients: acted.recipients,
+            }),
+            QueueAnswer::QueueSuspend(_) => Err(Refusal::new(RefusalKind::Broken, "another question was answered")),
+        }
+    }
+
+    async fn queue_order(&self, caller: &Caller, command: &QueueCommand) -> Result<QueueAnswer, Refusal> {
+        if let QueueCommand::QueueAct(order) = command {
+            self.known_hop(&order.selection)?;
+        }
+        let (service, caller, command) = (Arc::clone(&self.0), caller.clone(), command.clone());
+        self.blocking(move |_| queue_orders::answer(&service, &caller, &command))
+            .await
     }
 
     async fn moderate_list(&self, group: Option<&str>) -> Result<Vec<HoldSummary>, Refusal> {

@@ -15,6 +15,7 @@ pub mod lists;
 mod lists_tests;
 mod orders;
 pub mod queue;
+mod queue_orders;
 pub mod rules;
 mod send;
 pub mod signing;

@@ -16,8 +16,22 @@ use crate::track::Reason;
 /// Most open recipients shown of one set.
 const OPEN_SHOWN_MAX: usize = 1_000;
 
-/// Delivery sets with open recipients that a selection names, oldest first.
-pub fn selected(spool: &dyn Spool, selection: &QueueSelection) -> Result<Vec<StoredSet>, Refusal> {
+/// Delivery sets with open recipients that a selection names, oldest first; `is_group` knows an address of its group.
+pub fn selected(
+    spool: &dyn Spool,
+    selection: &QueueSelection,
+    is_group: &dyn Fn(&str) -> bool,
+) -> Result<Vec<StoredSet>, Refusal> {
+    let chosen = chosen(spool, selection, is_group)?;
+    Ok(chosen.into_iter().map(|(stored, _)| stored).collect())
+}
+
+/// The same, with the ranks of each that are open and that the selection is about.
+pub fn chosen(
+    spool: &dyn Spool,
+    selection: &QueueSelection,
+    is_group: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(StoredSet, RoaringBitmap)>, Refusal> {
     let mut sets = spool.recover().map_err(unavailable)?.sets;
     sets.retain(|stored| {
         selection.set.is_none_or(|id| stored.set.id == id)
@@ -27,29 +41,76 @@ pub fn selected(spool: &dyn Spool, selection: &QueueSelection) -> Result<Vec<Sto
                 .as_ref()
                 .is_none_or(|name| stored.set.next_hop == *name)
     });
-    if let Some(recipient) = &selection.recipient {
-        let wanted = Mailbox::parse(recipient)
-            .map_err(|fault| Refusal::new(RefusalKind::Usage, format!("recipient `{recipient}`: {fault}")))?;
-        let mut found = Vec::new();
-        for stored in sets {
-            if awaits(spool, &stored, &wanted)? {
-                found.push(stored);
-            }
+    let parsed = |what: &str, text: &str| {
+        Mailbox::parse(text).map_err(|fault| Refusal::new(RefusalKind::Usage, format!("{what} `{text}`: {fault}")))
+    };
+    let recipient = selection
+        .recipient
+        .as_ref()
+        .map(|text| parsed("recipient", text))
+        .transpose()?;
+    let from = match selection.from.as_deref() {
+        None => None,
+        Some("" | "<>") => Some(None),
+        Some(text) => Some(Some(parsed("sender", text)?)),
+    };
+    let mut found = Vec::new();
+    for stored in sets {
+        if let Some(from) = &from
+            && !is_sender(spool, &stored, from.as_ref())?
+        {
+            continue;
         }
-        sets = found;
+        let mut ranks = open_ranks(&stored);
+        if recipient.is_some() || selection.group.is_some() {
+            let full = spool.set(stored.set.id).map_err(unavailable)?;
+            ranks = open_ranks(&full);
+            keep(
+                &mut ranks,
+                &full,
+                recipient.as_ref(),
+                selection.group.is_some().then_some(is_group),
+            );
+        }
+        if !ranks.is_empty() {
+            found.push((stored, ranks));
+        }
     }
-    sets.sort_by_key(|stored| (stored.set.queued_at, stored.set.id));
-    Ok(sets)
+    found.sort_by_key(|(stored, _)| (stored.set.queued_at, stored.set.id));
+    Ok(found)
 }
 
-fn awaits(spool: &dyn Spool, stored: &StoredSet, wanted: &Mailbox) -> Result<bool, Refusal> {
-    let full = spool.set(stored.set.id).map_err(unavailable)?;
-    let key = wanted.key();
-    let mut open = open_ranks(&full).into_iter();
-    Ok(open.any(|rank| {
-        let path = full.set.roster.forward_path(rank);
-        path.eq_ignore_ascii_case(wanted.as_str()) || Mailbox::parse(path).is_ok_and(|path| path.key() == key)
-    }))
+/// The sender of the message: return paths of copies may be others.
+fn is_sender(spool: &dyn Spool, stored: &StoredSet, wanted: Option<&Mailbox>) -> Result<bool, Refusal> {
+    let message = spool.message(stored.set.message).map_err(unavailable)?;
+    let sender = message.envelope.reverse_path.mailbox().map(Mailbox::key);
+    Ok(sender == wanted.map(Mailbox::key))
+}
+
+/// Keeps the ranks of a recipient, and those that a group led to.
+fn keep(
+    ranks: &mut RoaringBitmap,
+    full: &StoredSet,
+    recipient: Option<&Mailbox>,
+    is_group: Option<&dyn Fn(&str) -> bool>,
+) {
+    let roster = &full.set.roster;
+    let origins: Option<Vec<bool>> = is_group.map(|is_group| {
+        let origins = roster.origins.iter();
+        origins.map(|origin| is_group(&origin.addressed)).collect()
+    });
+    let key = recipient.map(Mailbox::key);
+    let is_meant = |rank: u32| {
+        let path = roster.forward_path(rank);
+        let to = recipient.is_none_or(|wanted| {
+            path.eq_ignore_ascii_case(wanted.as_str()) || Mailbox::parse(path).ok().map(|path| path.key()) == key
+        });
+        let by = origins
+            .as_ref()
+            .is_none_or(|origins| origins.get(roster.origin_of(rank) as usize).copied().unwrap_or(false));
+        to && by
+    };
+    *ranks = ranks.iter().filter(|rank| is_meant(*rank)).collect();
 }
 
 /// A set as a line of `queue list`.
@@ -163,6 +224,7 @@ pub fn by_next_hop(names: &[String], sets: &[StoredSet], view: &QueueView, now: 
         line.sessions = destination.batches_in_flight as u64;
         line.sessions_max = destination.sessions_max as u64;
         let words = destination.reason.map(|reason| reason.text().to_owned());
+        line.suspended = destination.suspended;
         line.last_error = destination.reply.as_ref().map(ToString::to_string).or(words);
     }
     lines.sort_by(|a, b| a.next_hop.cmp(&b.next_hop));

@@ -1,4 +1,4 @@
-//! `stops.db`: brakes and stops, each a row, each change a commit.
+//! `stops.db`: brakes, stops and decisions about the queue, each a row, each change a commit.
 //!
 //! Apart from `mail.db`, so that the committer of the mail path has nothing to do with them: a change is rare, and
 //! waits for nobody's mail.
@@ -14,6 +14,7 @@ use super::open::{OpenFault, open_database};
 use super::record::{self, octets};
 use crate::policy::stop::Stop;
 use crate::policy::storm::Brake;
+use crate::queue::marks::{SetMarks, Suspension};
 use crate::store::StoreFault;
 use crate::store::stops::{StopState, StopStore, stop_end};
 
@@ -30,6 +31,12 @@ CREATE TABLE brakes (
 CREATE TABLE stops (id INTEGER PRIMARY KEY, over INTEGER, row BLOB NOT NULL);
 ";
 
+/// What a database of an earlier release lacks.
+const LATER_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS marks (set_id INTEGER PRIMARY KEY, row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS suspended (next_hop TEXT PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID;
+";
+
 /// The store of stops on SQLite. The data directory must belong to this process: open the spool first.
 #[derive(Debug)]
 pub struct SqliteStopStore(Mutex<Connection>);
@@ -41,6 +48,9 @@ impl SqliteStopStore {
         let connection = open_database(&path, TABLES, VERSION)?;
         connection
             .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+            .map_err(OpenFault::database(&path))?;
+        connection
+            .execute_batch(LATER_TABLES)
             .map_err(OpenFault::database(&path))?;
         Ok(Self(Mutex::new(connection)))
     }
@@ -65,6 +75,8 @@ impl StopStore for SqliteStopStore {
         Ok(StopState {
             brakes: rows(&connection, "SELECT row FROM brakes ORDER BY since").map_err(unreadable)?,
             stops: rows(&connection, "SELECT row FROM stops ORDER BY id").map_err(unreadable)?,
+            marks: rows(&connection, "SELECT row FROM marks").map_err(unreadable)?,
+            suspensions: rows(&connection, "SELECT row FROM suspended").map_err(unreadable)?,
         })
     }
 
@@ -94,6 +106,28 @@ impl StopStore for SqliteStopStore {
         let before = before.as_microsecond();
         self.run("DELETE FROM brakes WHERE over < ?1", [before])?;
         self.run("DELETE FROM stops WHERE over < ?1", [before])
+    }
+
+    fn keep_marks(&self, marks: &SetMarks) -> Result<(), StoreFault> {
+        let set = marks.set.0 as i64;
+        if marks.is_empty() {
+            return self.run("DELETE FROM marks WHERE set_id = ?1", [set]);
+        }
+        self.run(
+            "INSERT OR REPLACE INTO marks (set_id, row) VALUES (?1, ?2)",
+            (set, record::encode(marks)),
+        )
+    }
+
+    fn keep_suspension(&self, suspension: &Suspension) -> Result<(), StoreFault> {
+        self.run(
+            "INSERT OR REPLACE INTO suspended (next_hop, row) VALUES (?1, ?2)",
+            (&suspension.next_hop, record::encode(suspension)),
+        )
+    }
+
+    fn end_suspension(&self, next_hop: &str) -> Result<(), StoreFault> {
+        self.run("DELETE FROM suspended WHERE next_hop = ?1", [next_hop])
     }
 }
 

@@ -1,5 +1,6 @@
 //! Delivery against next hops on loopback and a spool in memory.
 
+mod fairness;
 mod faults;
 mod hop;
 mod learning;
