@@ -52,7 +52,8 @@ keys! {
         /// `hosts`, or in the MX record. Trap: without DNSSEC an MX record is anybody's word.
         optional tls_names: Vec<Spanned<Domain>>,
         /// Certificates in PEM form of the authorities that count for `verified`, and no others. A relative path starts at
-        /// the settings file. Default: the authorities of the system.
+        /// the settings file. Default: the authorities of the system. Trap: the server's own certificate is no authority, even
+        /// if it signed itself; name its key in `tls_keys`.
         optional tls_ca_file: PathBuf,
         /// Keys of which the server must have one, for `verified`: SHA-256 of its public key in base64, as `openssl x509
         /// -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64` tells. Names, dates

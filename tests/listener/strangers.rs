@@ -359,3 +359,33 @@ async fn a_client_that_leaves_is_looked_up_no_more() {
     assert_eq!(service.stopped().await.sessions_cut, 0);
     assert!(memory.refusals().is_empty());
 }
+
+/// Who speaks for others by XCLIENT is not asked for himself.
+#[tokio::test]
+async fn the_client_behind_xclient_is_looked_up() {
+    let dns = NameServer::start();
+    dns.host("1.2.0.192.bl.example", Ipv4Addr::new(127, 0, 0, 2))
+        .host("1.0.0.127.bl.example", Ipv4Addr::new(127, 0, 0, 2));
+    let service = Service::start(Memory::that_trusts_some(), |settings: &mut ListenerSettings| {
+        settings.xclient_from = vec!["127.0.0.1".parse().expect("an address")];
+        settings.strangers.name_servers = vec![dns.address()];
+        settings.strangers.lists = vec![list("bl.example", ListAction::Refuse)];
+    });
+    let mut filter = Person::greeted(service.address).await;
+    for (claim, reply) in [
+        ("ADDR=192.0.2.1", "554 5.7.1 client [192.0.2.1]"),
+        ("ADDR=192.0.2.2", TAKEN),
+        ("ADDR=203.0.113.9", TAKEN),
+    ] {
+        for (says, hears) in [
+            (format!("XCLIENT {claim}"), "220 mx"),
+            ("HELO client.example".to_owned(), "250 mx"),
+            ("MAIL FROM:<a@fabrikam.example>".to_owned(), "250 2.1.0"),
+            ("RCPT TO:<lena@contoso.example>".to_owned(), reply),
+            ("RSET".to_owned(), "250 2.0.0"),
+        ] {
+            filter.says(format!("{says}\r\n")).await;
+            filter.hears(hears).await;
+        }
+    }
+}

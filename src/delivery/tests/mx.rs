@@ -284,3 +284,58 @@ async fn one_domain_in_trouble_holds_up_no_other() {
     hop.wait(|seen| seen.copies.len() == 1).await;
     assert_eq!(hop.recipients(), ["b@good.example"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domains_mta_sts_policy_decides_where_and_how_its_mail_goes() {
+    let leaf = tls::Authority::new().leaf(&["a.example"]);
+    for (mode, mx, wanted) in [
+        ("enforce", "other.example", Some(crate::track::Reason::MtaStsFailed)),
+        // The host is named, and nobody that the system knows vouches for it.
+        ("enforce", "*.example", Some(crate::track::Reason::TlsUnverified)),
+        ("testing", "other.example", None),
+        ("none", "other.example", None),
+    ] {
+        let behaviour = Behaviour {
+            tls: Some((leaf.server(), hop::Begins::ByStartTls)),
+            ..Behaviour::default()
+        };
+        let hop = Hop::start(behaviour).await;
+        let zone = Zone::start(vec![
+            (
+                "fabrikam.example",
+                RecordType::MX,
+                Answer::Records(vec![self::mx(10, "a.example")]),
+            ),
+            ("a.example", RecordType::A, loopback()),
+        ])
+        .await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("mta-sts.json");
+        let policy = format!(r#"{{"mode":"{mode}","mx":["{mx}"],"max_age":86400}}"#);
+        let known =
+            format!(r#"{{"fabrikam.example":{{"id":"1","policy":{policy},"expires_at":"2999-01-01T00:00:00Z"}}}}"#);
+        std::fs::write(&file, known).expect("writable");
+        let mut next = NextHop::new("internet", Target::Mx, "relay.example");
+        quick(&mut next);
+        next.mx_port = hop.address.port();
+        let settings = DeliverySettings {
+            name_servers: vec![zone.address],
+            dns_timeout: Duration::from_millis(100),
+            mta_sts_file: Some(file),
+            ..DeliverySettings::default()
+        };
+        let world = World::start_with(vec![next], settings, Arc::new(AsQueued));
+        world.send(vec![letter()]).await;
+        let Some(wanted) = wanted else {
+            world.idle().await;
+            assert_eq!(hop.recipients(), ["a@fabrikam.example"], "{mode}");
+            continue;
+        };
+        let defer = world.event(|kind| matches!(kind, EventKind::Defer { .. })).await;
+        let EventKind::Defer { reason, .. } = defer.kind else {
+            panic!("just matched");
+        };
+        assert_eq!(reason, wanted, "{mode} {mx}");
+        assert_eq!(hop.seen(|seen| seen.transactions), 0, "{mode} {mx}");
+    }
+}

@@ -347,3 +347,48 @@ async fn the_next_hop_is_told_who_we_are() {
     let (reason, _) = waits(&hop, &world(&hop, tls(TlsMode::None), lena("s3cret", true))).await;
     assert_eq!(reason, Reason::SignInUnavailable);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_goes_wrong_in_starttls_and_auth_is_temporary_and_nothing_is_said_in_clear_text() {
+    let server = Authority::new().leaf(&["127.0.0.1"]).server();
+    let acts = [
+        Act::Close,
+        Act::Silence,
+        Act::Say("421 4.3.2 bye".to_owned()),
+        Act::Say("554 5.7.0 no".to_owned()),
+        Act::Say("250 2.0.0 ok".to_owned()),
+        Act::Say("334 !".to_owned()),
+        Act::Raw(b"garbage\r\n".to_vec()),
+        Act::Raw(b"\x15\x03\x01\x00\x02\x02\x28".to_vec()),
+    ];
+    for step in [Step::StartTls, Step::Auth] {
+        for act in acts.clone() {
+            let mut behaviour = offering(Arc::clone(&server), Begins::ByStartTls);
+            behaviour.sign_in = Some(LENA.to_owned());
+            behaviour.acts.insert(step, [act.clone()].into());
+            let hop = Hop::start(behaviour).await;
+            let world = world(&hop, tls(TlsMode::Required), lena("s3cret", false));
+            assert!(delivered(&hop, &world).await.0, "{step:?} {act:?}");
+            assert_eq!(world.count("DEFER"), 1, "{step:?} {act:?}");
+            assert!(world.reports().is_empty(), "{step:?} {act:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_comes_from_the_address_that_settings_name() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let candidate = crate::delivery::connect::Candidate {
+        host: "127.0.0.1".to_owned(),
+        address: listener.local_addr().expect("bound"),
+        domain: None,
+        tlsa: None,
+    };
+    let sources = ["2001:db8::1", "127.0.0.2"].map(|source| source.parse().expect("an address"));
+    let stream = crate::delivery::connect::connect(&candidate, &sources, PATIENCE)
+        .await
+        .expect("connected");
+    let (_, from) = listener.accept().await.expect("a client");
+    assert_eq!(from.ip().to_string(), "127.0.0.2");
+    drop(stream);
+}
