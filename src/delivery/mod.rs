@@ -14,6 +14,7 @@ pub mod learning;
 pub mod opening;
 pub mod pace;
 pub mod plan;
+mod reach;
 mod recover;
 pub mod report;
 mod reporting;

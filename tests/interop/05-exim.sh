@@ -6,11 +6,11 @@ source "$(dirname "$0")/common.sh"
 
 exim="${EXIM:-}"
 if [ -z "$exim" ]; then
-    mkdir -p "$scratch/debs" "$scratch/root"
+    mkdir -p "$scratch/debs" "$scratch/unpacked"
     chmod 777 "$scratch/debs"
     ( cd "$scratch/debs" && apt-get download -q exim4-daemon-light libidn12 > "$scratch/download.log" 2>&1 )
-    for package in "$scratch"/debs/*.deb; do dpkg -x "$package" "$scratch/root"; done
-    exim="$scratch/root/usr/sbin/exim4"
+    for package in "$scratch"/debs/*.deb; do dpkg -x "$package" "$scratch/unpacked"; done
+    exim="$scratch/unpacked/usr/sbin/exim4"
 fi
 LD_LIBRARY_PATH="$(echo "$(dirname "$exim")"/../lib/*-linux-gnu)"
 export LD_LIBRARY_PATH
