@@ -27,7 +27,7 @@ use muster::mail::authentication::{Checks, Verdict};
 use muster::mail::header::sieve::{OrganisationFields, Sieve, Unwelcome};
 use muster::mail::{Mailbox, ReversePath};
 use muster::policy::testing::rules;
-use muster::resolver::{Prospect, Sender};
+use muster::resolver::{Origin, Prospect, Sender};
 use muster::spool::content::Content;
 
 const ROUNDS: u32 = 2_000;
@@ -125,11 +125,11 @@ fn sieve(message: &str) {
 fn connection() {
     let rules = rules();
     let path = ReversePath::Mailbox(Mailbox::parse("lena@contoso.example").expect("valid"));
-    let client = "127.0.0.1".parse().expect("valid");
+    let client = Origin::plain("inbound", "127.0.0.1".parse().expect("valid"));
     let begun = Instant::now();
     for _ in 0..ROUNDS {
-        black_box(Sender::judged(black_box(&path), "inbound", client, &rules));
-        black_box(Prospect::of(black_box(&path), "inbound", client, &rules));
+        black_box(Sender::judged(black_box(&path), &client, &rules));
+        black_box(Prospect::of(black_box(&path), &client, &rules));
     }
     tell("proof of the connection", begun.elapsed());
 }

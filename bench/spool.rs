@@ -136,10 +136,10 @@ fn message(size: usize) -> (StoredMessage, Content) {
         received_at: Timestamp::now(),
         envelope,
         arrival: Arrival {
-            listener: "relay".to_owned(),
             client: Some([127, 0, 0, 1].into()),
             helo: Some("client.example".to_owned()),
             proof: Some("network loopback".to_owned()),
+            ..Arrival::at("relay")
         },
         kind: MessageKind::Submitted,
         prefix: vec![b'r'; 200].into(),

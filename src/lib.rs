@@ -7,7 +7,7 @@
 //! | words | [`mail`] [`track`] [`mod@env`] [`limits`] |
 //! | decisions | [`smtp`] [`directory`] [`rolls`] [`resolver`] [`policy`] [`expansion`] [`routing`] [`queue`] |
 //! | keepers | [`spool`] [`store`] [`moderation`] [`categorizer`] |
-//! | edges | [`listener`] [`delivery`] [`authenticity`] [`connectors`] [`observe`] [`backends`] [`web`] |
+//! | edges | [`listener`] [`accounts`] [`delivery`] [`authenticity`] [`connectors`] [`observe`] [`backends`] [`web`] |
 //! | app | [`config`] [`admin`] [`app`] |
 
 pub mod env;
@@ -29,6 +29,7 @@ pub mod moderation;
 pub mod spool;
 pub mod store;
 
+pub mod accounts;
 pub mod authenticity;
 pub mod backends;
 pub mod connectors;

@@ -7,6 +7,27 @@ use std::time::Duration;
 /// RFC 5321 §4.5.3.1.4 says 512 and lets extensions add; RFC 3461 adds up to 500 for ORCPT, RFC 6531 more.
 pub const COMMAND_LINE_OCTETS_MAX: usize = 4_096;
 
+/// Failed authentications of one client after which it may not try again for a while.
+pub const AUTH_FAILURES_MAX: u32 = 10;
+
+/// How long failed authentications count.
+pub const AUTH_FAILURES_WINDOW: Duration = Duration::from_secs(600);
+
+/// Clients whose failed authentications are counted at once.
+pub const AUTH_CLIENTS_MAX: u64 = 100_000;
+
+/// Time for the answer to one authentication.
+pub const AUTH_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Passwords hashed at once: each takes its memory and a core.
+pub const PASSWORDS_AT_ONCE_MAX: usize = 4;
+
+/// Wait for a client's TLS handshake.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest AUTH command and longest response within its exchange in octets, CRLF included (RFC 4954 §4).
+pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
+
 /// Replies to one pipelined group are written once they exceed this many octets, so that a client that sends and
 /// never reads costs no more memory.
 pub const REPLIES_PENDING_OCTETS_MAX: usize = 16 * 1024;

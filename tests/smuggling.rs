@@ -6,7 +6,9 @@ use std::sync::Arc;
 use muster::mail::{Envelope, Mailbox, Reply, ReversePath};
 use muster::smtp::command::ForwardPath;
 use muster::smtp::params::RcptParameters;
-use muster::smtp::server::{Action, Gate, ServerProfile, ServerSession};
+use muster::smtp::sasl::SaslFault;
+use muster::smtp::server::{Action, Channel, Gate, Protection, ServerProfile, ServerSession};
+use muster::smtp::xclient::Claims;
 use muster::track::Reason;
 
 /// Each would end the message for some server, client or proxy out there.
@@ -56,6 +58,12 @@ struct Witness {
 impl Gate for Witness {
     fn hello(&mut self, _name: &Arc<str>, _extended: bool) {}
 
+    fn authenticated(&mut self) {}
+
+    fn not_authenticated(&mut self, _fault: SaslFault) {}
+
+    fn speaks_for(&mut self, _claims: &Claims) {}
+
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {
         self.senders.push(envelope.reverse_path.to_string());
         Ok(())
@@ -79,9 +87,15 @@ impl Gate for Witness {
 
 /// Plays a whole session in the given packets; returns who was named as sender, submissions, and the replies.
 fn play(packets: &[&[u8]]) -> (Vec<String>, usize, String) {
-    let profile = Arc::new(ServerProfile::new("mx.contoso.example", 10_000, 10, 100));
+    let profile = Arc::new(ServerProfile::new(
+        "mx.contoso.example",
+        10_000,
+        10,
+        100,
+        Protection::default(),
+    ));
     let mut out = Vec::new();
-    let mut session = ServerSession::open(profile, &mut out);
+    let mut session = ServerSession::open(profile, Channel::Plaintext, &mut out);
     let mut gate = Witness::default();
     let mut submissions = 0;
     let mut input = Vec::new();
@@ -91,7 +105,7 @@ fn play(packets: &[&[u8]]) -> (Vec<String>, usize, String) {
             let (used, action) = session.receive(&input, &mut gate, &mut out);
             input.drain(..used);
             match action {
-                Action::Read | Action::Close => break,
+                Action::Read | Action::Close | Action::StartTls | Action::Ask(_) => break,
                 Action::Write => {}
                 Action::Submit(_) => {
                     submissions += 1;

@@ -32,6 +32,7 @@ const RINGS: [(&str, &[&str]); 5] = [
         "edges",
         &[
             "listener",
+            "accounts",
             "delivery",
             "authenticity",
             "connectors",

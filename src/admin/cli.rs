@@ -28,6 +28,7 @@ use super::command::StopCommand;
 use super::render::{Reader, clean, render, render_check};
 use super::{Command, RefusalKind};
 use crate::env::Env;
+pub use arguments::PasswordRequest;
 use arguments::{Arguments, Asked};
 pub use exchange::{ExportRequest, ImportRequest};
 
@@ -108,6 +109,9 @@ pub trait Local {
     /// Exports the directory of the service behind a socket.
     fn export(&self, request: &ExportRequest, socket: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
 
+    /// Reads a password and writes the line of an account.
+    fn password(&self, request: &PasswordRequest, out: &mut dyn Write, err: &mut dyn Write) -> Exit;
+
     /// Where the service with these settings has its socket; the text says what is wrong with them.
     fn socket(&self, settings: &Path) -> Result<PathBuf, String>;
 }
@@ -161,6 +165,7 @@ pub fn run_in(arguments: impl IntoIterator<Item = OsString>, around: &mut Surrou
         Err(message) => usage(around, output, &message),
         Ok(Asked::Serve) => around.local.serve(&settings),
         Ok(Asked::Demo) => around.local.demo(output),
+        Ok(Asked::Password(request)) => around.local.password(&request, around.out, around.err),
         Ok(Asked::Import(request)) => around.local.import(&request, around.now, around.out, around.err),
         Ok(Asked::Export(request)) => match socket.map_or_else(|| around.local.socket(&settings), Ok) {
             Ok(socket) => around.local.export(&request, &socket, around.out, around.err),

@@ -246,6 +246,12 @@ pub struct ExplainQuestion {
     pub via: Option<String>,
     /// Client address.
     pub client: Option<IpAddr>,
+    /// Account that it would have proved to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// Name of the certificate it would have shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// A message on trial.

@@ -283,11 +283,17 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
             returns,
             &service.env.clock,
         ));
+        for fault in service.guards.reread() {
+            reloaded.findings.push(plain(Severity::Warning, fault));
+        }
         service.routes.store(Arc::clone(&routes));
         service.delivery.set_routes(routes);
         service.settings.store(Arc::new(Settings {
             // What takes effect at the next start only.
             listeners: before.listeners.clone(),
+            certificates: before.certificates.clone(),
+            client_authorities_file: before.client_authorities_file.clone(),
+            accounts: before.accounts.clone(),
             data_dir: before.data_dir.clone(),
             control_socket: before.control_socket.clone(),
             sources: before.sources.clone(),

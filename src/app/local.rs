@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::admin::answer::{CheckReport, Severity};
-use crate::admin::cli::{CheckScope, Exit, ExportRequest, ImportRequest, Local, Output};
+use crate::admin::cli::{CheckScope, Exit, ExportRequest, ImportRequest, Local, Output, PasswordRequest};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::connectors::files;
@@ -42,6 +42,10 @@ impl Local for Program {
 
     fn export(&self, request: &ExportRequest, socket: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
         super::export::run(request, socket, out, err)
+    }
+
+    fn password(&self, request: &PasswordRequest, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+        super::password::run(request, out, err)
     }
 
     fn socket(&self, settings: &Path) -> Result<PathBuf, String> {

@@ -119,10 +119,7 @@ fn signals(kind: SignalKind) -> Result<tokio::signal::unix::Signal, StartFault> 
 fn announce(service: &Service) {
     let listeners = service.listeners.get().map_or(&[][..], Vec::as_slice);
     for listener in listeners {
-        let role = match listener.role {
-            crate::categorizer::intake::ListenerRole::Inbound => "inbound",
-            crate::categorizer::intake::ListenerRole::Relay => "relay",
-        };
+        let role = listener.role.word();
         println!("listening {} {role} {}", listener.name, listener.address);
         tracing::info!(name = listener.name, role, address = %listener.address, "listening");
     }

@@ -40,6 +40,7 @@ use crate::store::stops::SharedStopStore;
 use crate::store::trace::SharedTraceStore;
 use crate::web::Page;
 
+use super::guards::ServiceGuards;
 use super::hops::RuleRows;
 use super::lessons::Lessons;
 use super::marks::Marks;
@@ -141,12 +142,15 @@ pub struct Service {
     page_task: Mutex<Option<JoinHandle<()>>>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
+    /// Certificates and accounts.
+    pub guards: ServiceGuards,
     stop_listening: watch::Sender<bool>,
     trace_writer: Mutex<Option<TraceWriter>>,
 }
 
 /// Puts the parts together; nothing listens yet.
 pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Result<Arc<Service>, StartFault> {
+    let guards = ServiceGuards::open(&settings, &env).map_err(StartFault::Other)?;
     let parts = Parts::open(&settings, &env)?;
     let returns = wiring::returns(&settings, &parts.return_key);
     let routes = Arc::new(wiring::routes(&settings, returns.as_ref())?);
@@ -219,6 +223,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
         page: OnceLock::new(),
         page_task: Mutex::new(None),
         reloading: tokio::sync::Mutex::new(()),
+        guards,
         stop_listening: watch::Sender::new(false),
         trace_writer: Mutex::new(Some(trace_writer)),
     }))
@@ -245,6 +250,7 @@ impl Service {
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);
         }
+        tokio::spawn(self.guards.clone().watch(self.stop_listening.subscribe()));
         // Bound once: `open` is called once, before anything else holds the service.
         let _ = self.listeners.set(listeners);
         self.open_page().await
@@ -283,8 +289,13 @@ impl Service {
             address: listener.address,
             fault,
         };
-        let bound =
-            Listener::bind(listener_settings(listener, &settings), intake, self.env.clone()).map_err(refused)?;
+        let bound = Listener::bind_guarded(
+            listener_settings(listener, &settings),
+            intake,
+            self.env.clone(),
+            self.guards.of_listeners(),
+        )
+        .map_err(refused)?;
         Ok(BoundListener {
             name: listener.name.to_string(),
             role: wiring::role(listener.role),
@@ -336,6 +347,9 @@ pub(super) fn listener_settings(
         wiring::role(listener.role),
         settings.hostname.as_str(),
     );
+    made.tls = wiring::tls(listener.tls);
+    made.auth = wiring::auth(listener);
+    made.xclient_from = listener.xclient_from.iter().filter_map(wiring::range).collect();
     made.message_octets_max = listener.message_size_max;
     made.recipients_max = listener.recipients_max as usize;
     made.sessions_max = listener.sessions_max as usize;

@@ -136,8 +136,10 @@ fn colleague(service: &Service, view: &View, to: &RecipientObject, wanted: Verdi
             size_bytes: None,
             via: None,
             client: None,
+            login: None,
+            certificate: None,
         };
-        let explained = explain::explain(&service.categorizer, &[], &question);
+        let explained = explain::explain(&service.categorizer, &explain::Entrances::default(), &question);
         explained.is_ok_and(|explained| {
             let mut verdicts = explained.verdicts.iter();
             verdicts.any(|verdict| verdict.seen_as == SeenAs::Internal && verdict.kind == wanted)

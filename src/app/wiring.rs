@@ -16,6 +16,7 @@ use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
 use crate::env::Clock;
 use crate::expansion;
+use crate::listener;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
 use crate::mail::return_path::{OwnDomain, ReturnKey, ReturnPathRule, ReturnPaths};
@@ -250,6 +251,7 @@ fn trusted(network: &settings::TrustedNetworkSettings) -> TrustedNetwork {
     TrustedNetwork {
         name: network.name.as_str().into(),
         networks: network.networks.iter().filter_map(range).collect(),
+        certificates: network.certificates.clone(),
         listeners: network.listeners.iter().map(|name| name.as_str().into()).collect(),
         domains: AcceptedDomains::new(network.domains.iter().map(|pattern| AcceptedDomain {
             domain: pattern.domain.clone(),
@@ -410,12 +412,36 @@ pub(super) fn moderation(settings: &Settings) -> Moderation {
     }
 }
 
+/// TLS of a listener.
+#[must_use]
+pub fn tls(mode: settings::ListenerTls) -> listener::Tls {
+    match mode {
+        settings::ListenerTls::Off => listener::Tls::Off,
+        settings::ListenerTls::Offered => listener::Tls::Offered,
+        settings::ListenerTls::Required => listener::Tls::Required,
+        settings::ListenerTls::Implicit => listener::Tls::Implicit,
+    }
+}
+
+/// AUTH of a listener.
+#[must_use]
+pub fn auth(stated: &settings::ListenerSettings) -> listener::Auth {
+    match (stated.auth, stated.auth_in_plaintext) {
+        (settings::ListenerAuth::Off, _) => listener::Auth::Off,
+        (settings::ListenerAuth::Offered, false) => listener::Auth::Offered,
+        (settings::ListenerAuth::Offered, true) => listener::Auth::OfferedInPlaintext,
+        (settings::ListenerAuth::Required, false) => listener::Auth::Required,
+        (settings::ListenerAuth::Required, true) => listener::Auth::RequiredInPlaintext,
+    }
+}
+
 /// Listener names and roles, for `explain`.
 #[must_use]
 pub fn role(role: settings::Role) -> crate::categorizer::intake::ListenerRole {
     match role {
         settings::Role::Inbound => crate::categorizer::intake::ListenerRole::Inbound,
         settings::Role::Relay => crate::categorizer::intake::ListenerRole::Relay,
+        settings::Role::Submission => crate::categorizer::intake::ListenerRole::Submission,
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::Categorizer;
 use super::gate::busy;
 use super::identify::{Identified, authored, claim, identify, relaying_recorded, unwelcome};
-use super::intake::{AddressedRecipient, ClientFacts, Intake, RcptParameters, Submission};
-use super::pass::{Candidate, Moment, Verdict, acceptance, receive_event, run, screen};
+use super::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
+use super::pass::{Candidate, Completion, Moment, Verdict, acceptance, receive_event, run, screen};
 use crate::limits::PASS_TIME_MAX;
 use crate::mail::header::HeaderFacts;
 use crate::mail::header::sieve::Unwelcome;
@@ -35,7 +35,7 @@ pub struct Submissions(pub Arc<Categorizer>);
 
 impl Intake for Submissions {
     fn mail(&self, client: &ClientFacts, envelope: &Envelope) -> Result<(), Reply> {
-        self.0.judge_mail().map_err(|refusal| {
+        self.0.judge_mail(client, envelope).map_err(|refusal| {
             self.0.track_refusal(client, &envelope.reverse_path, None, &refusal);
             refusal.reply
         })
@@ -69,8 +69,8 @@ impl Intake for Submissions {
 
     fn trusts(&self, client: &ClientFacts) -> bool {
         let organisation = self.0.organisation();
-        let (listener, client, rules) = (&client.listener, client.client, &organisation.rules);
-        trusted(listener, client, rules).is_some() || shared(listener, client, rules).is_some()
+        let (origin, rules) = (client.origin(), &organisation.rules);
+        client.login.is_some() || trusted(&origin, rules).is_some() || shared(&origin, rules).is_some()
     }
 
     fn unwelcome(&self, client: &ClientFacts) -> Unwelcome {
@@ -130,10 +130,11 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
             return refusal.reply;
         }
     };
-    let identified = identify(&organisation, &submission, &head).await;
+    let view = categorizer.view();
+    let identified = identify(&organisation, &submission, &head, &view).await;
     let rules = &organisation.rules;
-    let refusal =
-        claim(&identified.sender, rules).or_else(|| authored(&identified, &client, &head, &categorizer.view(), rules));
+    let refusal = claim(&identified.sender, rules).or_else(|| authored(&identified, &client, &head, &view, rules));
+    drop(view);
     if let Some(refusal) = refusal {
         categorizer.track_refusal(&client, &reverse_path, None, &refusal);
         return refusal.reply;
@@ -183,8 +184,19 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
             client: Some(submission.client.client),
             helo: submission.client.helo.as_deref().map(str::to_owned),
             proof: sender.standing.proof(),
+            tls: submission.client.secured.as_ref().map(|secured| secured.to_string()),
+            certificates: submission
+                .client
+                .secured
+                .as_ref()
+                .map_or_else(Vec::new, |secured| secured.certificates.clone()),
+            login: submission.client.login.as_ref().map(|login| login.name.to_string()),
         },
         kind: MessageKind::Submitted,
+        completion: match submission.client.role {
+            ListenerRole::Submission => Completion::Submission,
+            ListenerRole::Inbound | ListenerRole::Relay => Completion::None,
+        },
         content: submission.content,
         head,
         extended: submission.client.extended,
@@ -359,6 +371,8 @@ impl Categorizer {
             head,
             extended: true,
             sender,
+            // What was missing stands in the prefix that was stored.
+            completion: Completion::None,
         })
     }
 }

@@ -1,6 +1,5 @@
 //! What a listener is told while the dialogue is still going on: from memory, at once.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::intake::{ClientFacts, ListenerRole};
@@ -8,28 +7,37 @@ use super::{Categorizer, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, ReportFacts, Request, Start};
 use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
+use crate::policy::login::may_use;
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Refusal, Rules, replies};
 use crate::resolver::sender::trusted;
 use crate::resolver::shared::CameFrom;
-use crate::resolver::{Prospect, Relaying, Sender, Standing};
+use crate::resolver::{Prospect, Relaying, Sender, Sources, Standing};
+use crate::rolls::View;
 use crate::spool::{Readiness, SpoolFault};
 use crate::track::{Event, EventKind, Reason};
 
-/// Whether a client may send to domains that are not ours: on `relay` listeners, from networks of our own.
+/// Whether a client may send to domains that are not ours: on listeners that are no MX, from networks of our own or as
+/// an account.
 #[must_use]
 pub fn relaying(client: &ClientFacts, rules: &Rules) -> Relaying {
+    let is_known = || client.login.is_some() || trusted(&client.origin(), rules).is_some();
     match client.role {
         ListenerRole::Inbound => Relaying::Denied,
-        ListenerRole::Relay if trusted(&client.listener, client.client, rules).is_some() => Relaying::Allowed,
-        ListenerRole::Relay => Relaying::Denied,
+        ListenerRole::Relay | ListenerRole::Submission if is_known() => Relaying::Allowed,
+        ListenerRole::Relay | ListenerRole::Submission => Relaying::Denied,
     }
 }
 
 /// Who a client's reverse-path makes him.
 #[must_use]
-pub fn sender(client: &ClientFacts, reverse_path: &ReversePath, rules: &Rules) -> Sender {
-    Sender::judged(reverse_path, &client.listener, client.client, rules)
+pub fn sender(client: &ClientFacts, reverse_path: &ReversePath, view: &View, rules: &Rules) -> Sender {
+    if let (Some(login), ReversePath::Mailbox(mailbox)) = (&client.login, reverse_path)
+        && may_use(login, mailbox, view)
+    {
+        return Sender::logged_in(reverse_path, login);
+    }
+    Sender::judged(reverse_path, &client.origin(), rules)
 }
 
 /// A sender as he may be seen, and what his client may do then.
@@ -39,17 +47,14 @@ pub struct Seen {
     pub sender: Sender,
     /// Whether the client may send anywhere.
     pub relaying: Relaying,
-    /// Listener that the client came to.
-    pub listener: Arc<str>,
-    /// Address of the client.
-    pub client: IpAddr,
+    /// The client.
+    pub client: ClientFacts,
 }
 
 impl Seen {
     fn came_from(&self, domain: &Domain, rules: &Rules) -> Option<Reason> {
         let origin = CameFrom {
-            listener: &self.listener,
-            client: Some(self.client),
+            origin: Some(self.client.origin()),
             marks: None,
         };
         origin.refuses(domain, rules)
@@ -62,7 +67,7 @@ pub fn hoped(client: &ClientFacts, reverse_path: &ReversePath, known: &Seen, rul
     if known.sender.is_internal() {
         return None;
     }
-    let prospect = Prospect::of(reverse_path, &client.listener, client.client, rules)?;
+    let prospect = Prospect::of(reverse_path, &client.origin(), rules)?;
     Some(Seen {
         sender: prospect.at_best(&known.sender),
         relaying: if prospect.is_shared() && client.role == ListenerRole::Relay {
@@ -70,8 +75,7 @@ pub fn hoped(client: &ClientFacts, reverse_path: &ReversePath, known: &Seen, rul
         } else {
             known.relaying
         },
-        listener: Arc::clone(&client.listener),
-        client: client.client,
+        client: client.clone(),
     })
 }
 
@@ -98,13 +102,27 @@ pub fn spoofed() -> Refusal {
 
 impl Categorizer {
     /// A spoofed sender is refused at RCPT, not here: clients that report it then name the recipient.
-    pub(super) fn judge_mail(&self) -> Result<(), Refusal> {
-        match self.spool.readiness() {
-            Readiness::Ready => Ok(()),
-            Readiness::Busy(fault) => Err(Refusal {
+    pub(super) fn judge_mail(&self, client: &ClientFacts, envelope: &Envelope) -> Result<(), Refusal> {
+        if let Readiness::Busy(fault) = self.spool.readiness() {
+            return Err(Refusal {
                 reply: busy(&fault),
                 reason: fault.reason(),
-            }),
+            });
+        }
+        if client.login.is_none() || envelope.reverse_path.is_null() {
+            return Ok(());
+        }
+        // RFC 6409 §6.1: an account sends as itself.
+        let rules = &self.organisation.load().rules;
+        let view = self.views.view();
+        let sender = sender(client, &envelope.reverse_path, &view, rules);
+        let is_loaded = view.directory.number() > 0;
+        match self.views.sources() {
+            _ if sender.is_internal() => Ok(()),
+            // It may be the account's by now.
+            Sources::Overdue => Err(Refusal::of(Reason::DirectoryNotReady, None)),
+            Sources::Current if !is_loaded => Err(Refusal::of(Reason::DirectoryNotReady, None)),
+            Sources::Current => Err(Refusal::of(Reason::LoginNotPermitted, None)),
         }
     }
 
@@ -120,10 +138,9 @@ impl Categorizer {
         let organisation = self.organisation.load();
         let rules = &organisation.rules;
         let known = Seen {
-            sender: sender(client, &envelope.reverse_path, rules),
+            sender: sender(client, &envelope.reverse_path, &self.views.view(), rules),
             relaying: relaying(client, rules),
-            listener: Arc::clone(&client.listener),
-            client: client.client,
+            client: client.clone(),
         };
         let hoped = hoped(client, &envelope.reverse_path, &known, rules);
         let refuses = known.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Refuse;

@@ -59,10 +59,15 @@ pub(super) struct Identified {
 }
 
 /// Finds out who sends a message.
-pub(super) async fn identify(organisation: &Organisation, submission: &Submission, head: &HeaderFacts) -> Identified {
+pub(super) async fn identify(
+    organisation: &Organisation,
+    submission: &Submission,
+    head: &HeaderFacts,
+    view: &View,
+) -> Identified {
     let rules = &organisation.rules;
     let (client, reverse_path) = (&submission.client, &submission.envelope.reverse_path);
-    let sender = gate::sender(client, reverse_path, rules);
+    let sender = gate::sender(client, reverse_path, view, rules);
     let relaying = gate::relaying(client, rules);
     // The stamp is read as the sieve saw it, before it took the organisation's fields away.
     let section = submission.original_head.as_ref().unwrap_or(&submission.content.head);
@@ -74,7 +79,7 @@ pub(super) async fn identify(organisation: &Organisation, submission: &Submissio
             findings: found(organisation, submission, checks).await,
         };
     }
-    let prospect = Prospect::of(reverse_path, &client.listener, client.client, rules);
+    let prospect = Prospect::of(reverse_path, &client.origin(), rules);
     let stamped = prospect.is_some_and(|prospect| prospect.stamped(section));
     let checks = match rules.authenticity.verify {
         _ if stamped => Checks::default(),
@@ -110,22 +115,20 @@ pub(super) async fn identify(organisation: &Organisation, submission: &Submissio
 
 /// Through a shared network only our own tenant's mail goes anywhere: others are customers of the same provider.
 fn may_relay(client: &ClientFacts, sender: &Sender, stamped: bool, rules: &Rules) -> bool {
-    client.role == ListenerRole::Relay
-        && shared(&client.listener, client.client, rules).is_some()
-        && (sender.is_internal() || stamped)
+    client.role == ListenerRole::Relay && shared(&client.origin(), rules).is_some() && (sender.is_internal() || stamped)
 }
 
 /// Whether a kept message may go on to other domains: recipients there were taken at RCPT because its client may
 /// relay, or because the message might prove that it may.
 pub(super) fn relaying_recorded(message: &StoredMessage, head: &[u8], rules: &Rules) -> Relaying {
     let arrival = &message.arrival;
-    let Some(client) = arrival.client.filter(|_| arrival.proof.is_none()) else {
+    let Some(origin) = arrival.origin().filter(|_| arrival.proof.is_none()) else {
         return Relaying::Allowed;
     };
-    if shared(&arrival.listener, client, rules).is_none() {
+    if shared(&origin, rules).is_none() {
         return Relaying::Allowed;
     }
-    let prospect = Prospect::of(&message.envelope.reverse_path, &arrival.listener, client, rules);
+    let prospect = Prospect::of(&message.envelope.reverse_path, &origin, rules);
     match prospect {
         Some(prospect) if prospect.stamped(head) => Relaying::Allowed,
         Some(_) | None => Relaying::Denied,
@@ -158,10 +161,13 @@ pub(super) fn authored(
     view: &View,
     rules: &Rules,
 ) -> Option<Refusal> {
+    // A report of a mail client (RFC 8098): its author is the account, whatever its reverse-path.
+    let account = client.login.as_ref().filter(|_| identified.sender.is_system());
+    let account = account.and_then(|login| Some(Sender::logged_in(&ReversePath::Mailbox(login.mailbox()?), login)));
     let question = author::Question {
-        sender: &identified.sender,
+        sender: account.as_ref().unwrap_or(&identified.sender),
         authors: &head.authors,
-        session: match trusted(&client.listener, client.client, rules) {
+        session: match trusted(&client.origin(), rules) {
             Some(_) => author::Session::Trusted,
             None => author::Session::Untrusted,
         },
@@ -172,10 +178,10 @@ pub(super) fn authored(
 
 /// Which fields of a client's messages do not get in.
 pub(super) fn unwelcome(client: &ClientFacts, rules: &Rules) -> Unwelcome {
-    let organisation = if trusted(&client.listener, client.client, rules).is_some() {
+    let organisation = if trusted(&client.origin(), rules).is_some() {
         OrganisationFields::Kept
     } else {
-        let network = shared(&client.listener, client.client, rules);
+        let network = shared(&client.origin(), rules);
         let stamp = network
             .and_then(|network| network.tenancy.as_ref())
             .and_then(|tenancy| tenancy.stamp.clone());

@@ -1,5 +1,6 @@
 //! What a listener asks: may this go on, and please take responsibility for that.
 
+use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::mail::header::sieve::Unwelcome;
 use crate::mail::{Envelope, Mailbox, MessageId, Notify, OriginalRecipient, Reply, ReversePath};
+use crate::resolver::{Login, Origin};
 use crate::spool::content::{Content, ContentWriter};
 use crate::track::Reason;
 
@@ -19,8 +21,23 @@ use crate::track::Reason;
 pub enum ListenerRole {
     /// MX: only accepted domains, no relaying.
     Inbound,
-    /// Smart host: clients of trusted networks may send anywhere.
+    /// Smart host: clients of trusted networks, and accounts, may send anywhere.
     Relay,
+    /// For mail clients (RFC 6409): accounts may send anywhere, nobody else sends at all; what a client left out of
+    /// the header section is added.
+    Submission,
+}
+
+impl ListenerRole {
+    /// As the settings write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Relay => "relay",
+            Self::Submission => "submission",
+        }
+    }
 }
 
 /// Who is talking, as far as the connection tells.
@@ -36,6 +53,54 @@ pub struct ClientFacts {
     pub helo: Option<Arc<str>>,
     /// EHLO, not HELO.
     pub extended: bool,
+    /// What protects the connection; none: nothing.
+    pub secured: Option<Arc<Secured>>,
+    /// Which account it proved to be.
+    pub login: Option<Arc<Login>>,
+}
+
+/// What TLS says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secured {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub protocol: &'static str,
+    /// Name of the cipher suite.
+    pub cipher: Box<str>,
+    /// Names of the client's certificate, if an authority of ours vouches for it.
+    pub certificates: Vec<Arc<str>>,
+}
+
+/// As it is recorded.
+impl fmt::Display for Secured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.protocol, self.cipher)
+    }
+}
+
+impl ClientFacts {
+    /// A client that has said nothing yet.
+    #[must_use]
+    pub fn new(listener: Arc<str>, role: ListenerRole, client: IpAddr) -> Self {
+        Self {
+            listener,
+            role,
+            client,
+            helo: None,
+            extended: false,
+            secured: None,
+            login: None,
+        }
+    }
+
+    /// Where it connects from, as far as that proves anything.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            listener: &self.listener,
+            client: self.client,
+            certificates: self.secured.as_ref().map_or(&[], |secured| &secured.certificates),
+        }
+    }
 }
 
 /// A RCPT argument before resolution.

@@ -3,6 +3,7 @@
 //! In: the message, its header facts, a pinned view. Out: a [`Verdict`]: refuse, or accept with an outcome.
 //! Never: waits for anything; half an outcome.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, ReportFacts, Request, Start};
 use crate::mail::authentication::Findings;
 use crate::mail::header::HeaderFacts;
-use crate::mail::trace::{Protocol, Received, loop_field, received_field};
+use crate::mail::trace::{Protocol, Received, Safeguards, date_text, loop_field, received_field};
 use crate::mail::{Domain, Envelope, MessageId, Reply};
 use crate::policy::Refusal;
 use crate::policy::rules::NotifyPartial;
@@ -53,6 +54,18 @@ pub struct Candidate {
     pub findings: Option<Arc<Findings>>,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
+    /// What the client left out of the header section.
+    pub completion: Completion,
+}
+
+/// Whether a message gets fields that its client left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Completion {
+    /// It stays as it came.
+    #[default]
+    None,
+    /// Date and Message-ID (RFC 6409 §8.1, §8.2): it came from a mail client.
+    Submission,
 }
 
 impl Candidate {
@@ -144,8 +157,7 @@ impl Categorizer {
         let in_bcc = |addressed: u32, view: &View| addressees.in_bcc(addressed, view);
         let braked = |group: &ObjectId| self.braked(&candidate.head, group);
         let origin = CameFrom {
-            listener: &candidate.arrival.listener,
-            client: candidate.arrival.client,
+            origin: candidate.arrival.origin(),
             marks: Some((&candidate.head.loop_marks, &self.loop_key)),
         };
         let came_from = |domain: &Domain| origin.refuses(domain, &organisation.rules);
@@ -178,15 +190,14 @@ impl Categorizer {
             helo: candidate.arrival.helo.as_deref(),
             client: candidate.arrival.client,
             host: &organisation.host,
-            protocol: match (candidate.envelope.smtputf8, candidate.extended) {
-                (true, _) => Protocol::Utf8Smtp,
-                (false, true) => Protocol::Esmtp,
-                (false, false) => Protocol::Smtp,
-            },
+            protocol: protocol(candidate),
             id: candidate.id,
             recipients: &recipients,
             at: candidate.received_at,
         });
+        if candidate.completion == Completion::Submission {
+            prefix += &missing_fields(candidate, &organisation.host);
+        }
         let expanded = expansion.judged.iter().filter_map(|judged| judged.expanded.as_ref());
         let held = expansion.holds.iter().map(|hold| &hold.object);
         let marks = expanded.chain(held).map(|group| self.loop_key.mark(group.as_str()));
@@ -194,6 +205,30 @@ impl Categorizer {
         let namespaces = namespaces.map(|domain| shared::mark(domain, &self.loop_key));
         prefix.extend(loop_field(namespaces.chain(marks)));
         Bytes::from(prefix)
+    }
+}
+
+/// RFC 6409 §8: a mail client may leave these to us. They stand above the message, which stays as it came.
+fn missing_fields(candidate: &Candidate, host: &str) -> String {
+    let mut fields = String::new();
+    if candidate.head.message_id.is_none() {
+        let _ = write!(fields, "Message-ID: <{}@{host}>\r\n", candidate.id);
+    }
+    if !candidate.head.dated {
+        let _ = write!(fields, "Date: {}\r\n", date_text(candidate.received_at));
+    }
+    fields
+}
+
+fn protocol(candidate: &Candidate) -> Protocol {
+    let safeguards = Safeguards {
+        tls: candidate.arrival.tls.is_some(),
+        auth: candidate.arrival.login.is_some(),
+    };
+    match (candidate.envelope.smtputf8, candidate.extended) {
+        (true, _) => Protocol::Utf8Smtp(safeguards),
+        (false, true) => Protocol::Esmtp(safeguards),
+        (false, false) => Protocol::Smtp,
     }
 }
 

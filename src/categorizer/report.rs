@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::outcome::outcome;
-use super::pass::{self, Candidate, Moment, acceptance, receive_event, tells_by_report};
+use super::pass::{self, Candidate, Completion, Moment, acceptance, receive_event, tells_by_report};
 use super::{Categorizer, Organisation};
 use crate::expansion::{Detail, Expansion, ReportFacts, Request, Start};
 use crate::mail::header::HeaderFacts;
@@ -284,12 +284,7 @@ impl Categorizer {
             id: letterhead.id,
             received_at: letterhead.made_at,
             envelope,
-            arrival: Arrival {
-                listener: "local".to_owned(),
-                client: None,
-                helo: None,
-                proof: None,
-            },
+            arrival: Arrival::at("local"),
             kind: MessageKind::Report { about, report },
             head: HeaderFacts::read(&content.head).unwrap_or_default(),
             content,
@@ -297,6 +292,7 @@ impl Categorizer {
             sender,
             findings: None,
             relaying: Relaying::Allowed,
+            completion: Completion::None,
         };
         self.own_pass(&candidate)
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::outcome::outcome;
-use super::pass::{Candidate, acceptance, receive_event, screen};
+use super::pass::{Candidate, Completion, acceptance, receive_event, screen};
 use super::{Categorizer, NextHops};
 use crate::expansion::{self, Detail, Expansion, Request};
 use crate::mail::header::HeaderFacts;
@@ -42,10 +42,8 @@ impl Categorizer {
             received_at: self.now(),
             envelope,
             arrival: Arrival {
-                listener: LISTENER.to_owned(),
-                client: None,
-                helo: None,
                 proof: sender.standing.proof(),
+                ..Arrival::at(LISTENER)
             },
             kind: MessageKind::Submitted,
             content,
@@ -54,6 +52,7 @@ impl Categorizer {
             sender,
             findings: None,
             relaying,
+            completion: Completion::None,
         })
     }
 

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
+use super::credentials;
 use super::cross;
 use super::defaults;
 use super::file::{AcceptedDomain, Authenticity, Dns, Limits, Moderation, Policy, Rolls, SettingsFile, Source, Web};
 use super::finding::{Findings, Severity};
 use super::hop::NextHop;
-use super::listen::{TrustedNetwork, listener};
+use super::listen::{Has, TrustedNetwork, listener};
 use super::route::Queue;
 use super::settings::{
     AcceptedDomainKind, AcceptedDomainSettings, AuthenticitySettings, Author, AutoReplies, DisabledAccounts,
@@ -120,6 +121,10 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
     let queue = super::route::queue(&or(&file.queue, Queue::default()));
     let log = or(&file.log, super::file::Log::default());
     let hostname = hostname(file, surroundings)?;
+    let has = Has {
+        certificates: list(&file.certificates).next().is_some(),
+        accounts: file.accounts.is_some(),
+    };
     Some(Settings {
         authenticity: authenticity(&or(&file.authenticity, Authenticity::default()), &hostname),
         dns: dns(&or(&file.dns, Dns::default()), folder),
@@ -130,7 +135,19 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
             level: or(&log.level, LogLevel::Info),
             format: or(&log.format, LogFormat::Text),
         },
-        listeners: list(&file.listeners).map(listener).collect::<Option<_>>()?,
+        listeners: list(&file.listeners)
+            .map(|each| listener(each, has))
+            .collect::<Option<_>>()?,
+        certificates: credentials::certificates(&file.certificates, folder)?,
+        client_authorities_file: file
+            .tls
+            .as_ref()
+            .and_then(|tls| stated(&tls.get_ref().client_authorities_file))
+            .map(|path| folder.join(path)),
+        accounts: match &file.accounts {
+            Some(accounts) => Some(credentials::accounts(accounts.get_ref(), folder)?),
+            None => None,
+        },
         trusted_networks: list(&file.trusted_networks)
             .map(|network| trusted_network(network, &patterns))
             .collect::<Option<_>>()?,
@@ -185,6 +202,7 @@ fn trusted_network(network: &TrustedNetwork, accepted: &[DomainPattern]) -> Opti
     Some(TrustedNetworkSettings {
         name: stated(&network.name)?,
         networks: list(&network.networks).copied().collect(),
+        certificates: list(&network.certificate_names).cloned().collect(),
         listeners: list(&network.listeners).cloned().collect(),
         domains: match &network.domains {
             Some(_) => list(&network.domains).cloned().collect(),

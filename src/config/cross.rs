@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::check::{Surroundings, hostname};
+use super::credentials::auth_mode;
 use super::defaults;
 use super::file::SettingsFile;
 use super::finding::{Findings, Severity};
@@ -17,6 +18,7 @@ use super::hop::NextHop;
 use super::listen::TrustedNetwork;
 use super::route::places;
 use super::settings::{Name, Role};
+use super::word::ListenerAuth;
 use crate::connectors::document::{Fault, nearest};
 
 /// Adds what does not fit together.
@@ -27,6 +29,7 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.unique_names();
     checks.accepted_domains();
     checks.listeners();
+    checks.credentials();
     checks.trusted_networks();
     checks.next_hops();
     checks.routing();
@@ -255,7 +258,8 @@ impl<'a> Checks<'a> {
                 numbered(&network.listeners).any(|(_, name)| Some(name) == value(&each.name))
             };
             let trusted = numbered(&self.file.trusted_networks).any(|(_, network)| names(network));
-            if let (Some(role), false) = (&each.role, trusted)
+            let logs_in = auth_mode(each, file.accounts.is_some()) != ListenerAuth::Off;
+            if let (Some(role), false) = (&each.role, trusted || logs_in)
                 && *role.get_ref() == Role::Relay
             {
                 let message = "no trusted network names this relay listener, so nobody may relay through it";

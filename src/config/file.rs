@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_spanned::Spanned;
 
+use super::credentials::{Accounts, Certificate, Tls};
 use super::hop::NextHop;
 use super::listen::{Listener, TrustedNetwork};
 use super::route::{Queue, Routing};
@@ -43,6 +44,12 @@ keys! {
         required accepted_domains: Vec<Spanned<AcceptedDomain>>,
         /// Log of the service, on standard error.
         optional log: Log,
+        /// Certificates that we present to clients; the first also to those that ask for no name (SNI).
+        optional certificates: Vec<Spanned<Certificate>>,
+        /// TLS of clients.
+        optional tls: Tls,
+        /// Who may log in (SASL AUTH), and who knows their passwords.
+        optional accounts: Accounts,
         /// Where clients connect. At least one.
         required listeners: Vec<Spanned<Listener>>,
         /// Client networks whose senders are internal. Default: none, everybody is a stranger.

@@ -6,14 +6,16 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::check::{list, or, stated};
+use super::credentials::{auth_mode, tls_mode};
 use super::cross::{Checks, numbered};
 use super::rate::{Rates, rates};
 use super::strangers::{Strangers, strangers};
-use super::word::{DomainPattern, Name, Role, Token};
+use super::word::{DomainPattern, ListenerAuth, ListenerTls, Name, Role, Token};
 use crate::connectors::document::read::{Size, keys, readable};
 use crate::connectors::document::units::Network;
 use crate::limits;
 use crate::listener::{RateSettings, StrangerSettings};
+use crate::resolver::CertificateName;
 
 keys! {
     /// `[[listeners]]`
@@ -23,8 +25,22 @@ keys! {
         /// IP address and port: `0.0.0.0:25`, `[::]:25`. Port 0 lets the system choose. Required.
         required address: SocketAddr,
         /// `inbound` is an MX: mail for accepted domains only. `relay` is a smart host: clients of a trusted
-        /// network may send anywhere. Required.
+        /// network, and accounts, may send anywhere. `submission` is for mail clients (RFC 6409): accounts only, and
+        /// missing Date and Message-ID fields are added. Required.
         required role: Role,
+        /// `off`, `offered` (STARTTLS), `required` (no mail without STARTTLS) or `implicit` (from the first octet, as on
+        /// port 465). Default: `offered` if there are `certificates`, for `submission` `required`; else `off`.
+        /// Trap: an MX that requires TLS turns away servers without it.
+        optional tls: ListenerTls,
+        /// AUTH: `off`, `offered` or `required`. Needs `accounts`. Default: `off` for `inbound`, `required` for
+        /// `submission`, for `relay` `offered` if there are accounts.
+        optional auth: ListenerAuth,
+        /// Whether AUTH is offered without TLS too. Default: false.
+        /// Trap: whoever listens has the password.
+        optional auth_in_plaintext: bool,
+        /// Networks of proxies and filters that may say for which client they speak (XCLIENT). Default: none.
+        /// Trap: whoever connects from there can be anybody.
+        optional xclient_from: Vec<Spanned<Network>>,
         /// Largest message, announced in SIZE; beyond it 552 5.3.4. Unit: octets. Default: 150M.
         /// Trap: base64 makes an attachment a third larger; next hops have limits of their own.
         optional message_size_max: Size,
@@ -61,10 +77,15 @@ keys! {
     TrustedNetwork {
         /// Its name; it is recorded with every message as the proof that the sender is internal. Required.
         required name: Name,
-        /// IP networks of the clients: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Required.
+        /// IP networks of the clients: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: any; this or
+        /// `certificate_names` must be stated, and with both a client needs both.
         /// Trap: a network that many customers share, such as a cloud provider's, proves the provider, not you: see
         /// `shared`.
-        required networks: Vec<Spanned<Network>>,
+        optional networks: Vec<Spanned<Network>>,
+        /// Names of the certificates that the clients present in TLS: `mail.contoso.example`, `*.contoso.example`. One of
+        /// `tls.client_authorities_file` must vouch for it. Default: none is needed.
+        /// Trap: all customers of Exchange Online present the same certificates: see `shared`.
+        optional certificate_names: Vec<Spanned<CertificateName>>,
         /// Names of the listeners at which these clients are trusted. Required. At a `relay` listener they may
         /// also send to any domain.
         required listeners: Vec<Spanned<Name>>,
@@ -99,6 +120,14 @@ pub struct ListenerSettings {
     pub address: SocketAddr,
     /// MX or smart host.
     pub role: Role,
+    /// TLS.
+    pub tls: ListenerTls,
+    /// AUTH.
+    pub auth: ListenerAuth,
+    /// AUTH without TLS.
+    pub auth_in_plaintext: bool,
+    /// Who may use XCLIENT.
+    pub xclient_from: Vec<Network>,
     /// Octets.
     pub message_size_max: u64,
     /// Recipients of one transaction.
@@ -123,14 +152,25 @@ pub struct ListenerSettings {
     pub data_timeout: Duration,
 }
 
+/// What the settings have that defaults of listeners depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Has {
+    pub(super) certificates: bool,
+    pub(super) accounts: bool,
+}
+
 /// What a table says, with defaults. `None` only if a required key is missing.
-pub(super) fn listener(listener: &Listener) -> Option<ListenerSettings> {
+pub(super) fn listener(listener: &Listener, has: Has) -> Option<ListenerSettings> {
     let widened = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let sessions_max = or(&listener.sessions_max, widened(limits::SESSIONS_MAX));
     Some(ListenerSettings {
         name: stated(&listener.name)?,
         address: stated(&listener.address)?,
         role: stated(&listener.role)?,
+        tls: tls_mode(listener, has.certificates),
+        auth: auth_mode(listener, has.accounts),
+        auth_in_plaintext: or(&listener.auth_in_plaintext, false),
+        xclient_from: numbered(&listener.xclient_from).map(|(_, network)| *network).collect(),
         message_size_max: or(&listener.message_size_max, Size(limits::MESSAGE_OCTETS_MAX)).0,
         recipients_max: or(&listener.recipients_max, widened(limits::TRANSACTION_RECIPIENTS_MAX)),
         sessions_max,

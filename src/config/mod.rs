@@ -6,6 +6,7 @@
 mod accepted;
 mod approval;
 mod check;
+pub mod credentials;
 mod cross;
 mod defaults;
 pub mod file;

@@ -5,21 +5,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::credentials::AccountSettings;
 pub use super::listen::ListenerSettings;
 pub use super::terms::{FilterText, SenderPattern};
 pub use super::word::{
-    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LocationWord,
-    LogFormat, LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect, ReturnPath, Role, RollMode,
-    Selector, SideWord, SourceKind, Spoofed, SuppressedReports, Token, Verify,
+    AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, ListenerAuth,
+    ListenerTls, LocationWord, LogFormat, LogLevel, Membership, Name, NestedRestrictions, NotifyPartial, ReplyDialect,
+    ReturnPath, Role, RollMode, Selector, SideWord, SourceKind, Spoofed, SuppressedReports, Token, Verify,
 };
 use crate::connectors::document::units::Network;
 use crate::connectors::guard::GuardSettings;
 use crate::directory::group::{ComparisonProfile, StaleAction};
 use crate::directory::kind::RecipientKind;
+use crate::listener::tls::CertificateFiles;
 use crate::mail::Priority;
 use crate::mail::address::{Domain, Mailbox};
 use crate::mail::signature::SigningKey;
 use crate::policy::storm::StormRules;
+use crate::resolver::CertificateName;
 use crate::rolls::guard::GuardLimits;
 use crate::rolls::suspect::SuspectSettings;
 use crate::routing::{HopSignIn, HopTls};
@@ -39,6 +42,12 @@ pub struct Settings {
     pub accepted_domains: Vec<AcceptedDomainSettings>,
     /// The log.
     pub log: LogSettings,
+    /// Our certificates; the first serves who asks for no name.
+    pub certificates: Vec<CertificateFiles>,
+    /// Who vouches for certificates of clients; none: the system's authorities.
+    pub client_authorities_file: Option<PathBuf>,
+    /// Who knows the accounts; none: nobody can log in.
+    pub accounts: Option<AccountSettings>,
     /// Where clients connect; names are unique.
     pub listeners: Vec<ListenerSettings>,
     /// Networks whose senders are internal; names are unique.
@@ -125,8 +134,10 @@ pub struct AcceptedDomainSettings {
 pub struct TrustedNetworkSettings {
     /// Unique.
     pub name: Name,
-    /// Never empty.
+    /// Empty only if there are certificates.
     pub networks: Vec<Network>,
+    /// Names of certificates.
+    pub certificates: Vec<CertificateName>,
     /// Names of listeners; each exists.
     pub listeners: Vec<Name>,
     /// Reverse-path domains; the accepted domains where the file names none.

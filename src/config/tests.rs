@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::check::{Surroundings, check};
 use super::file::SettingsFile;
-use super::settings::{NextHopTarget, Settings};
+use super::settings::{ListenerAuth, ListenerTls, NextHopTarget, Settings};
 use super::{LoadError, load};
 use crate::connectors::document::{Key, Node, NodeValue, Read as _, parse_toml};
 
@@ -99,12 +99,18 @@ fn installed(text: &str) -> (tempfile::TempDir, PathBuf) {
     fs::write(&key, crate::mail::signature::testing::ed25519_pem()).expect("writable");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("our own file");
     let made = rcgen::generate_simple_self_signed(vec!["muster.contoso.example".to_owned()]).expect("a certificate");
+    let account = crate::smtp::sasl::Secret::new("tea");
+    let line = crate::accounts::file::line("lena", &account, &[], [1; 16]).expect("a line");
     for (name, text) in [
         ("ca.pem", made.cert.pem()),
         ("client.pem", made.cert.pem()),
         ("client.key", made.signing_key.serialize_pem()),
+        ("mail.pem", made.cert.pem()),
+        ("mail.key", made.signing_key.serialize_pem()),
+        ("authorities.pem", made.cert.pem()),
         ("password", "s3cret\n".to_owned()),
         ("root.key", ROOT_KEY.to_owned()),
+        ("accounts", line),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, text).expect("writable");
@@ -202,6 +208,13 @@ fn the_documented_defaults_are_the_defaults() {
         settings.moderation.templates = None;
         settings.web = None;
         settings.signing_keys.clear();
+        (settings.certificates, settings.accounts) = (Vec::new(), None);
+        settings.client_authorities_file = None;
+        settings.trusted_networks[0].certificates.clear();
+        for listener in &mut settings.listeners {
+            (listener.tls, listener.auth) = (ListenerTls::Off, ListenerAuth::Off);
+            listener.xclient_from.clear();
+        }
         (settings.next_hops[0].dkim_sign, settings.next_hops[0].arc_seal) = (Vec::new(), None);
         for hop in &mut settings.next_hops[1..] {
             hop.tls = Default::default();

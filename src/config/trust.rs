@@ -2,12 +2,17 @@
 
 use serde_spanned::Spanned;
 
+use super::credentials::tls_mode;
 use super::cross::{Checks, numbered, value};
 use super::defaults;
 use super::listen::TrustedNetwork;
 use super::settings::{Name, TenancySettings, Token};
+use super::word::ListenerTls;
+use crate::connectors::document::Node;
+use crate::connectors::document::read::{Faults, Read, text_by};
 use crate::connectors::document::units::Network;
-use crate::resolver::network::is_exchange_online;
+use crate::resolver::CertificateName;
+use crate::resolver::network::{is_exchange_online, is_exchange_online_name};
 
 impl Checks<'_> {
     pub(super) fn trusted_networks(&mut self) {
@@ -32,6 +37,11 @@ impl Checks<'_> {
                     "networks",
                 ),
                 (
+                    each.certificate_names.as_ref().map(|list| list.get_ref().is_empty()),
+                    each.certificate_names.as_ref().map(Spanned::span),
+                    "certificate_names",
+                ),
+                (
                     each.listeners.as_ref().map(|list| list.get_ref().is_empty()),
                     each.listeners.as_ref().map(Spanned::span),
                     "listeners",
@@ -43,6 +53,14 @@ impl Checks<'_> {
                     self.error(span, format!("{key}.{name}"), "at least one is needed");
                 }
             }
+            let states_none = each.networks.is_none() && each.certificate_names.is_none();
+            // One that cannot be read is a finding already.
+            if states_none && !self.findings.has_errors() {
+                let span = each.name.as_ref().map_or(0..0, Spanned::span);
+                let message = "who is trusted? State `networks`, `certificate_names`, or both";
+                self.error(span, format!("{key}.networks"), message);
+            }
+            self.certificates(each, &key);
             self.tenancy(each, &key);
             for name in each.listeners.iter().flat_map(|list| list.get_ref()) {
                 self.known_name(name, &known, format!("{key}.listeners"), "listener");
@@ -50,16 +68,49 @@ impl Checks<'_> {
         }
     }
 
+    /// Certificates are seen within TLS only.
+    fn certificates(&mut self, network: &TrustedNetwork, key: &str) {
+        let Some(stated) = &network.certificate_names else {
+            return;
+        };
+        let has_certificates = numbered(&self.file.certificates).next().is_some();
+        for name in network.listeners.iter().flat_map(|list| list.get_ref()) {
+            let listener = numbered(&self.file.listeners).find(|(_, each)| value(&each.name) == Some(name.get_ref()));
+            if let Some((_, listener)) = listener
+                && tls_mode(listener, has_certificates) == ListenerTls::Off
+            {
+                let message = format!(
+                    "listener \"{}\" has no TLS, so no client shows it a certificate",
+                    name.get_ref()
+                );
+                self.error(stated.span(), format!("{key}.certificate_names"), message);
+            }
+        }
+    }
+
     /// A shared network needs a word of whose mail it brings.
     fn tenancy(&mut self, network: &TrustedNetwork, key: &str) {
-        let provider = numbered(&network.networks).find(|(_, each)| is_provider(each));
-        let span = network.networks.as_ref().map_or(0..0, Spanned::span);
+        let by_address = numbered(&network.networks)
+            .find(|(_, each)| is_provider(each))
+            .map(|(_, each)| each.to_string());
+        let by_name = || {
+            numbered(&network.certificate_names)
+                .find(|(_, each)| is_exchange_online_name(each))
+                .map(|(_, each)| each.to_string())
+        };
+        let provider = by_address.or_else(by_name);
+        let span = network
+            .networks
+            .as_ref()
+            .map(Spanned::span)
+            .or_else(|| network.certificate_names.as_ref().map(Spanned::span))
+            .unwrap_or(0..0);
         match (&network.shared, provider) {
-            (Some(shared), Some((_, range))) if !*shared.get_ref() => {
+            (Some(shared), Some(range)) if !*shared.get_ref() => {
                 let message = format!("all customers of Exchange Online send from {range}, so it is shared");
                 self.error(shared.span(), format!("{key}.shared"), message);
             }
-            (None, Some((_, range))) if !names_tenant(network) => {
+            (None, Some(range)) if !names_tenant(network) => {
                 let message = format!(
                     "all customers of Exchange Online send from {range}: state your `tenant`, or every one of them \
                      counts as internal"
@@ -81,6 +132,16 @@ impl Checks<'_> {
             let message = "the field is looked at only for a `tenant`";
             self.error(field.span(), format!("{key}.tenant_field"), message);
         }
+    }
+}
+
+impl Read for CertificateName {
+    fn read(node: &Node, path: &str, faults: &mut Faults) -> Option<Self> {
+        let what = "the name of a certificate such as \"mail.contoso.example\" or \"*.contoso.example\"";
+        text_by(node, path, faults, what, |text| {
+            let meant = || Self::parse(text.trim().trim_end_matches('.')).map(|name| name.to_string());
+            Self::parse(text).ok_or_else(meant)
+        })
     }
 }
 

@@ -69,6 +69,28 @@ words! {
         "inbound" => Inbound,
         /// A smart host: trusted clients may send anywhere.
         "relay" => Relay,
+        /// For mail clients: accounts may send anywhere.
+        "submission" => Submission,
+    }
+    /// TLS of a listener.
+    ListenerTls {
+        /// Never.
+        "off" => Off,
+        /// After STARTTLS.
+        "offered" => Offered,
+        /// No mail without STARTTLS.
+        "required" => Required,
+        /// From the first octet.
+        "implicit" => Implicit,
+    }
+    /// AUTH of a listener.
+    ListenerAuth {
+        /// Never.
+        "off" => Off,
+        /// Whoever wants.
+        "offered" => Offered,
+        /// No mail without it.
+        "required" => Required,
     }
     /// Where a mailbox is.
     LocationWord {

@@ -12,19 +12,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::accounts::Accounts;
 use super::deadline::Deadline;
 use super::proxied::{self, HeaderFault};
 use super::rates::{Deed, Rates, TrackedRefusals};
 use super::screen::{Screen, Screening};
 use super::session;
 use super::sessions::{Place, Sessions};
-use super::settings::ListenerSettings;
+use super::settings::{Auth, ListenerSettings, Tls};
+use super::tls::Acceptance;
 use crate::categorizer::intake::{ClientFacts, Intake};
 use crate::env::Env;
 use crate::limits::{ACCEPT_BACKLOG, LINGER_TIMEOUT};
 use crate::mail::{Reply, ReversePath};
 use crate::smtp::replies;
-use crate::smtp::server::ServerProfile;
+use crate::smtp::sasl::Mechanisms;
+use crate::smtp::server::{AuthPolicy, Protection, ServerProfile, StartTls};
 use crate::track::Reason;
 
 /// Pause after a failed accept (out of descriptors): the connection stays in the kernel's queue.
@@ -45,7 +48,18 @@ pub(super) struct Shared {
     pub(super) rates: Rates,
     pub(super) tracked: TrackedRefusals,
     screen: Option<Arc<Screen>>,
+    pub(super) tls: Option<Acceptance>,
+    pub(super) accounts: Option<Arc<dyn Accounts>>,
     sessions: Arc<Sessions>,
+}
+
+/// What guards the sessions of a listener.
+#[derive(Clone, Default)]
+pub struct Guards {
+    /// Certificates; none: no TLS, whatever the settings say.
+    pub tls: Option<Acceptance>,
+    /// Who knows the accounts; none: no AUTH.
+    pub accounts: Option<Arc<dyn Accounts>>,
 }
 
 /// How a listener ended.
@@ -58,6 +72,16 @@ pub struct Stopped {
 impl Listener {
     /// Binds the address. Must be called within a tokio runtime.
     pub fn bind(settings: ListenerSettings, intake: Arc<dyn Intake>, env: Env) -> io::Result<Self> {
+        Self::bind_guarded(settings, intake, env, Guards::default())
+    }
+
+    /// The same, with TLS and AUTH as the settings say.
+    pub fn bind_guarded(
+        settings: ListenerSettings,
+        intake: Arc<dyn Intake>,
+        env: Env,
+        guards: Guards,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(settings.address), Type::STREAM, Some(Protocol::TCP))?;
         // A restart must not wait for the old connections' last packets.
         socket.set_reuse_address(true)?;
@@ -69,6 +93,7 @@ impl Listener {
             settings.message_octets_max,
             settings.recipients_max,
             settings.errors_max,
+            protection(&settings, &guards),
         );
         let sessions = Sessions::new(
             settings.sessions_max,
@@ -87,6 +112,8 @@ impl Listener {
                     .then(|| Screen::new(&settings.strangers)),
                 intake,
                 env,
+                tls: guards.tls,
+                accounts: guards.accounts,
                 sessions,
                 settings,
             }),
@@ -133,6 +160,26 @@ impl Listener {
         let sessions_cut = tasks.len();
         tasks.shutdown().await;
         Stopped { sessions_cut }
+    }
+}
+
+fn protection(settings: &ListenerSettings, guards: &Guards) -> Protection {
+    let mechanisms = guards.accounts.as_ref().map(|accounts| accounts.mechanisms());
+    Protection {
+        starttls: match settings.tls {
+            Tls::Offered if guards.tls.is_some() => StartTls::Offered,
+            Tls::Required => StartTls::Required,
+            Tls::Off | Tls::Offered | Tls::Implicit => StartTls::Absent,
+        },
+        auth: match settings.auth {
+            Auth::Off => Mechanisms::default(),
+            _ => mechanisms.unwrap_or_default(),
+        },
+        auth_in_plaintext: matches!(settings.auth, Auth::OfferedInPlaintext | Auth::RequiredInPlaintext),
+        policy: match settings.auth {
+            Auth::Required | Auth::RequiredInPlaintext => AuthPolicy::Required,
+            Auth::Off | Auth::Offered | Auth::OfferedInPlaintext => AuthPolicy::Optional,
+        },
     }
 }
 
@@ -185,13 +232,7 @@ fn admit(
 impl Shared {
     /// What is known of a client that has just connected.
     fn client(&self, address: IpAddr) -> ClientFacts {
-        ClientFacts {
-            listener: Arc::clone(&self.settings.name),
-            role: self.settings.role,
-            client: address,
-            helo: None,
-            extended: false,
-        }
+        ClientFacts::new(Arc::clone(&self.settings.name), self.settings.role, address)
     }
 
     /// What is to be found out about a stranger.

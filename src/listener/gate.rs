@@ -8,13 +8,16 @@ use bytes::Bytes;
 use super::accept::Shared;
 use super::rates::Deed;
 use super::screen::Screening;
-use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake};
+use crate::categorizer::intake::{self, AddressedRecipient, ClientFacts, Intake, Secured};
 use crate::mail::header::sieve::Sieve;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
+use crate::resolver::Login;
 use crate::smtp::command::ForwardPath;
 use crate::smtp::params::RcptParameters;
 use crate::smtp::replies;
+use crate::smtp::sasl::{Answer, Question, SaslFault};
 use crate::smtp::server::Gate;
+use crate::smtp::xclient::Claims;
 use crate::spool::content::ContentWriter;
 use crate::track::Reason;
 
@@ -28,6 +31,8 @@ pub(super) struct IntakeGate {
     content: Option<Arriving>,
     /// Writing content failed; answered at the end of data.
     failure: Option<io::Error>,
+    /// Whom the exchange under way is about.
+    account: Option<Login>,
 }
 
 /// Content on its way in.
@@ -63,6 +68,7 @@ impl IntakeGate {
             client,
             content: None,
             failure: None,
+            account: None,
         }
     }
 
@@ -116,6 +122,26 @@ impl IntakeGate {
         Err(reply)
     }
 
+    /// TLS stands: what was said before is void.
+    pub(super) fn secured(&mut self, secured: Secured) {
+        self.client.secured = Some(Arc::new(secured));
+        self.client.helo = None;
+        self.client.login = None;
+    }
+
+    /// Asks those who know the accounts; none: there have been too many failures.
+    pub(super) async fn ask(&mut self, question: Question) -> Option<Answer> {
+        let Some(accounts) = &self.shared.accounts else {
+            return Some(Answer::Unavailable);
+        };
+        if !accounts.may_try(self.client.client) {
+            return None;
+        }
+        let told = accounts.answer(question).await;
+        self.account = told.login;
+        Some(told.answer)
+    }
+
     /// The content that has come, or why it could not be kept.
     pub(super) fn take_content(&mut self) -> io::Result<Arriving> {
         match (self.failure.take(), self.content.take()) {
@@ -150,6 +176,37 @@ impl Gate for IntakeGate {
     fn can_judge(&mut self) -> bool {
         let is_done = self.screening.as_mut().is_none_or(Screening::is_done);
         is_done || self.is_trusted()
+    }
+
+    fn authenticated(&mut self) {
+        self.client.login = self.account.take().map(Arc::new);
+    }
+
+    fn not_authenticated(&mut self, fault: SaslFault) {
+        let account = self.account.take();
+        let (listener, client) = (&self.client.listener, self.client.client);
+        match fault {
+            SaslFault::Refused | SaslFault::Authorization | SaslFault::Binding => {
+                let account = account.as_ref().map_or("", |account| &account.name);
+                tracing::warn!(%listener, %client, account, ?fault, "authentication failed");
+                if let Some(accounts) = &self.shared.accounts {
+                    accounts.failed(client);
+                }
+            }
+            SaslFault::Unavailable | SaslFault::Malformed => {
+                tracing::info!(%listener, %client, ?fault, "authentication was not possible");
+            }
+        }
+    }
+
+    fn speaks_for(&mut self, claims: &Claims) {
+        let client = &mut self.client;
+        client.client = claims.address.unwrap_or(client.client);
+        client.helo = claims.helo.clone();
+        client.extended = claims.extended.unwrap_or(client.extended);
+        // What the proxy proved is not what its client proved.
+        client.login = None;
+        client.secured = None;
     }
 
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {

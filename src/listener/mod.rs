@@ -4,6 +4,7 @@
 //! Never: a decision about mail; `smtp` and the intake decide, this room reads, writes and keeps time.
 
 mod accept;
+pub mod accounts;
 mod deadline;
 mod gate;
 mod origin;
@@ -14,9 +15,12 @@ mod session;
 mod sessions;
 mod settings;
 mod strangers;
+mod stream;
+pub mod tls;
 
-pub use accept::{Listener, Stopped};
+pub use accept::{Guards, Listener, Stopped};
+pub use origin::ClientKey;
 pub use rates::{Counted, Rate, RatePair, RateSettings};
 pub use sessions::Sessions;
-pub use settings::ListenerSettings;
+pub use settings::{Auth, ListenerSettings, Tls};
 pub use strangers::{AddressList, AnswerRange, HelloCheck, ListAction, ReverseCheck, StrangerSettings};

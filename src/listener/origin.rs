@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IPv4 address or an IPv6 /64: an IPv6 host owns its /64, single addresses of it would get around a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct ClientKey(IpAddr);
+pub struct ClientKey(IpAddr);
 
 /// An IPv4 /24 or an IPv6 /48, what is usually given to one customer or site.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct NetworkKey(IpAddr);
 
 impl ClientKey {
-    pub(super) fn of(address: IpAddr) -> Self {
+    /// Whom an address counts for.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         Self(cut(address, 32, 64))
     }
 }

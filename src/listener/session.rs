@@ -15,11 +15,14 @@ use tokio::sync::watch;
 use super::accept::{Shared, stop_asked};
 use super::deadline::Deadline;
 use super::gate::{Arriving, IntakeGate};
+use super::settings::Tls;
+use super::stream::Stream;
+use super::tls::{Acceptance, Accepted};
 use crate::categorizer::intake::{ClientFacts, Submission};
-use crate::limits::{CONTENT_BUFFER_OCTETS, LINGER_TIMEOUT, SESSION_BUFFER_OCTETS};
+use crate::limits::{CONTENT_BUFFER_OCTETS, LINGER_TIMEOUT, SESSION_BUFFER_OCTETS, TLS_HANDSHAKE_TIMEOUT};
 use crate::mail::{Envelope, MessageId, Reply};
 use crate::smtp::replies;
-use crate::smtp::server::{Action, ServerSession};
+use crate::smtp::server::{Action, Channel, ServerSession};
 use crate::spool::content::{Content, ContentWriter};
 
 /// Why a session's loop ends.
@@ -40,9 +43,26 @@ enum Arrived {
 
 /// Serves one client to the end.
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: ClientFacts, stop: watch::Receiver<bool>) {
+    let mut client = client;
+    let mut deadline = Deadline::new(Arc::clone(&shared.env.clock), shared.settings.command_timeout);
+    let (stream, channel) = match (&shared.tls, shared.settings.tls) {
+        (Some(tls), Tls::Implicit) => {
+            deadline.set(deadline.now() + TLS_HANDSHAKE_TIMEOUT);
+            match handshake(tls, stream, &mut deadline).await {
+                Ok(accepted) => {
+                    client.secured = Some(Arc::new(accepted.secured));
+                    (Stream::Tls(Box::new(accepted.stream)), accepted.channel)
+                }
+                Err(error) => return not_secured(&client, &error),
+            }
+        }
+        (Some(_) | None, _) => (Stream::Plain(stream), Channel::Plaintext),
+    };
     let mut out = Vec::with_capacity(512);
-    let machine = ServerSession::open(Arc::clone(&shared.profile), &mut out);
-    let deadline = Deadline::new(Arc::clone(&shared.env.clock), shared.settings.command_timeout);
+    let mut machine = ServerSession::open(Arc::clone(&shared.profile), channel, &mut out);
+    if shared.settings.speaks_for_others(client.client) {
+        machine = machine.that_may_speak_for_others();
+    }
     let mut session = Session {
         gate: IntakeGate::new(Arc::clone(&shared), client),
         pace: Pace {
@@ -69,7 +89,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, client: Client
 
 struct Session {
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: Stream,
     machine: ServerSession,
     gate: IntakeGate,
     /// Octets that the machine has not taken yet.
@@ -145,10 +165,45 @@ impl Session {
                         return self.dismiss(&replies::SHUTTING_DOWN).await.map(Some);
                     }
                 }
+                Action::StartTls => {
+                    self.flush().await?;
+                    if !self.secure().await {
+                        return Ok(Some(End::Gone));
+                    }
+                }
+                Action::Ask(question) => {
+                    self.flush().await?;
+                    let Some(answer) = self.gate.ask(question).await else {
+                        return self.dismiss(&replies::TOO_MANY_FAILURES).await.map(Some);
+                    };
+                    self.machine.vouch(answer, &mut self.gate, &mut self.out);
+                }
                 Action::Close => {
                     self.flush().await?;
                     return Ok(Some(End::Closed));
                 }
+            }
+        }
+    }
+
+    /// Makes the handshake that STARTTLS asked for; false if the session is over.
+    async fn secure(&mut self) -> bool {
+        // The machine has seen that nothing came behind STARTTLS; what comes now is the handshake, or the end.
+        let (Some(tls), Some(stream)) = (&self.shared.tls, self.stream.take_plain()) else {
+            return false;
+        };
+        self.input.clear();
+        self.deadline.set(self.deadline.now() + TLS_HANDSHAKE_TIMEOUT);
+        match handshake(tls, stream, &mut self.deadline).await {
+            Ok(accepted) => {
+                self.stream = Stream::Tls(Box::new(accepted.stream));
+                self.machine.secured(accepted.channel);
+                self.gate.secured(accepted.secured);
+                true
+            }
+            Err(error) => {
+                not_secured(&self.gate.client, &error);
+                false
             }
         }
     }
@@ -241,7 +296,7 @@ impl Session {
             .set(self.deadline.now() + self.shared.settings.command_timeout);
         let written = tokio::select! {
             biased;
-            written = self.stream.write_all(&self.out) => written,
+            written = write(&mut self.stream, &self.out) => written,
             () = self.deadline.passed() => Err(io::ErrorKind::TimedOut.into()),
         };
         self.out.clear();
@@ -271,6 +326,22 @@ impl Session {
         };
         let _ = tokio::time::timeout(LINGER_TIMEOUT, drain).await;
     }
+}
+
+async fn write(stream: &mut Stream, octets: &[u8]) -> io::Result<()> {
+    stream.write_all(octets).await?;
+    stream.flush().await
+}
+
+async fn handshake(tls: &Acceptance, stream: TcpStream, deadline: &mut Deadline) -> io::Result<Accepted> {
+    tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        () = deadline.passed() => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+fn not_secured(client: &ClientFacts, error: &io::Error) {
+    tracing::info!(listener = %client.listener, client = %client.client, %error, "TLS could not be agreed on");
 }
 
 /// Ends writing; a large message is synced, and that happens off the reactor threads.

@@ -1,6 +1,6 @@
 //! What one listener is told.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,36 @@ use super::strangers::StrangerSettings;
 use crate::categorizer::intake::ListenerRole;
 use crate::limits;
 use crate::resolver::IpNet;
+
+/// Whether sessions of a listener are within TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tls {
+    /// Never.
+    #[default]
+    Off,
+    /// After STARTTLS, if the client asks for it.
+    Offered,
+    /// No mail without STARTTLS.
+    Required,
+    /// From the first octet (RFC 8314).
+    Implicit,
+}
+
+/// Whether sessions of a listener authenticate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Auth {
+    /// AUTH is not offered.
+    #[default]
+    Off,
+    /// It is offered within TLS.
+    Offered,
+    /// It is offered without TLS as well.
+    OfferedInPlaintext,
+    /// No mail without it, which is offered within TLS.
+    Required,
+    /// No mail without it, which is offered without TLS as well.
+    RequiredInPlaintext,
+}
 
 /// Settings of one listener. `config/listen.rs` explains them to operators.
 #[derive(Clone, Debug)]
@@ -51,6 +81,12 @@ pub struct ListenerSettings {
     pub data_octets_per_second_min: u64,
     /// Content may take this long altogether.
     pub data_timeout: Duration,
+    /// TLS.
+    pub tls: Tls,
+    /// AUTH.
+    pub auth: Auth,
+    /// Networks whose clients may say for whom they speak (XCLIENT).
+    pub xclient_from: Vec<IpNet>,
     /// Time that transactions in progress have to end when the listener stops.
     pub shutdown_timeout: Duration,
 }
@@ -79,7 +115,16 @@ impl ListenerSettings {
             data_block_timeout: limits::DATA_BLOCK_TIMEOUT,
             data_octets_per_second_min: limits::DATA_OCTETS_PER_SECOND_MIN,
             data_timeout: limits::DATA_TIMEOUT,
+            tls: Tls::default(),
+            auth: Auth::default(),
+            xclient_from: Vec::new(),
             shutdown_timeout: limits::SHUTDOWN_TIMEOUT,
         }
+    }
+
+    /// True for a client that may say for whom it speaks.
+    #[must_use]
+    pub fn speaks_for_others(&self, client: IpAddr) -> bool {
+        self.xclient_from.iter().any(|network| network.contains(client))
     }
 }

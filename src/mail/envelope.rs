@@ -128,6 +128,9 @@ pub struct Envelope {
     pub ret: Option<ReturnContent>,
     /// `ENVID=`, still xtext-encoded; at most 100 characters decoded (RFC 3461 §4.4).
     pub envid: Option<Box<str>>,
+    /// `REQUIRETLS` was given (RFC 8689): no hop may take it without verified TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_tls: bool,
     /// Accepted RCPT TOs, in order.
     pub recipients: Vec<EnvelopeRecipient>,
 }
@@ -143,6 +146,7 @@ impl Envelope {
             size_declared: None,
             ret: None,
             envid: None,
+            require_tls: false,
             recipients: Vec::new(),
         }
     }

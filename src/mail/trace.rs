@@ -35,18 +35,31 @@ const HELO_OCTETS_MAX: usize = 255;
 pub enum Protocol {
     /// HELO.
     Smtp,
-    /// EHLO.
-    Esmtp,
-    /// EHLO, and the transaction used SMTPUTF8.
-    Utf8Smtp,
+    /// EHLO, within TLS and as an account or not (RFC 3848).
+    Esmtp(Safeguards),
+    /// The same, and the transaction used SMTPUTF8.
+    Utf8Smtp(Safeguards),
+}
+
+/// What protected a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Safeguards {
+    /// STARTTLS or implicit TLS.
+    pub tls: bool,
+    /// AUTH.
+    pub auth: bool,
 }
 
 impl Protocol {
+    /// RFC 3848 §2, RFC 6531 §4.3.
     fn word(self) -> &'static str {
+        let of = |words: [&'static str; 4], safeguards: Safeguards| {
+            words[usize::from(safeguards.tls) + 2 * usize::from(safeguards.auth)]
+        };
         match self {
             Self::Smtp => "SMTP",
-            Self::Esmtp => "ESMTP",
-            Self::Utf8Smtp => "UTF8SMTP",
+            Self::Esmtp(guards) => of(["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"], guards),
+            Self::Utf8Smtp(guards) => of(["UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"], guards),
         }
     }
 }
@@ -283,7 +296,7 @@ mod tests {
             helo,
             client: Some("192.0.2.1".parse().expect("an address")),
             host: "mx.contoso.example",
-            protocol: Protocol::Esmtp,
+            protocol: Protocol::Esmtp(Safeguards::default()),
             id: MessageId(uuid::Uuid::nil()),
             recipients,
             at: "2026-11-21T07:21:30Z".parse().expect("a time"),

@@ -62,9 +62,14 @@ pub const RFCS: &[Rfc] = &[
         3030,
         "CHUNKING, BINARYMIME",
         Partly,
-        "to next hops, as one chunk; from clients BDAT is answered 502; BINARYMIME is not offered",
+        "BDAT from clients, and to next hops as one chunk; binary content is not offered: it could not go on by DATA",
     ),
-    rfc(3207, "STARTTLS", Partly, "to next hops; not yet from clients"),
+    rfc(
+        3207,
+        "STARTTLS",
+        Done,
+        "from clients and to next hops; a session with anything behind STARTTLS is cut",
+    ),
     rfc(3339, "Dates and times", Done, "all times in output and logs"),
     rfc(
         3461,
@@ -87,6 +92,12 @@ pub const RFCS: &[Rfc] = &[
         "auto-replied is a report to us; our reports say so themselves",
     ),
     rfc(
+        3848,
+        "ESMTP and AUTH types of transmission",
+        Done,
+        "in our Received fields",
+    ),
+    rfc(
         4013,
         "SASLprep",
         Partly,
@@ -105,7 +116,14 @@ pub const RFCS: &[Rfc] = &[
         No,
         "read as Export-Csv and spreadsheets write it: `;` and tabs too, blanks count only in quotes",
     ),
-    rfc(4422, "SASL", Done, "as the client of a next hop"),
+    rfc(4422, "SASL", Done, "from clients, and as the client of a next hop"),
+    rfc(4511, "LDAP", Partly, "binds and searches for accounts, by a library"),
+    rfc(
+        4513,
+        "LDAP authentication",
+        Partly,
+        "simple bind within TLS; a bind without a password is never made",
+    ),
     rfc(
         4514,
         "Distinguished names",
@@ -149,7 +167,18 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "in return paths, in lower case and without padding",
     ),
-    rfc(4954, "AUTH", Partly, "to next hops; not yet from clients"),
+    rfc(
+        4954,
+        "AUTH",
+        Done,
+        "from clients and to next hops; what `AUTH=` of MAIL says proves nothing and is not passed on",
+    ),
+    rfc(
+        5280,
+        "Certificates",
+        Done,
+        "by rustls; names of clients are subjectAltName dNSName",
+    ),
     rfc(5321, "SMTP", Done, "without source routes, EXPN and VRFY of names"),
     rfc(
         5322,
@@ -175,8 +204,25 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "lists of IPv4 and IPv6 addresses are asked about strangers where settings name them; lists of names are not",
     ),
-    rfc(5802, "SCRAM", Partly, "with SHA-256 only, without channel binding"),
+    rfc(
+        5802,
+        "SCRAM",
+        Partly,
+        "with SHA-256 only; bound to its channel (tls-exporter) from clients, not yet to next hops",
+    ),
+    rfc(
+        5803,
+        "Storage of SCRAM keys",
+        Partly,
+        "its parts, in the form that PostgreSQL writes",
+    ),
     rfc(6066, "TLS extensions", Partly, "the name of a next hop is told (SNI)"),
+    rfc(
+        6125,
+        "Names in certificates",
+        Partly,
+        "a `*` is the whole left-most label",
+    ),
     rfc(
         6152,
         "8BITMIME",
@@ -189,6 +235,12 @@ pub const RFCS: &[Rfc] = &[
         Done,
         "verified, and made where a next hop asks for it; a signature that covers a part of the body or not the author is \
          not taken",
+    ),
+    rfc(
+        6409,
+        "Submission",
+        Done,
+        "accounts only, as themselves; Date and Message-ID are added where missing",
     ),
     rfc(6522, "multipart/report", Done, ""),
     rfc(6531, "SMTPUTF8", Done, "addresses are never downgraded"),
@@ -243,7 +295,24 @@ pub const RFCS: &[Rfc] = &[
         "checked and told, may prove a sender internal; records are found by walking up the tree; no reports are sent",
     ),
     rfc(7505, "Null MX", Done, ""),
-    rfc(7628, "OAUTHBEARER", Partly, "as the client of a next hop"),
+    rfc(
+        7517,
+        "JSON web keys",
+        Done,
+        "keys of an issuer, by a library; shared secrets are refused",
+    ),
+    rfc(
+        7519,
+        "JSON web tokens",
+        Partly,
+        "signed tokens with issuer, audience and expiry",
+    ),
+    rfc(
+        7628,
+        "OAUTHBEARER",
+        Partly,
+        "from clients, and as the client of a next hop",
+    ),
     rfc(7671, "DANE updates", Partly, "usages 2 and 3"),
     rfc(
         7672,
@@ -257,6 +326,7 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "as the client of a next hop; without -PLUS",
     ),
+    rfc(8098, "MDN", No, "told apart from mail, never made"),
     rfc(
         8259,
         "JSON",
@@ -297,7 +367,20 @@ pub const RFCS: &[Rfc] = &[
         "a chain is checked, told and gone on with where a next hop asks for it; it proves nothing here; a chain that \
          could not be checked gets no set",
     ),
-    rfc(8689, "REQUIRETLS", Partly, "its keyword is read"),
+    rfc(
+        8689,
+        "REQUIRETLS",
+        Partly,
+        "taken from clients within TLS and kept with the message",
+    ),
     rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
-    rfc(9422, "LIMITS", Partly, "RCPTMAX and MAILMAX"),
+    rfc(8997, "TLS 1.2 for mail", Done, "the least that is agreed on"),
+    rfc(9106, "Argon2", Done, "argon2id for passwords in files"),
+    rfc(
+        9266,
+        "tls-exporter binding",
+        Done,
+        "with TLS 1.3; SCRAM-SHA-256-PLUS is offered only then",
+    ),
+    rfc(9422, "LIMITS", Partly, "RCPTMAX is told; RCPTMAX and MAILMAX are read"),
 ];

@@ -104,21 +104,45 @@ fn internal(author: &Mailbox, proof: &Proof, identity: &Identity, view: &View, r
     if proved_by_dmarc || is_sender(author, identity, view) {
         return Ok(());
     }
-    if rules.author == AuthorRule::Permitted
-        && identity.accepted_as
-        && let Some(object) = view
-            .directory
-            .lookup(&author.key())
-            .one()
-            .and_then(|ordinal| view.object(ordinal))
-    {
-        match ask(&permitted(&object), identity, Doubt::Ignored, view) {
-            Answer::Listed(_) => return Ok(()),
-            Answer::NotReady(_) => return refused(Reason::ListNotReady),
-            Answer::NotListed => {}
-        }
+    let leave = match rules.author {
+        AuthorRule::Permitted => may_write_as(author, identity, view),
+        AuthorRule::Same | AuthorRule::Ignore => Leave::NotGiven,
+    };
+    match leave {
+        Leave::Given => Ok(()),
+        Leave::NotReady => refused(Reason::ListNotReady),
+        Leave::NotGiven => refused(Reason::AuthorNotPermitted),
     }
-    refused(Reason::AuthorNotPermitted)
+}
+
+/// Whether somebody may write in the name of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Leave {
+    /// It is his, or its object permits him.
+    Given,
+    /// He may not.
+    NotGiven,
+    /// The lists that say so are not there yet.
+    NotReady,
+}
+
+/// Asks the object of an address whether a proven sender may use it.
+pub(super) fn may_write_as(author: &Mailbox, identity: &Identity, view: &View) -> Leave {
+    if is_sender(author, identity, view) {
+        return Leave::Given;
+    }
+    let found = view.directory.lookup(&author.key()).one();
+    let Some(object) = found
+        .and_then(|ordinal| view.object(ordinal))
+        .filter(|_| identity.accepted_as)
+    else {
+        return Leave::NotGiven;
+    };
+    match ask(&permitted(&object), identity, Doubt::Ignored, view) {
+        Answer::Listed(_) => Leave::Given,
+        Answer::NotReady(_) => Leave::NotReady,
+        Answer::NotListed => Leave::NotGiven,
+    }
 }
 
 /// The same address, or another one of the same object.

@@ -10,6 +10,7 @@ pub mod author;
 pub mod explanation;
 pub mod gate;
 mod large;
+pub mod login;
 pub mod membership;
 pub mod moderation;
 pub mod replies;

@@ -68,7 +68,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::AuthorIsGroup
         | Reason::AuthorEncoded
         | Reason::AuthorMalformed => no_valid_author(),
-        Reason::AuthorNotPermitted => may_not_send_as(),
+        Reason::AuthorNotPermitted | Reason::LoginNotPermitted => may_not_send_as(),
         Reason::ProofUnavailable => Reply::new(451, (4, 7, 1), "The sender cannot be verified yet; try again later"),
         Reason::DecidedByMessage => Reply::new(452, (4, 5, 3), "This recipient needs a transaction of its own"),
         Reason::TooLargeForRecipient => refused((5, 2, 3), TOO_LARGE),

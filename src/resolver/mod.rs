@@ -5,6 +5,7 @@
 //! Never: takes a header field or a domain as proof by itself; answers "unknown" before the directory is loaded.
 
 pub mod accepted;
+pub mod login;
 pub mod lookup;
 pub mod network;
 pub mod proof;
@@ -12,7 +13,8 @@ pub mod sender;
 pub mod shared;
 
 pub use accepted::{AcceptedDomain, AcceptedDomains, DomainKind};
+pub use login::{AddressPattern, Login};
 pub use lookup::{How, Relaying, Resolved, Sources, resolve};
-pub use network::{IpNet, Tenancy, TrustedNetwork};
+pub use network::{CertificateName, IpNet, Origin, Tenancy, TrustedNetwork};
 pub use proof::{Evidence, Proof, Prospect};
 pub use sender::{Sender, Standing};

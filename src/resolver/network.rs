@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::AcceptedDomains;
+use crate::mail::Domain;
 use crate::mail::header::sieve::Stamp;
 
 /// A range of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
@@ -122,13 +123,84 @@ impl From<IpNet> for String {
     }
 }
 
-/// Client addresses that prove a sender internal, on named listeners and for named reverse-path domains.
+/// Where a client connects from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin<'a> {
+    /// Listener name in the settings.
+    pub listener: &'a str,
+    /// Its address.
+    pub client: IpAddr,
+    /// Names of its certificate, in lower case, if an authority of ours vouches for it.
+    pub certificates: &'a [Arc<str>],
+}
+
+impl<'a> Origin<'a> {
+    /// A client without a certificate.
+    #[must_use]
+    pub fn plain(listener: &'a str, client: IpAddr) -> Self {
+        Self {
+            listener,
+            client,
+            certificates: &[],
+        }
+    }
+}
+
+/// The name of a certificate, or all names one label below a domain (`*.contoso.example`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateName(Box<str>);
+
+impl CertificateName {
+    /// A name in the form of RFC 6125 §6.4; none if it is not a domain with at most one `*`, which is a whole label.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("*.").unwrap_or(text);
+        let domain = Domain::parse(rest).ok().filter(|domain| !domain.is_literal())?;
+        let wildcard = if rest.len() < text.len() { "*." } else { "" };
+        Some(Self(format!("{wildcard}{}", domain.as_str()).into()))
+    }
+
+    /// True if a certificate's name is this one. A certificate for `*.x` is nobody in particular: only the very same
+    /// text covers it.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self.0.strip_prefix("*.") {
+            _ if *self.0 == *name => true,
+            Some(parent) => name
+                .split_once('.')
+                .is_some_and(|(label, rest)| label != "*" && rest == parent),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for CertificateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names in the certificates that all customers of Exchange Online send with.
+const EXCHANGE_ONLINE_NAMES: [&str; 3] = ["protection.outlook.com", "outlook.com", "office365.com"];
+
+/// True if all customers of Exchange Online present a certificate of this name.
+#[must_use]
+pub fn is_exchange_online_name(name: &CertificateName) -> bool {
+    let bare = name.0.strip_prefix("*.").unwrap_or(&name.0);
+    let mut theirs = EXCHANGE_ONLINE_NAMES.iter();
+    theirs.any(|domain| bare == *domain || bare.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+}
+
+/// Clients that prove a sender internal, on named listeners and for named reverse-path domains: by their address, by
+/// the name of their certificate, or by both where both are stated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TrustedNetwork {
     /// Name in the settings; recorded as the proof.
     pub name: Arc<str>,
-    /// Its addresses. Nothing is trusted by itself, loopback neither.
+    /// Its addresses; empty: any, if names are stated. Nothing is trusted by itself, loopback neither.
     pub networks: Vec<IpNet>,
+    /// Names of its certificate; empty: none is needed.
+    pub certificates: Vec<CertificateName>,
     /// Listeners where the proof holds; empty means all.
     pub listeners: Vec<Arc<str>>,
     /// Reverse-path domains it proves; settings that name none mean the accepted domains, written out here.
@@ -148,12 +220,24 @@ pub struct Tenancy {
 }
 
 impl TrustedNetwork {
-    /// True if a client at this address is in the network, on this listener. For one with a tenancy that proves the
-    /// provider, not the organisation.
+    /// True if a client is of the network, on this listener. For one with a tenancy that proves the provider, not the
+    /// organisation.
     #[must_use]
-    pub fn holds(&self, listener: &str, client: IpAddr) -> bool {
-        (self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener))
-            && self.networks.iter().any(|network| network.contains(client))
+    pub fn holds(&self, origin: &Origin<'_>) -> bool {
+        let here = self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *origin.listener);
+        let by_address = self.networks.iter().any(|network| network.contains(origin.client));
+        match (self.networks.is_empty(), self.certificates.is_empty()) {
+            (_, true) => here && by_address,
+            (true, false) => here && self.certificate(origin).is_some(),
+            (false, false) => here && by_address && self.certificate(origin).is_some(),
+        }
+    }
+
+    /// The name of the client's certificate that is stated here.
+    #[must_use]
+    pub fn certificate(&self, origin: &Origin<'_>) -> Option<Arc<str>> {
+        let stated = |name: &&Arc<str>| self.certificates.iter().any(|stated| stated.covers(name));
+        origin.certificates.iter().find(stated).cloned()
     }
 }
 

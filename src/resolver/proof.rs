@@ -6,10 +6,9 @@
 //! signature only for the reverse-path it covers.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::network::TrustedNetwork;
+use super::network::{Origin, TrustedNetwork};
 use super::sender::{Sender, Standing};
 use crate::mail::authentication::{Checks, Findings, Verdict};
 use crate::mail::header::Authors;
@@ -21,6 +20,15 @@ use crate::policy::Rules;
 pub enum Proof {
     /// A trusted network, by its name in the settings.
     Network(Arc<str>),
+    /// A trusted network that is known by its certificate.
+    Certificate {
+        /// Name in the settings.
+        network: Arc<str>,
+        /// Name of the certificate.
+        certificate: Arc<str>,
+    },
+    /// An account (SASL AUTH), for an address it may use.
+    Login(Arc<str>),
     /// A network that many customers share, and the tenant that its provider stamped.
     Tenant {
         /// Name in the settings.
@@ -47,6 +55,11 @@ impl Proof {
         let domain = |text: &str| Domain::parse(text).ok();
         match words.as_slice() {
             ["network", name] => Some(Self::Network((*name).into())),
+            ["network", name, "certificate", certificate] => Some(Self::Certificate {
+                network: (*name).into(),
+                certificate: (*certificate).into(),
+            }),
+            ["login", name] => Some(Self::Login((*name).into())),
             ["network", name, "tenant", tenant] => Some(Self::Tenant {
                 network: (*name).into(),
                 tenant: (*tenant).into(),
@@ -67,6 +80,8 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(name) => write!(f, "network {name}"),
+            Self::Certificate { network, certificate } => write!(f, "network {network} certificate {certificate}"),
+            Self::Login(name) => write!(f, "login {name}"),
             Self::Tenant { network, tenant } => write!(f, "network {network} tenant {tenant}"),
             Self::Signature { network, domain } => write!(f, "network {network} signature {domain}"),
             Self::Dmarc(domain) => write!(f, "dmarc {domain}"),
@@ -97,8 +112,8 @@ pub struct Prospect<'a> {
 impl<'a> Prospect<'a> {
     /// None if nothing in the message can prove him.
     #[must_use]
-    pub fn of(reverse_path: &'a ReversePath, listener: &str, client: IpAddr, rules: &'a Rules) -> Option<Self> {
-        let network = shared(listener, client, rules);
+    pub fn of(reverse_path: &'a ReversePath, origin: &Origin<'_>, rules: &'a Rules) -> Option<Self> {
+        let network = shared(origin, rules);
         let speaks = |network: &TrustedNetwork| match reverse_path {
             ReversePath::Null => true,
             ReversePath::Mailbox(mailbox) => network.domains.kind(&mailbox.domain_key()).is_some(),
@@ -292,9 +307,9 @@ fn proven(sender: Sender, proof: Proof) -> Sender {
 
 /// The shared network a client is in, on this listener; the first in the order of the settings.
 #[must_use]
-pub fn shared<'a>(listener: &str, client: IpAddr, rules: &'a Rules) -> Option<&'a TrustedNetwork> {
+pub fn shared<'a>(origin: &Origin<'_>, rules: &'a Rules) -> Option<&'a TrustedNetwork> {
     let mut networks = rules.trusted.iter();
-    networks.find(|network| network.tenancy.is_some() && network.holds(listener, client))
+    networks.find(|network| network.tenancy.is_some() && network.holds(origin))
 }
 
 fn is_below(domain: &Domain, above: &Domain) -> bool {

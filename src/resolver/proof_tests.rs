@@ -27,6 +27,7 @@ fn rules(stamp: bool, signature: bool, dmarc_proves: bool) -> Rules {
             kind: DomainKind::Authoritative,
             subdomains: true,
         }]),
+        certificates: Vec::new(),
         tenancy: Some(tenancy),
     }];
     rules.authenticity.dmarc_proves = dmarc_proves;
@@ -69,7 +70,7 @@ fn dmarc(verdict: Verdict, domain: &str, by_spf: bool) -> Findings {
 fn standing(rules: &Rules, client: &str, from: &str, head: &str, findings: Option<&Findings>) -> String {
     let path = path(from);
     let client = client.parse().expect("an address");
-    let sender = Sender::judged(&path, "inbound", client, rules);
+    let sender = Sender::judged(&path, &Origin::plain("inbound", client), rules);
     let head = format!("{head}\r\n\r\n");
     let facts = HeaderFacts::read(head.as_bytes()).expect("small");
     let evidence = Evidence {
@@ -77,7 +78,7 @@ fn standing(rules: &Rules, client: &str, from: &str, head: &str, findings: Optio
         authors: &facts.authors,
         findings,
     };
-    let weighed = match Prospect::of(&path, "inbound", client, rules) {
+    let weighed = match Prospect::of(&path, &Origin::plain("inbound", client), rules) {
         Some(prospect) => prospect.weigh(sender, &evidence),
         None => sender,
     };
@@ -350,7 +351,7 @@ fn only_what_could_prove_is_checked() {
         let path = path(from);
         let head = head(text);
         let facts = HeaderFacts::read(&head).expect("small");
-        let prospect = Prospect::of(&path, "inbound", client.parse().expect("valid"), rules);
+        let prospect = Prospect::of(&path, &Origin::plain("inbound", client.parse().expect("valid")), rules);
         prospect.map_or_else(Checks::default, |prospect| prospect.checks(&head, &facts.authors))
     };
     let lena = "From: lena@contoso.example";

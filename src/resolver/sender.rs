@@ -5,9 +5,9 @@
 //! ([`super::proof`] says what a message may add).
 
 use std::fmt;
-use std::net::IpAddr;
 
-use super::network::TrustedNetwork;
+use super::login::Login;
+use super::network::{Origin, TrustedNetwork};
 use super::proof::Proof;
 use crate::mail::ReversePath;
 use crate::policy::Rules;
@@ -82,10 +82,20 @@ pub struct Sender {
 impl Sender {
     /// Judges a connection and its reverse-path.
     #[must_use]
-    pub fn judged(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &Rules) -> Self {
+    pub fn judged(reverse_path: &ReversePath, origin: &Origin<'_>, rules: &Rules) -> Self {
         Self {
             reverse_path: reverse_path.clone(),
-            standing: standing(reverse_path, listener, client, rules),
+            standing: standing(reverse_path, origin, rules),
+        }
+    }
+
+    /// An account with an address it may use.
+    #[must_use]
+    pub fn logged_in(reverse_path: &ReversePath, login: &Login) -> Self {
+        let proof = Proof::Login(login.name.clone());
+        Self {
+            reverse_path: reverse_path.clone(),
+            standing: Standing::Internal { proof },
         }
     }
 
@@ -129,22 +139,29 @@ impl Sender {
 /// The network of ours that a client is in, on this listener; the first in the order of the settings. What many
 /// customers share is not ours.
 #[must_use]
-pub fn trusted<'a>(listener: &str, client: IpAddr, rules: &'a Rules) -> Option<&'a TrustedNetwork> {
+pub fn trusted<'a>(origin: &Origin<'_>, rules: &'a Rules) -> Option<&'a TrustedNetwork> {
     let mut networks = rules.trusted.iter();
-    networks.find(|network| network.tenancy.is_none() && network.holds(listener, client))
+    networks.find(|network| network.tenancy.is_none() && network.holds(origin))
 }
 
-fn standing(reverse_path: &ReversePath, listener: &str, client: IpAddr, rules: &Rules) -> Standing {
+fn standing(reverse_path: &ReversePath, origin: &Origin<'_>, rules: &Rules) -> Standing {
     let ReversePath::Mailbox(mailbox) = reverse_path else {
         return Standing::Null;
     };
     let domain = mailbox.domain_key();
-    let proof = rules.trusted.iter().find(|network| {
-        network.tenancy.is_none() && network.holds(listener, client) && network.domains.kind(&domain).is_some()
-    });
+    let proof = rules
+        .trusted
+        .iter()
+        .find(|network| network.tenancy.is_none() && network.holds(origin) && network.domains.kind(&domain).is_some());
     match (proof, rules.accepted.is_ours(&domain)) {
         (Some(network), _) => Standing::Internal {
-            proof: Proof::Network(network.name.clone()),
+            proof: match network.certificate(origin) {
+                Some(certificate) => Proof::Certificate {
+                    network: network.name.clone(),
+                    certificate,
+                },
+                None => Proof::Network(network.name.clone()),
+            },
         },
         (None, true) => Standing::Spoofed,
         (None, false) => Standing::External,
@@ -170,6 +187,7 @@ mod tests {
                 kind: DomainKind::Authoritative,
                 subdomains: false,
             })),
+            certificates: Vec::new(),
             tenancy: None,
         }
     }
@@ -202,12 +220,16 @@ mod tests {
             ("x@other.example", "relay", "127.0.0.1", Standing::External),
         ] {
             let path = ReversePath::Mailbox(Mailbox::parse(from).expect("valid"));
-            let sender = Sender::judged(&path, listener, client.parse().expect("valid"), &rules);
+            let sender = Sender::judged(&path, &Origin::plain(listener, client.parse().expect("valid")), &rules);
             assert_eq!(sender.standing, expected, "{from} {listener} {client}");
             let again = Standing::recorded(&path, sender.standing.proof().as_deref(), &rules);
             assert_eq!(again, expected, "recorded {from}");
         }
-        let null = Sender::judged(&ReversePath::Null, "relay", "127.0.0.1".parse().expect("valid"), &rules);
+        let null = Sender::judged(
+            &ReversePath::Null,
+            &Origin::plain("relay", "127.0.0.1".parse().expect("valid")),
+            &rules,
+        );
         assert_eq!(null.standing, Standing::Null);
     }
 }

@@ -7,9 +7,8 @@
 //! * whatever was handed over bears a keyed mark for the domain beside those of groups (DESIGN §6); met again for an
 //!   unknown recipient of this domain it is refused at the end of data: 554 5.4.6, whatever way it took.
 
-use std::net::IpAddr;
-
 use super::accepted::DomainKind;
+use super::network::Origin;
 use crate::mail::trace::{LoopKey, LoopMark, LoopMarks};
 use crate::mail::{Domain, Mailbox};
 use crate::policy::Rules;
@@ -17,19 +16,17 @@ use crate::track::Reason;
 
 /// True if the client is of the system that shares the domain.
 #[must_use]
-pub fn is_other_side(domain: &Domain, listener: &str, client: IpAddr, rules: &Rules) -> bool {
+pub fn is_other_side(domain: &Domain, origin: &Origin<'_>, rules: &Rules) -> bool {
     let names = rules.accepted.other_side(domain);
     let mut networks = rules.trusted.iter().filter(|network| names.contains(&network.name));
-    networks.any(|network| network.tenancy.is_none() && network.holds(listener, client))
+    networks.any(|network| network.tenancy.is_none() && network.holds(origin))
 }
 
 /// Where a message came from, as far as shared namespaces ask.
 #[derive(Clone, Copy, Debug)]
 pub struct CameFrom<'a> {
-    /// Listener name.
-    pub listener: &'a str,
-    /// Client address; none for our own.
-    pub client: Option<IpAddr>,
+    /// Its client; none for our own.
+    pub origin: Option<Origin<'a>>,
     /// Marks in its header section; none before it is known.
     pub marks: Option<(&'a LoopMarks, &'a LoopKey)>,
 }
@@ -42,8 +39,8 @@ impl CameFrom<'_> {
         if self.marks.is_some_and(marked) {
             return Some(Reason::NamespaceLoop);
         }
-        let client = self.client?;
-        is_other_side(domain, self.listener, client, rules).then_some(Reason::UnknownOnBothSides)
+        let origin = self.origin.as_ref()?;
+        is_other_side(domain, origin, rules).then_some(Reason::UnknownOnBothSides)
     }
 }
 

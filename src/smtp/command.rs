@@ -20,6 +20,19 @@ pub enum Command<'a> {
     Rcpt(ForwardPath, RcptParameters),
     /// `DATA`.
     Data,
+    /// `BDAT octets [LAST]` (RFC 3030 §2).
+    Bdat {
+        /// Octets that follow.
+        octets: u64,
+        /// Whether they are the last.
+        last: bool,
+    },
+    /// `STARTTLS`.
+    StartTls,
+    /// `AUTH mechanism [initial-response]`, the response still in base64.
+    Auth(&'a str, Option<&'a str>),
+    /// `XCLIENT attribute=value…`.
+    Xclient(&'a str),
     /// `RSET`.
     Rset,
     /// `NOOP`.
@@ -48,8 +61,8 @@ pub enum ForwardPath {
 pub enum CommandFault {
     /// No such verb.
     Unknown,
-    /// A verb of an extension that is not offered: STARTTLS, AUTH, BDAT.
-    NotOffered,
+    /// BDAT without a readable number of octets: nobody knows where commands go on, so the connection is cut.
+    ChunkSize,
     /// The verb of another protocol's request line (HTTP): the connection is cut.
     OtherProtocol,
     /// The line is not UTF-8.
@@ -117,9 +130,16 @@ pub fn parse(line: &[u8], dialect: Dialect) -> Result<Command<'_>, CommandFault>
         rest.map_or(Err(CommandFault::Argument), |_| with_text(rest, Command::Vrfy))
     } else if is("EXPN") {
         rest.map_or(Err(CommandFault::Argument), |_| with_text(rest, Command::Expn))
-    } else if is("STARTTLS") || is("AUTH") || is("BDAT") {
-        // Their place: STARTTLS and AUTH before MAIL (RFC 3207 §4, RFC 4954 §4), BDAT where DATA stands (RFC 3030).
-        Err(CommandFault::NotOffered)
+    } else if is("BDAT") {
+        bdat(rest)
+    } else if is("STARTTLS") {
+        alone(rest, Command::StartTls)
+    } else if is("AUTH") {
+        auth(rest)
+    } else if is("XCLIENT") {
+        rest.map_or(Err(CommandFault::Argument), |text| {
+            with_text(rest, Command::Xclient(text))
+        })
     } else if HTTP_METHODS.contains(&verb) && rest.is_some() {
         Err(CommandFault::OtherProtocol)
     } else {
@@ -171,6 +191,36 @@ fn rcpt(rest: Option<&str>, dialect: Dialect) -> Result<Command<'static>, Comman
         ForwardPath::Mailbox(Mailbox::parse(path).map_err(CommandFault::ForwardPath)?)
     };
     Ok(Command::Rcpt(path, parameters))
+}
+
+/// RFC 3030 §2: `BDAT chunk-size [LAST]`.
+fn bdat(rest: Option<&str>) -> Result<Command<'static>, CommandFault> {
+    let rest = rest.ok_or(CommandFault::ChunkSize)?;
+    let (size, last) = match rest.split_once(' ') {
+        Some((size, word)) if word.eq_ignore_ascii_case("LAST") => (size, true),
+        Some(_) => return Err(CommandFault::ChunkSize),
+        None => (rest, false),
+    };
+    if size.is_empty() || size.len() > 20 || !size.bytes().all(|octet| octet.is_ascii_digit()) {
+        return Err(CommandFault::ChunkSize);
+    }
+    let octets = size.parse().map_err(|_| CommandFault::ChunkSize)?;
+    Ok(Command::Bdat { octets, last })
+}
+
+/// RFC 4954 §4: a mechanism, and an initial response without blanks.
+fn auth(rest: Option<&str>) -> Result<Command<'_>, CommandFault> {
+    let rest = rest.ok_or(CommandFault::Argument)?;
+    let (mechanism, initial) = match rest.split_once(' ') {
+        Some((mechanism, initial)) => (mechanism, Some(initial)),
+        None => (rest, None),
+    };
+    let is_name = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+    let malformed = mechanism.is_empty() || !mechanism.bytes().all(is_name);
+    if malformed || initial.is_some_and(|initial| initial.is_empty() || initial.contains(' ')) {
+        return Err(CommandFault::Argument);
+    }
+    Ok(Command::Auth(mechanism, initial))
 }
 
 /// Splits `FROM:<path> parameters`; the parameters are empty or begin behind exactly one blank.
@@ -251,9 +301,16 @@ mod tests {
             ("get / HTTP/1.1", F::Unknown),
             ("GET / HTTP/1.1", F::OtherProtocol),
             ("POST /x HTTP/1.0", F::OtherProtocol),
-            ("STARTTLS", F::NotOffered),
-            ("AUTH PLAIN AGE=", F::NotOffered),
-            ("BDAT 3 LAST", F::NotOffered),
+            ("STARTTLS now", F::Argument),
+            ("AUTH", F::Argument),
+            ("AUTH PLAIN AA== x", F::Argument),
+            ("AUTH PL\u{e4}IN", F::Argument),
+            ("XCLIENT", F::Argument),
+            ("BDAT", F::ChunkSize),
+            ("BDAT -1", F::ChunkSize),
+            ("BDAT 3 FIRST", F::ChunkSize),
+            ("BDAT 3  LAST", F::ChunkSize),
+            ("BDAT 99999999999999999999", F::ChunkSize),
             ("DATA x", F::Argument),
             ("RSET x", F::Argument),
             ("QUIT x", F::Argument),

@@ -133,6 +133,48 @@ impl ContentScanner {
         }
     }
 
+    /// Reads on in content that was counted, not ended by a dot (RFC 3030): all of `input` is content.
+    pub fn scan_counted(&mut self, input: &[u8], sink: &mut dyn FnMut(&[u8])) {
+        let mut at = 0;
+        while let Some(&octet) = input.get(at) {
+            match (self.place, octet) {
+                (Place::Line, _) => {
+                    at += self.scan_line(&input[at..]);
+                    continue;
+                }
+                (Place::LineStart, b'\r') => self.place = Place::EmptyCr,
+                (Place::EmptyCr, b'\n') => {
+                    self.check_header(at);
+                    self.in_header = false;
+                    self.place = Place::LineStart;
+                }
+                (Place::Cr, b'\n') => self.place = Place::LineStart,
+                (Place::LineStart, _) => {
+                    self.place = Place::Line;
+                    continue;
+                }
+                (Place::Cr | Place::EmptyCr | Place::Dot | Place::DotCr, _) => {
+                    self.note(ContentFault::BareLineEnd);
+                    self.place = Place::Line;
+                    continue;
+                }
+            }
+            at += 1;
+        }
+        self.emit(input, sink);
+        self.check_header(0);
+    }
+
+    /// The end of counted content. A last line without CRLF gets one: the message will go on by DATA, where its end
+    /// cannot be told otherwise (RFC 5321 §4.1.1.4).
+    pub fn end_counted(&mut self, sink: &mut dyn FnMut(&[u8])) {
+        match self.place {
+            Place::LineStart => {}
+            Place::Line => self.emit(b"\r\n", sink),
+            Place::Cr | Place::EmptyCr | Place::Dot | Place::DotCr => self.note(ContentFault::BareLineEnd),
+        }
+    }
+
     /// Reads on within a line; returns how many octets, at least one.
     fn scan_line(&mut self, input: &[u8]) -> usize {
         let Some(end) = memchr::memchr3(b'\r', b'\n', 0, input) else {

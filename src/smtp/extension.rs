@@ -74,6 +74,7 @@ impl Extensions {
             smtputf8: true,
             dsn: true,
             enhanced_status_codes: true,
+            chunking: true,
             ..Self::default()
         }
     }

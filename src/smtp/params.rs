@@ -1,5 +1,5 @@
 //! Parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY, ORCPT
-//! (RFC 3461), and nothing else.
+//! (RFC 3461), AUTH (RFC 4954), REQUIRETLS (RFC 8689), and nothing else.
 //!
 //! In: the text behind the path, without its first blank. Out: typed parameters, or the fault.
 //! Never: a decoded xtext (it goes on as it came), a parameter passed over in silence.
@@ -26,6 +26,10 @@ pub struct MailParameters {
     pub ret: Option<ReturnContent>,
     /// `ENVID=`, xtext.
     pub envid: Option<Box<str>>,
+    /// `REQUIRETLS`.
+    pub require_tls: bool,
+    /// `AUTH=` was given. What it says is not kept: who the sender is follows from proof, not from a client's word.
+    pub auth: bool,
 }
 
 /// Parameters of RCPT.
@@ -53,19 +57,22 @@ impl MailParameters {
             once(&mut self.body, parse_body(needed(value)?)?)
         } else if is("SMTPUTF8") {
             // RFC 6531 §3.1 (5): the parameter takes no value.
-            if value.is_some() {
-                return Err(CommandFault::ParameterValue);
-            }
-            if std::mem::replace(&mut self.smtputf8, true) {
-                return Err(CommandFault::ParameterTwice);
-            }
-            Ok(())
+            flag(&mut self.smtputf8, value)
+        } else if is("REQUIRETLS") {
+            // RFC 8689 §2.
+            flag(&mut self.require_tls, value)
         } else if is("RET") {
             once(&mut self.ret, parse_ret(needed(value)?)?)
         } else if is("ENVID") {
             once(&mut self.envid, parse_envid(needed(value)?)?)
+        } else if is("AUTH") {
+            // RFC 4954 §5: `<>` or a mailbox, in xtext.
+            let text = needed(value)?;
+            if text != "<>" && xtext::decode(text.as_bytes()).is_none() {
+                return Err(CommandFault::ParameterValue);
+            }
+            flag(&mut self.auth, None)
         } else {
-            // AUTH= (RFC 4954 §5) belongs here once AUTH is offered.
             Err(CommandFault::ParameterUnknown)
         }
     }
@@ -125,6 +132,15 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), CommandFault> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(CommandFault::ParameterTwice),
+    }
+}
+
+/// A keyword that takes no value.
+fn flag(place: &mut bool, value: Option<&str>) -> Result<(), CommandFault> {
+    match (value, std::mem::replace(place, true)) {
+        (Some(_), _) => Err(CommandFault::ParameterValue),
+        (None, true) => Err(CommandFault::ParameterTwice),
+        (None, false) => Ok(()),
     }
 }
 
@@ -298,7 +314,11 @@ mod tests {
             ("ENVID=a+0D+0AX:", Value),
             ("ENVID=a+zz", Value),
             (&long, Value),
-            ("AUTH=<>", Unknown),
+            ("AUTH", Value),
+            ("AUTH=+ZZ", Value),
+            ("AUTH=<> AUTH=<>", Twice),
+            ("REQUIRETLS=yes", Value),
+            ("REQUIRETLS REQUIRETLS", Twice),
             ("X-Y=1", Unknown),
             ("-X=1", Value),
             ("=1", Value),

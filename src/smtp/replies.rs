@@ -95,6 +95,58 @@ pub const NO_RECIPIENTS: Reply = fixed(554, 5, 5, 1, "no valid recipients");
 /// refused, content would be read as commands.
 pub const CONTENT_TOO_EARLY: Reply = fixed(554, 5, 5, 0, "content before 354");
 
+/// 220 to STARTTLS (RFC 3207 §4).
+pub const READY_FOR_TLS: Reply = fixed(220, 2, 0, 0, "ready for TLS");
+/// STARTTLS within TLS.
+pub const TLS_ALREADY: Reply = fixed(503, 5, 5, 1, "TLS is active already");
+/// Octets behind STARTTLS, not within TLS. The connection is cut: whose they are, nobody knows.
+pub const BEHIND_STARTTLS: Reply = fixed(
+    421,
+    4,
+    7,
+    0,
+    "nothing may follow STARTTLS before the handshake, closing",
+);
+/// MAIL without TLS where it is required (RFC 3207 §4).
+pub const TLS_FIRST: Reply = fixed(530, 5, 7, 0, "say STARTTLS first");
+/// A handshake that could not be made is told nobody; this is for a listener that has lost its certificates.
+pub const NO_TLS_NOW: Reply = fixed(454, 4, 7, 0, "TLS is not available for now");
+/// A command that has no place in a transaction.
+pub const NOT_IN_TRANSACTION: Reply = fixed(503, 5, 5, 1, "not within a transaction");
+
+/// AUTH succeeded (RFC 4954 §6).
+pub const AUTHENTICATED: Reply = fixed(235, 2, 7, 0, "authenticated");
+/// MAIL without AUTH where it is required (RFC 4954 §6).
+pub const AUTH_FIRST: Reply = fixed(530, 5, 7, 0, "authenticate first");
+/// A second AUTH (RFC 4954 §4).
+pub const AUTHENTICATED_ALREADY: Reply = fixed(503, 5, 5, 1, "authenticated already");
+/// AUTH without TLS (RFC 4954 §6).
+pub const AUTH_NEEDS_TLS: Reply = fixed(538, 5, 7, 11, "authentication needs TLS, say STARTTLS first");
+/// A mechanism that is not offered (RFC 4954 §4).
+pub const NO_SUCH_MECHANISM: Reply = fixed(504, 5, 5, 4, "mechanism not offered");
+/// `*` (RFC 4954 §4).
+pub const AUTH_CANCELLED: Reply = fixed(501, 5, 7, 0, "authentication cancelled");
+/// A response that is not base64 (RFC 4954 §4).
+pub const BAD_BASE64: Reply = fixed(501, 5, 5, 2, "the response is not base64");
+/// A response that is not of the mechanism.
+pub const BAD_RESPONSE: Reply = fixed(501, 5, 5, 2, "malformed response");
+/// Wrong credentials (RFC 4954 §6). Which part is wrong is not told.
+pub const BAD_CREDENTIALS: Reply = fixed(535, 5, 7, 8, "authentication credentials invalid");
+/// Nobody can check credentials for now (RFC 4954 §6).
+pub const AUTH_UNAVAILABLE: Reply = fixed(454, 4, 7, 0, "temporary authentication failure");
+/// Failures over a limit.
+pub const TOO_MANY_FAILURES: Reply = fixed(421, 4, 7, 0, "too many failed authentications, try again later");
+
+/// What XCLIENT takes.
+pub const XCLIENT_OFFER: &str = "XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT";
+
+/// A chunk was taken (RFC 3030 §2).
+pub const CHUNK_OK: Reply = fixed(250, 2, 0, 0, "chunk taken");
+/// BDAT without a readable size. The connection is cut: nobody knows where the next command begins.
+pub const BAD_CHUNK_SIZE: Reply = fixed(501, 5, 5, 4, "BDAT needs a number of octets, closing");
+/// RCPT or DATA after a chunk (RFC 3030 §2).
+pub const CHUNKS_UNDER_WAY: Reply = fixed(503, 5, 5, 1, "BDAT is under way, end it with LAST or RSET");
+
 /// Too many RCPTs (RFC 5321 §4.5.3.1.10: 452, not 552): the rest in another transaction.
 pub const TOO_MANY_RECIPIENTS: Reply = fixed(452, 4, 5, 3, "too many recipients, send the rest separately");
 /// Larger than the listener takes (RFC 1870 §6).
@@ -134,7 +186,7 @@ pub const NO_ROOM: Reply = fixed(452, 4, 3, 1, "insufficient system storage, try
 pub fn for_command_fault(fault: CommandFault) -> Reply {
     match fault {
         CommandFault::Unknown => UNKNOWN_COMMAND,
-        CommandFault::NotOffered => NOT_OFFERED,
+        CommandFault::ChunkSize => BAD_CHUNK_SIZE,
         CommandFault::OtherProtocol => OTHER_PROTOCOL,
         CommandFault::NotUtf8 => NOT_UTF8,
         CommandFault::Argument => BAD_ARGUMENT,

@@ -5,77 +5,27 @@
 //! Never: a socket, a clock, a task. Never: a command read out of content, a reply out of order, a 250 to a final
 //! dot by itself (only [`ServerSession::answer`] gives it).
 //!
-//! Order of a session: greeting, EHLO, (STARTTLS, EHLO, AUTH: not yet; their place is `Phase::Ready`), MAIL, RCPT,
-//! DATA (BDAT: not yet; its place is `Phase::Transaction`), content, answer, and again from MAIL.
+//! Order of a session: greeting, EHLO, (STARTTLS, EHLO,) (AUTH,) MAIL, RCPT, DATA or BDAT, content, answer, and again
+//! from MAIL.
+
+mod chunks;
+pub mod profile;
+mod secure;
+mod verbs;
 
 use std::sync::Arc;
 
-use super::command::{self, Command, CommandFault, Dialect, ForwardPath};
+use chunks::{Chunks, Discard};
+pub use profile::{AuthPolicy, Channel, Gate, Protection, ServerProfile, StartTls};
+use secure::Sasl;
+
+use super::command::{self, Command, CommandFault, Dialect};
 use super::data::{ContentFault, ContentScanner};
-use super::extension::Extensions;
-use super::params::{MailParameters, RcptParameters};
 use super::replies;
-use crate::limits::{COMMAND_LINE_OCTETS_MAX, REPLIES_PENDING_OCTETS_MAX};
-use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, Reply, ReversePath};
+use super::sasl::Question;
+use crate::limits::{AUTH_LINE_OCTETS_MAX, COMMAND_LINE_OCTETS_MAX, REPLIES_PENDING_OCTETS_MAX};
+use crate::mail::{Envelope, Reply};
 use crate::track::Reason;
-
-/// Who decides for the protocol machine. Answers at once, from memory.
-pub trait Gate {
-    /// The client introduced itself; `extended` for EHLO.
-    fn hello(&mut self, name: &Arc<str>, extended: bool);
-
-    /// False while the gate waits for what recipients are judged by: what follows MAIL has to wait too.
-    fn can_judge(&mut self) -> bool {
-        true
-    }
-
-    /// May a transaction with this envelope (no recipients yet) begin?
-    fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply>;
-
-    /// May this recipient be added? Returns its forward-path.
-    fn rcpt(&mut self, envelope: &Envelope, path: &ForwardPath, parameters: &RcptParameters) -> Result<Mailbox, Reply>;
-
-    /// Content is about to come: make room for it, or refuse with 4yz.
-    fn begin_content(&mut self, envelope: &Envelope) -> Result<(), Reply>;
-
-    /// Content, dots unstuffed. A failure is kept and answered at the end of data.
-    fn content(&mut self, octets: &[u8]);
-
-    /// The machine itself refused the transaction, for its size or its content. Content so far is void.
-    fn refused(&mut self, reverse_path: &ReversePath, reply: &Reply, reason: Reason);
-}
-
-/// What one listener's sessions have in common.
-#[derive(Debug)]
-pub struct ServerProfile {
-    greeting: Vec<u8>,
-    helo: Vec<u8>,
-    ehlo: Vec<u8>,
-    message_octets_max: u64,
-    recipients_max: usize,
-    errors_max: u32,
-}
-
-impl ServerProfile {
-    /// A profile: our name, octets in a message, RCPTs in a transaction, errors in a session.
-    #[must_use]
-    pub fn new(hostname: &str, message_octets_max: u64, recipients_max: usize, errors_max: u32) -> Self {
-        let wire = |reply: Reply| {
-            let mut octets = Vec::new();
-            reply.write(&mut octets);
-            octets
-        };
-        let offer = Extensions::ours(message_octets_max);
-        Self {
-            greeting: wire(replies::greeting(hostname)),
-            helo: wire(replies::helo(hostname)),
-            ehlo: wire(Reply::bare(250, offer.reply_text(hostname))),
-            message_octets_max,
-            recipients_max,
-            errors_max,
-        }
-    }
-}
 
 /// What the listener does next. Replies written so far go out first, whatever it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,6 +36,10 @@ pub enum Action {
     Write,
     /// A message has gone to the gate whole. Take responsibility or refuse, then [`ServerSession::answer`].
     Submit(Envelope),
+    /// Make the TLS handshake, then [`ServerSession::secured`]. Nothing that was read before may be taken for TLS.
+    StartTls,
+    /// Find the answer, then [`ServerSession::vouch`].
+    Ask(Question),
     /// Close the connection.
     Close,
 }
@@ -95,6 +49,11 @@ pub enum Action {
 pub struct ServerSession {
     profile: Arc<ServerProfile>,
     phase: Phase,
+    channel: Channel,
+    /// AUTH succeeded.
+    authenticated: bool,
+    /// XCLIENT is taken.
+    may_speak_for_others: bool,
     line: LineState,
     errors: u32,
     /// RCPTs refused because of a limit, in this transaction.
@@ -113,8 +72,18 @@ enum Phase {
     Transaction(Dialect, Box<Envelope>),
     /// 354 was given.
     Content(Dialect, Box<Envelope>, ContentScanner),
+    /// A chunk of BDAT is coming.
+    Chunk(Dialect, Box<Chunks>),
+    /// Some chunks have come, the last has not.
+    BetweenChunks(Dialect, Box<Chunks>),
+    /// A chunk of BDAT is coming for nothing.
+    Discard(Box<Discard>),
     /// The listener has the message and owes an answer.
     Submitted(Dialect),
+    /// 220 to STARTTLS was given; the listener owes the handshake.
+    Handshake,
+    /// AUTH is under way.
+    Sasl(Dialect, Box<Sasl>),
     /// Over.
     Closed,
 }
@@ -132,11 +101,14 @@ enum LineState {
 impl ServerSession {
     /// A session; its greeting is appended to `out`.
     #[must_use]
-    pub fn open(profile: Arc<ServerProfile>, out: &mut Vec<u8>) -> Self {
+    pub fn open(profile: Arc<ServerProfile>, channel: Channel, out: &mut Vec<u8>) -> Self {
         out.extend_from_slice(&profile.greeting);
         Self {
             profile,
             phase: Phase::Start,
+            channel,
+            authenticated: false,
+            may_speak_for_others: false,
             line: LineState::Whole,
             errors: 0,
             over_limit: 0,
@@ -144,22 +116,47 @@ impl ServerSession {
         }
     }
 
+    /// Lets the client say for whom it speaks (XCLIENT).
+    #[must_use]
+    pub fn that_may_speak_for_others(self) -> Self {
+        Self {
+            may_speak_for_others: true,
+            ..self
+        }
+    }
+
     /// From an accepted MAIL to the answer to the final dot.
     #[must_use]
     pub fn in_transaction(&self) -> bool {
         match self.phase {
-            Phase::Transaction(..) | Phase::Content(..) | Phase::Submitted(_) => true,
-            Phase::Start | Phase::Ready(_) | Phase::Closed => false,
+            Phase::Transaction(..)
+            | Phase::Content(..)
+            | Phase::Chunk(..)
+            | Phase::BetweenChunks(..)
+            | Phase::Submitted(_) => true,
+            Phase::Start | Phase::Ready(_) | Phase::Discard(_) | Phase::Handshake | Phase::Sasl(..) | Phase::Closed => {
+                false
+            }
         }
     }
 
     /// Octets of the content under way, if there is one. They stand still once the content is refused.
     #[must_use]
     pub fn content_octets(&self) -> Option<u64> {
-        match &self.phase {
-            Phase::Content(_, _, scanner) => Some(scanner.octets().min(self.profile.message_octets_max)),
-            Phase::Start | Phase::Ready(_) | Phase::Transaction(..) | Phase::Submitted(_) | Phase::Closed => None,
-        }
+        let scanner = match &self.phase {
+            Phase::Content(_, _, scanner) => scanner,
+            Phase::Chunk(_, chunks) => &chunks.scanner,
+            Phase::Start
+            | Phase::Ready(_)
+            | Phase::Transaction(..)
+            | Phase::BetweenChunks(..)
+            | Phase::Discard(_)
+            | Phase::Submitted(_)
+            | Phase::Handshake
+            | Phase::Sasl(..)
+            | Phase::Closed => return None,
+        };
+        Some(scanner.octets().min(self.profile.message_octets_max))
     }
 
     /// Commands and messages handled so far.
@@ -180,9 +177,20 @@ impl ServerSession {
         let mut used = 0;
         loop {
             let rest = &input[used..];
+            if let Some(question) = self.question() {
+                return (used, Action::Ask(question));
+            }
             match &mut self.phase {
                 Phase::Closed => return (input.len(), Action::Close),
                 Phase::Submitted(_) => return (used, Action::Write),
+                Phase::Handshake => return (used, Action::StartTls),
+                Phase::Sasl(_, sasl) if matches!(**sasl, Sasl::Asking(..)) => return (used, Action::Write),
+                // `BDAT 0 LAST` needs no octet.
+                Phase::Chunk(_, chunks) if chunks.is_whole() => {
+                    if let (_, Some(envelope)) = self.take_chunk(&[], gate, out) {
+                        return (used, Action::Submit(envelope));
+                    }
+                }
                 _ if rest.is_empty() => return (used, Action::Read),
                 _ if out.len() > REPLIES_PENDING_OCTETS_MAX => return (used, Action::Write),
                 Phase::Content(_, _, scanner) => {
@@ -195,7 +203,19 @@ impl ServerSession {
                     }
                 }
                 Phase::Transaction(..) if !gate.can_judge() => return (used, Action::Write),
-                Phase::Start | Phase::Ready(_) | Phase::Transaction(..) => match self.take_line(rest, gate, out) {
+                Phase::Chunk(..) => {
+                    let (count, whole) = self.take_chunk(rest, gate, out);
+                    used += count;
+                    if let Some(envelope) = whole {
+                        return (used, Action::Submit(envelope));
+                    }
+                }
+                Phase::Discard(_) => used += self.take_discarded(rest.len(), out),
+                Phase::Start
+                | Phase::Ready(_)
+                | Phase::Transaction(..)
+                | Phase::BetweenChunks(..)
+                | Phase::Sasl(..) => match self.take_line(rest, gate, out) {
                     0 => return (used, Action::Read),
                     count => used += count,
                 },
@@ -233,13 +253,14 @@ impl ServerSession {
         if let LineState::Swallow { reply_due, behind_cr } = self.line {
             return self.swallow(input, reply_due, behind_cr, out);
         }
+        let octets_max = self.line_octets_max(input);
         let Some(end) = memchr::memchr(b'\n', input) else {
-            if input.len() < COMMAND_LINE_OCTETS_MAX {
+            if input.len() < octets_max {
                 return 0;
             }
             return self.swallow(input, true, false, out);
         };
-        if end >= COMMAND_LINE_OCTETS_MAX {
+        if end >= octets_max {
             return self.swallow(input, true, false, out);
         }
         let Some(line) = input[..end].strip_suffix(b"\r") else {
@@ -254,10 +275,22 @@ impl ServerSession {
         self.steps += 1;
         if memchr::memchr2(b'\r', 0, line).is_some() {
             self.fail(&replies::BARE_LINE_END, out);
+        } else if matches!(self.phase, Phase::Sasl(..)) {
+            self.take_response(line, gate, out);
         } else {
             self.take_command(line, input.len() > end + 1, gate, out);
         }
         end + 1
+    }
+
+    /// RFC 4954 §4: AUTH and its responses may be longer than other lines.
+    fn line_octets_max(&self, input: &[u8]) -> usize {
+        let is_auth = || input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
+        match self.phase {
+            Phase::Sasl(..) => AUTH_LINE_OCTETS_MAX,
+            Phase::Ready(_) if is_auth() => AUTH_LINE_OCTETS_MAX,
+            _ => COMMAND_LINE_OCTETS_MAX,
+        }
     }
 
     /// Passes over a refused line, up to its CRLF.
@@ -276,6 +309,9 @@ impl ServerSession {
         };
         self.line = LineState::Whole;
         self.steps += 1;
+        if let Phase::Sasl(dialect, _) = self.phase {
+            self.phase = Phase::Ready(dialect);
+        }
         if reply_due {
             self.fail(&replies::LINE_TOO_LONG, out);
         }
@@ -286,6 +322,7 @@ impl ServerSession {
         let command = match command::parse(line, self.dialect()) {
             Ok(command) => command,
             Err(CommandFault::OtherProtocol) => return self.dismiss(&replies::OTHER_PROTOCOL, out),
+            Err(CommandFault::ChunkSize) => return self.dismiss(&replies::BAD_CHUNK_SIZE, out),
             Err(fault) => return self.fail(&replies::for_command_fault(fault), out),
         };
         match command {
@@ -295,6 +332,10 @@ impl ServerSession {
             Command::Rcpt(path, parameters) => self.rcpt(&path, &parameters, gate, out),
             Command::Data if more_behind => self.dismiss(&replies::CONTENT_TOO_EARLY, out),
             Command::Data => self.data(gate, out),
+            Command::Bdat { octets, last } => self.bdat(octets, last, gate, out),
+            Command::StartTls => self.starttls(more_behind, out),
+            Command::Auth(mechanism, initial) => self.auth(mechanism, initial, gate, out),
+            Command::Xclient(text) => self.xclient(text, gate, out),
             Command::Rset => {
                 self.end_transaction();
                 replies::RESET.write(out);
@@ -311,115 +352,9 @@ impl ServerSession {
         gate.hello(&Arc::from(name), dialect == Dialect::Extended);
         // RFC 5321 §4.1.4: EHLO in mid-session clears all state, as RSET does.
         self.phase = Phase::Ready(dialect);
-        out.extend_from_slice(match dialect {
-            Dialect::Extended => &self.profile.ehlo,
-            Dialect::Plain => &self.profile.helo,
-        });
-    }
-
-    fn mail(&mut self, path: ReversePath, parameters: MailParameters, gate: &mut dyn Gate, out: &mut Vec<u8>) {
-        let dialect = match self.phase {
-            Phase::Ready(dialect) => dialect,
-            Phase::Transaction(..) => return self.fail(&replies::NESTED_MAIL, out),
-            Phase::Start | Phase::Content(..) | Phase::Submitted(_) | Phase::Closed => {
-                return self.fail(&replies::HELLO_FIRST, out);
-            }
-        };
-        if !parameters.smtputf8 && path.mailbox().is_some_and(Mailbox::needs_smtputf8) {
-            return self.fail(&replies::NEEDS_SMTPUTF8, out);
-        }
-        // RFC 1870 §6.1: a declared size over the limit is refused at once.
-        if parameters
-            .size
-            .is_some_and(|octets| octets > self.profile.message_octets_max)
-        {
-            gate.refused(&path, &replies::TOO_LARGE, Reason::TooLargeForSystem);
-            return self.fail(&replies::TOO_LARGE, out);
-        }
-        let envelope = Box::new(Envelope {
-            reverse_path: path,
-            body: parameters.body.unwrap_or_default(),
-            smtputf8: parameters.smtputf8,
-            size_declared: parameters.size,
-            ret: parameters.ret,
-            envid: parameters.envid,
-            recipients: Vec::new(),
-        });
-        match gate.mail(&envelope) {
-            Ok(()) => {
-                self.over_limit = 0;
-                self.phase = Phase::Transaction(dialect, envelope);
-                replies::SENDER_OK.write(out);
-            }
-            Err(reply) => self.refuse(&reply, out),
-        }
-    }
-
-    fn rcpt(&mut self, path: &ForwardPath, parameters: &RcptParameters, gate: &mut dyn Gate, out: &mut Vec<u8>) {
-        let envelope = match &mut self.phase {
-            Phase::Transaction(_, envelope) => envelope,
-            Phase::Start => return self.fail(&replies::HELLO_FIRST, out),
-            Phase::Ready(_) | Phase::Content(..) | Phase::Submitted(_) | Phase::Closed => {
-                return self.fail(&replies::MAIL_FIRST, out);
-            }
-        };
-        let accepted = envelope.recipients.len();
-        // A client whose list has many stale addresses keeps what was accepted and sends the rest separately; closing
-        // here would make it start over and never come through.
-        let errors_spent = accepted > 0 && self.errors >= self.profile.errors_max;
-        if accepted >= self.profile.recipients_max || errors_spent {
-            self.over_limit += 1;
-            if self.over_limit > self.profile.recipients_max {
-                return self.dismiss(&replies::TOO_MANY_ERRORS, out);
-            }
-            return replies::TOO_MANY_RECIPIENTS.write(out);
-        }
-        if let ForwardPath::Mailbox(mailbox) = path
-            && mailbox.needs_smtputf8()
-            && !envelope.smtputf8
-        {
-            return self.fail(&replies::NEEDS_SMTPUTF8, out);
-        }
-        match gate.rcpt(envelope, path, parameters) {
-            Ok(forward_path) => {
-                envelope.recipients.push(EnvelopeRecipient {
-                    forward_path,
-                    notify: parameters.notify,
-                    original: parameters.original.clone(),
-                });
-                replies::RECIPIENT_OK.write(out);
-            }
-            Err(reply) => self.refuse(&reply, out),
-        }
-    }
-
-    fn data(&mut self, gate: &mut dyn Gate, out: &mut Vec<u8>) {
-        let (dialect, envelope) = match std::mem::replace(&mut self.phase, Phase::Start) {
-            Phase::Transaction(dialect, envelope) => (dialect, envelope),
-            other => {
-                let reply = match other {
-                    Phase::Start => replies::HELLO_FIRST,
-                    Phase::Ready(_) | Phase::Transaction(..) => replies::MAIL_FIRST,
-                    Phase::Content(..) | Phase::Submitted(_) | Phase::Closed => replies::MAIL_FIRST,
-                };
-                self.phase = other;
-                return self.fail(&reply, out);
-            }
-        };
-        if envelope.recipients.is_empty() {
-            self.phase = Phase::Transaction(dialect, envelope);
-            return self.fail(&replies::NO_RECIPIENTS, out);
-        }
-        match gate.begin_content(&envelope) {
-            Ok(()) => {
-                let scanner = ContentScanner::new(self.profile.message_octets_max);
-                self.phase = Phase::Content(dialect, envelope, scanner);
-                replies::BEGIN_CONTENT.write(out);
-            }
-            Err(reply) => {
-                self.phase = Phase::Transaction(dialect, envelope);
-                self.refuse(&reply, out);
-            }
+        match dialect {
+            Dialect::Extended => self.profile.write_ehlo(&self.channel, self.may_speak_for_others, out),
+            Dialect::Plain => out.extend_from_slice(&self.profile.helo),
         }
     }
 
@@ -443,7 +378,7 @@ impl ServerSession {
     }
 
     fn end_transaction(&mut self) {
-        if let Phase::Transaction(dialect, _) = self.phase {
+        if let Phase::Transaction(dialect, _) | Phase::BetweenChunks(dialect, _) = self.phase {
             self.phase = Phase::Ready(dialect);
         }
     }
@@ -453,9 +388,12 @@ impl ServerSession {
             Phase::Ready(dialect)
             | Phase::Transaction(dialect, _)
             | Phase::Content(dialect, ..)
+            | Phase::Chunk(dialect, _)
+            | Phase::BetweenChunks(dialect, _)
+            | Phase::Sasl(dialect, _)
             | Phase::Submitted(dialect) => dialect,
             // Before EHLO the order is at fault, not the parameters.
-            Phase::Start | Phase::Closed => Dialect::Extended,
+            Phase::Start | Phase::Handshake | Phase::Discard(_) | Phase::Closed => Dialect::Extended,
         }
     }
 
@@ -483,7 +421,7 @@ impl ServerSession {
             Phase::Transaction(_, envelope) => {
                 !envelope.recipients.is_empty() && self.errors < self.profile.errors_max.saturating_mul(2)
             }
-            Phase::Start | Phase::Ready(_) | Phase::Content(..) | Phase::Submitted(_) | Phase::Closed => false,
+            _ => false,
         };
         if spent && !may_end {
             self.dismiss(&replies::TOO_MANY_ERRORS, out);

@@ -1,6 +1,7 @@
 //! Rows of the spool: messages, delivery sets, holds, and what changes them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use super::content::Content;
 use super::roster::Roster;
 use crate::directory::delivery::ModerationNotice;
 use crate::mail::{BodyType, Envelope, HoldId, Mailbox, MessageId, Priority, Reply, ReturnContent, ReversePath, SetId};
+use crate::resolver::Origin;
 use crate::track::{Decision, Event, HoldCause, Reason, ReportKind};
 
 /// Where a message came from, as kept beside it.
@@ -24,6 +26,41 @@ pub struct Arrival {
     pub helo: Option<String>,
     /// What proved the sender internal (`network loopback`), or none: external.
     pub proof: Option<String>,
+    /// What protected the connection: `TLSv1.3 TLS13_AES_256_GCM_SHA384`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+    /// Names of the client's certificate, where an authority vouched for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Arc<str>>,
+    /// The account that the client proved to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+}
+
+impl Arrival {
+    /// Where its client connected from; none for our own.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin<'_>> {
+        self.client.map(|client| Origin {
+            listener: &self.listener,
+            client,
+            certificates: &self.certificates,
+        })
+    }
+
+    /// An arrival by a listener, or `local`, of which no more is known.
+    #[must_use]
+    pub fn at(listener: &str) -> Self {
+        Self {
+            listener: listener.to_owned(),
+            client: None,
+            helo: None,
+            proof: None,
+            tls: None,
+            certificates: Vec::new(),
+            login: None,
+        }
+    }
 }
 
 /// What kind of message this is.

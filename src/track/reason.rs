@@ -82,6 +82,8 @@ reasons! {
     AuthorMalformed = "author-malformed", "From is no list of mailboxes";
     /// An internal sender writes in a name that did not permit him.
     AuthorNotPermitted = "author-not-permitted", "the sender may not write in the name of the author";
+    /// An account sends as an address that is not its own and that it was not given.
+    LoginNotPermitted = "login-not-permitted", "the account may not send as this reverse-path";
     /// From claims one of our domains without proof.
     AuthorForged = "author-forged", "From claims an accepted domain without proof";
     /// The author's domain reads like one of ours.

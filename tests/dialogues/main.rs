@@ -7,6 +7,10 @@
 //! S: exactly what we must have answered; `…` at the end means "and more"
 //! = what the listener was told
 //! > answer 250 2.0.0 text        what the listener answers to a submission
+//! > secured                      the handshake was made; `> secured bound` with something to bind to
+//! > vouch yes                    who knows the accounts answers: yes, no, or later
+//! @ starttls auth                how the listener protects its sessions: starttls, starttls=required, auth,
+//!                                auth=required, plaintext (AUTH without TLS), xclient
 //! ```
 //! Consecutive client lines arrive as one packet; every dialogue runs a second time octet by octet, unless `@ packets`
 //! stands below its name.
@@ -17,7 +21,10 @@ use std::sync::Arc;
 use muster::mail::{Envelope, Mailbox, Reply, ReversePath};
 use muster::smtp::command::ForwardPath;
 use muster::smtp::params::RcptParameters;
-use muster::smtp::server::{Action, Gate, ServerProfile, ServerSession};
+use muster::smtp::sasl::scram::Binding;
+use muster::smtp::sasl::{Answer, Mechanism, Mechanisms, Question, SaslFault};
+use muster::smtp::server::{Action, AuthPolicy, Channel, Gate, Protection, ServerProfile, ServerSession, StartTls};
+use muster::smtp::xclient::Claims;
 use muster::track::Reason;
 
 /// contoso.example is ours; the local-part says what happens.
@@ -39,6 +46,19 @@ fn verdict(mailbox: &Mailbox) -> Result<(), Reply> {
 
 impl Gate for Rules {
     fn hello(&mut self, _name: &Arc<str>, _extended: bool) {}
+
+    fn authenticated(&mut self) {
+        self.told.push_back("authenticated".to_owned());
+    }
+
+    fn not_authenticated(&mut self, fault: SaslFault) {
+        self.told.push_back(format!("not authenticated: {fault:?}"));
+    }
+
+    fn speaks_for(&mut self, claims: &Claims) {
+        self.told
+            .push_back(format!("speaks for {:?} {:?}", claims.address, claims.helo));
+    }
 
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {
         envelope.reverse_path.mailbox().map_or(Ok(()), verdict)
@@ -130,6 +150,9 @@ fn shown(envelope: &Envelope, content: &[u8]) -> String {
     if let Some(ret) = envelope.ret {
         text.push_str(&format!(" RET={ret:?}"));
     }
+    if envelope.require_tls {
+        text.push_str(" REQUIRETLS");
+    }
     format!("{text}: {content}")
 }
 
@@ -140,19 +163,50 @@ struct Run {
     input: Vec<u8>,
     out: Vec<u8>,
     closed: bool,
+    /// STARTTLS was answered; the handshake is due.
+    handshake: bool,
 }
 
 impl Run {
-    fn new(name: &str) -> Self {
-        let profile = Arc::new(ServerProfile::new("mx.contoso.example", 1_000, 3, 5));
+    fn new(name: &str, script: &str) -> Self {
+        let words = |word: &str| {
+            script
+                .lines()
+                .any(|line| line.starts_with("@ ") && line.split(' ').any(|w| w == word))
+        };
+        let protection = Protection {
+            starttls: match () {
+                () if words("starttls=required") => StartTls::Required,
+                () if words("starttls") => StartTls::Offered,
+                () => StartTls::Absent,
+            },
+            auth: if words("auth") || words("auth=required") {
+                Mechanisms::default().with(Mechanism::ALL)
+            } else {
+                Mechanisms::default()
+            },
+            auth_in_plaintext: words("plaintext"),
+            policy: if words("auth=required") {
+                AuthPolicy::Required
+            } else {
+                AuthPolicy::Optional
+            },
+        };
+        let profile = Arc::new(ServerProfile::new("mx.contoso.example", 1_000, 3, 5, protection));
         let mut out = Vec::new();
+        let session = ServerSession::open(profile, Channel::Plaintext, &mut out);
         Self {
             name: name.to_owned(),
-            session: ServerSession::open(profile, &mut out),
+            session: if words("xclient") {
+                session.that_may_speak_for_others()
+            } else {
+                session
+            },
             rules: Rules::default(),
             input: Vec::new(),
             out,
             closed: false,
+            handshake: false,
         }
     }
 
@@ -171,6 +225,22 @@ impl Run {
                 Action::Submit(envelope) => {
                     let text = shown(&envelope, &self.rules.content);
                     self.rules.told.push_back(text);
+                    break;
+                }
+                Action::StartTls => {
+                    // What came behind may not be taken for TLS: it is left where it is.
+                    if !std::mem::replace(&mut self.handshake, true) {
+                        self.rules.told.push_back("starttls".to_owned());
+                    }
+                    break;
+                }
+                Action::Ask(question) => {
+                    let text = match &question {
+                        Question::Password { name, password } => format!("password {name} {}", password.reveal()),
+                        Question::Token { name, token } => format!("token {name} {}", token.reveal()),
+                        Question::Keys { name } => format!("keys {name}"),
+                    };
+                    self.rules.told.push_back(format!("asked for {text}"));
                     break;
                 }
                 Action::Close => {
@@ -206,7 +276,7 @@ impl Run {
 }
 
 fn play(name: &str, script: &str, octet_by_octet: bool) {
-    let mut run = Run::new(name);
+    let mut run = Run::new(name, script);
     run.expect_line("220 mx.contoso.example ESMTP muster", "greeting");
     let mut packet = Vec::new();
     for line in script.lines().filter(|line| !line.starts_with("@")).chain(["."]) {
@@ -228,6 +298,24 @@ fn play(name: &str, script: &str, octet_by_octet: bool) {
         match kind {
             "S:" => run.expect_line(rest, &place),
             "=" => assert_eq!(run.rules.told.pop_front().as_deref(), Some(rest), "{name}, {place}"),
+            ">" if rest.starts_with("secured") => {
+                run.input.clear();
+                run.handshake = false;
+                let binding = Binding {
+                    exporter: rest.ends_with("bound").then(|| vec![7; 32]),
+                };
+                run.session.secured(Channel::Secure(binding));
+                run.feed(b"");
+            }
+            ">" if rest.starts_with("vouch") => {
+                let answer = match rest {
+                    "vouch yes" => Answer::Vouched,
+                    "vouch no" => Answer::Refused,
+                    _ => Answer::Unavailable,
+                };
+                run.session.vouch(answer, &mut run.rules, &mut run.out);
+                run.feed(b"");
+            }
             ">" => {
                 let mut words = rest.splitn(4, ' ');
                 assert_eq!(words.next(), Some("answer"), "{name}, {place}");

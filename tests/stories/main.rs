@@ -1,5 +1,6 @@
 //! Stories: one promise per file, told over real sockets against the real binary.
 
+mod a_certificate_proves_a_connector;
 mod a_conversion_changes_nobody_unless_accepted;
 mod a_difference_between_two_times_has_its_causes;
 mod a_large_groups_sender_confirms;
@@ -14,6 +15,7 @@ mod a_stop_holds_what_is_not_delivered;
 mod a_storm_of_replies_is_braked;
 mod a_stranger_on_a_list_reaches_only_postmaster;
 mod a_test_reaches_only_the_tester;
+mod an_account_sends_as_itself;
 mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;
 mod an_operator_acts_on_the_queue;

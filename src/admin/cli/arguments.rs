@@ -5,6 +5,7 @@ mod compare;
 mod group;
 mod guard;
 mod moderate;
+mod password;
 mod queue;
 mod send;
 mod stop;
@@ -28,6 +29,8 @@ use compare::{COMPARE_EXAMPLES, CompareArguments};
 use group::GroupVerb;
 use guard::{GuardVerb, SuspectVerb};
 use moderate::ModerateVerb;
+pub use password::PasswordRequest;
+use password::{PASSWORD_EXAMPLES, PasswordArguments};
 use queue::QueueVerb;
 use send::{SEND_EXAMPLES, SendArguments};
 use stop::{STOP_EXAMPLES, StopArguments, WATCH_EXAMPLES, WatchArguments};
@@ -129,6 +132,9 @@ enum Verb {
     },
     /// Is the service well?
     Status,
+    /// Make the line of an account for the file of passwords.
+    #[command(after_help = PASSWORD_EXAMPLES)]
+    Password(PasswordArguments),
     /// Attack the running policy; nothing is delivered.
     #[command(subcommand)]
     Test(TestVerb),
@@ -162,6 +168,12 @@ struct ExplainArguments {
     /// Address of the client it would come from.
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
+    /// Account that the client would have logged in as.
+    #[arg(long, value_name = "ACCOUNT")]
+    login: Option<String>,
+    /// Name of the certificate that the client would have shown.
+    #[arg(long, value_name = "NAME")]
+    certificate: Option<String>,
 }
 
 const TRACE_EXAMPLES: &str = "\
@@ -213,6 +225,8 @@ pub(super) enum Asked {
     Demo,
     /// Check settings here.
     Check(CheckScope),
+    /// Make the line of an account here.
+    Password(PasswordRequest),
     /// Import a directory here.
     Import(ImportRequest),
     /// Export the directory of the service.
@@ -239,6 +253,7 @@ impl Arguments {
             Verb::Export(arguments) => return Ok(Asked::Export(arguments.request(output))),
             Verb::Import(verb) => return Ok(Asked::Import(verb.request(output))),
             Verb::Serve => return Ok(Asked::Serve),
+            Verb::Password(arguments) => return Ok(Asked::Password(arguments.request())),
             Verb::Demo => return Ok(Asked::Demo),
             Verb::Check { dns: true } => return Ok(Asked::Check(CheckScope::FilesAndDns)),
             Verb::Check { dns: false } => return Ok(Asked::Check(CheckScope::Files)),
@@ -272,8 +287,10 @@ impl Arguments {
 
 impl ExplainArguments {
     fn command(self) -> Result<Command, String> {
-        if self.client.is_some() && self.via.is_none() {
-            return Err("--client needs --via: which networks are trusted depends on the listener".to_owned());
+        let of_client = self.client.is_some() || self.login.is_some() || self.certificate.is_some();
+        if of_client && self.via.is_none() {
+            let text = "--client, --login and --certificate need --via: who is trusted depends on the listener";
+            return Err(text.to_owned());
         }
         let from = if self.from == "<>" { String::new() } else { self.from };
         Ok(Command::Explain(ExplainQuestion {
@@ -283,6 +300,8 @@ impl ExplainArguments {
             size_bytes: self.size,
             via: self.via,
             client: self.client,
+            login: self.login,
+            certificate: self.certificate,
         }))
     }
 }

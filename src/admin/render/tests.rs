@@ -43,6 +43,8 @@ fn golden() {
             size_bytes: None,
             via: via.map(str::to_owned),
             client: None,
+            login: None,
+            certificate: None,
         })
     };
     let preview = |group: Option<&str>| {

@@ -136,7 +136,7 @@ impl Answers for Commands {
                 .iter()
                 .map(|listener| ListenerState {
                     name: listener.name.clone(),
-                    role: role_word(listener.role).to_owned(),
+                    role: listener.role.word().to_owned(),
                     address: listener.address.to_string(),
                     sessions: listener.sessions() as u64,
                 })
@@ -210,7 +210,7 @@ impl Answers for Commands {
 
     async fn explain(&self, question: &ExplainQuestion) -> Result<Explained, Refusal> {
         let question = question.clone();
-        self.blocking(move |service| explain::explain(&service.categorizer, &explain::listeners(service), &question))
+        self.blocking(move |service| explain::explain(&service.categorizer, &explain::entrances(service), &question))
             .await
     }
 
@@ -489,12 +489,5 @@ fn retry(service: &Service, sets: &[StoredSet]) {
     }
     for hop in hops {
         service.delivery.retry(&Selection::NextHop(hop.to_owned()));
-    }
-}
-
-fn role_word(role: crate::categorizer::intake::ListenerRole) -> &'static str {
-    match role {
-        crate::categorizer::intake::ListenerRole::Inbound => "inbound",
-        crate::categorizer::intake::ListenerRole::Relay => "relay",
     }
 }

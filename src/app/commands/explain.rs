@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::explained::{count, fill};
+use crate::accounts::KnownAccounts;
 use crate::admin::answer::{Explained, SeenAs, Verdict, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::app::service::Service;
 use crate::categorizer::gate;
-use crate::categorizer::intake::{ClientFacts, ListenerRole};
+use crate::categorizer::intake::{ClientFacts, ListenerRole, Secured};
 use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
@@ -25,6 +26,7 @@ use crate::spool::content::Content;
 use crate::track::Reason;
 
 /// A listener as `explain` needs it.
+#[derive(Clone)]
 pub struct KnownListener {
     /// Name in the settings.
     pub name: String,
@@ -42,17 +44,14 @@ struct Seen {
     session: author::Session,
     /// Largest message that gets in. Unit: octets.
     message_octets_max: u64,
-    /// Listener, if it is known.
-    listener: Option<String>,
-    /// Client, if it is known.
-    client: Option<IpAddr>,
+    /// The client, if it is known.
+    client: Option<ClientFacts>,
 }
 
 impl Seen {
     fn came_from(&self, domain: &Domain, rules: &Rules) -> Option<Reason> {
         let origin = CameFrom {
-            listener: self.listener.as_deref()?,
-            client: self.client,
+            origin: self.client.as_ref().map(ClientFacts::origin),
             marks: None,
         };
         origin.refuses(domain, rules)
@@ -64,36 +63,48 @@ impl Seen {
             side: Side::of(&self.sender),
             reverse_path: &self.sender.reverse_path,
             size_bytes: asked.content.map(Content::len).or(asked.size_bytes),
-            listener: self.listener.as_deref(),
+            listener: self.client.as_ref().map(|client| &*client.listener),
             recipients,
         }
     }
 }
 
-/// Listeners of a service.
-pub fn listeners(service: &Service) -> Vec<KnownListener> {
+/// Where mail comes in, and as whom.
+#[derive(Clone, Default)]
+pub struct Entrances {
+    /// Listeners.
+    pub listeners: Vec<KnownListener>,
+    /// Who may log in.
+    pub accounts: Option<Arc<KnownAccounts>>,
+}
+
+/// Entrances of a service.
+pub fn entrances(service: &Service) -> Entrances {
     let settings = service.settings.load();
     let known = settings.listeners.iter().map(|listener| KnownListener {
         name: listener.name.to_string(),
         role: crate::app::wiring::role(listener.role),
         message_octets_max: listener.message_size_max,
     });
-    known.collect()
+    Entrances {
+        listeners: known.collect(),
+        accounts: service.guards.accounts.clone(),
+    }
 }
 
 /// Answers the question.
 pub fn explain(
     categorizer: &Categorizer,
-    listeners: &[KnownListener],
+    entrances: &Entrances,
     question: &ExplainQuestion,
 ) -> Result<Explained, Refusal> {
-    explain_message(categorizer, listeners, question, None)
+    explain_message(categorizer, entrances, question, None)
 }
 
 /// Answers the question about a whole message, if there is one: what its own fields say counts as in delivery.
 pub fn explain_message(
     categorizer: &Categorizer,
-    listeners: &[KnownListener],
+    entrances: &Entrances,
     question: &ExplainQuestion,
     content: Option<&Content>,
 ) -> Result<Explained, Refusal> {
@@ -106,7 +117,7 @@ pub fn explain_message(
     };
     let to = Mailbox::parse(&question.to).map_err(|fault| usage("--to", &question.to, &fault))?;
     let organisation = categorizer.organisation();
-    let seen = seen(&from, &organisation, listeners, question)?;
+    let seen = seen(&from, categorizer, &organisation, entrances, question)?;
     let authors = match content.map(|content| HeaderFacts::read(&content.head)) {
         Some(Ok(head)) if question.author.is_none() => head.authors,
         Some(_) | None => authors(&from, question.author.as_deref())?,
@@ -156,11 +167,13 @@ fn authors(from: &ReversePath, stated: Option<&str>) -> Result<Authors, Refusal>
 
 fn seen(
     from: &ReversePath,
+    categorizer: &Categorizer,
     organisation: &Organisation,
-    listeners: &[KnownListener],
+    entrances: &Entrances,
     question: &ExplainQuestion,
 ) -> Result<Vec<Seen>, Refusal> {
     let rules = &organisation.rules;
+    let listeners = &entrances.listeners;
     let largest = listeners.iter().map(|listener| listener.message_octets_max).max();
     let message_octets_max = largest.unwrap_or(u64::MAX);
     if question.via.is_none() && question.client.is_none() {
@@ -171,7 +184,6 @@ fn seen(
             relaying: Relaying::Denied,
             session: author::Session::Untrusted,
             message_octets_max,
-            listener: None,
             client: None,
         }];
         if !from.is_null() {
@@ -181,7 +193,6 @@ fn seen(
                 relaying: Relaying::Allowed,
                 session: author::Session::Trusted,
                 message_octets_max,
-                listener: None,
                 client: None,
             });
         }
@@ -200,23 +211,15 @@ fn seen(
             .first()
             .ok_or_else(|| Refusal::new(RefusalKind::Usage, "there is no listener"))?,
     };
-    let client = ClientFacts {
-        listener: listener.name.as_str().into(),
-        role: listener.role,
-        // A client nobody trusts, if only the listener was named (RFC 5737 documentation range).
-        client: question.client.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
-        helo: None,
-        extended: true,
-    };
-    let session = match trusted(&client.listener, client.client, rules) {
+    let client = client(listener, entrances, question)?;
+    let session = match trusted(&client.origin(), rules) {
         Some(_) => author::Session::Trusted,
         None => author::Session::Untrusted,
     };
     let known = gate::Seen {
-        sender: gate::sender(&client, from, rules),
+        sender: gate::sender(&client, from, &categorizer.view(), rules),
         relaying: gate::relaying(&client, rules),
-        listener: Arc::clone(&client.listener),
-        client: client.client,
+        client: client.clone(),
     };
     // What the message may still prove is for `explain` as for a RCPT: both answers, and what decides.
     let hoped = gate::hoped(&client, from, &known, rules);
@@ -228,11 +231,42 @@ fn seen(
             relaying: seen.relaying,
             session,
             message_octets_max: listener.message_octets_max,
-            listener: Some(listener.name.clone()),
-            client: Some(client.client),
+            client: Some(client.clone()),
         })
     });
     Ok(seen.collect())
+}
+
+/// The client that is asked about.
+fn client(listener: &KnownListener, entrances: &Entrances, question: &ExplainQuestion) -> Result<ClientFacts, Refusal> {
+    // A client nobody trusts, if only the listener was named (RFC 5737 documentation range).
+    let address = question.client.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+    let login = match (&question.login, &entrances.accounts) {
+        (None, _) => None,
+        (Some(_), None) => {
+            let text = "nobody can log in: the settings have no [accounts]";
+            return Err(Refusal::new(RefusalKind::Usage, text));
+        }
+        (Some(name), Some(accounts)) => Some(accounts.login(name).ok_or_else(|| {
+            Refusal::new(
+                RefusalKind::Usage,
+                format!("--login `{name}`: accounts have no blanks in their names"),
+            )
+        })?),
+    };
+    let certificates = question.certificate.iter().map(|name| name.to_ascii_lowercase().into());
+    Ok(ClientFacts {
+        extended: true,
+        login: login.map(Arc::new),
+        secured: question.certificate.as_ref().map(|_| {
+            Arc::new(Secured {
+                protocol: "TLSv1.3",
+                cipher: "assumed".into(),
+                certificates: certificates.collect(),
+            })
+        }),
+        ..ClientFacts::new(listener.name.as_str().into(), listener.role, address)
+    })
 }
 
 fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked<'_>, seen: Seen) -> Verdict {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{KnownListener, explain};
+use super::{Entrances, KnownListener, explain};
 use crate::admin::answer::{SeenAs, Verdict, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::categorizer::commit::Submissions;
@@ -210,6 +210,7 @@ fn settings(case: &Case) -> Rules {
             kind: DomainKind::Authoritative,
             subdomains: false,
         }]),
+        certificates: Vec::new(),
         tenancy: None,
     }];
     rules
@@ -222,11 +223,9 @@ fn client(case: &Case) -> ClientFacts {
         ("inbound", ListenerRole::Inbound, [192, 0, 2, 7])
     };
     ClientFacts {
-        listener: listener.into(),
-        role,
-        client: IpAddr::from(client),
         helo: Some("client.example".into()),
         extended: true,
+        ..ClientFacts::new(listener.into(), role, IpAddr::from(client))
     }
 }
 
@@ -316,12 +315,17 @@ fn ask(world: &World, case: &Case) -> Verdict {
         size_bytes: Some(content(case).len()),
         via: Some(client.listener.to_string()),
         client: Some(client.client),
+        login: None,
+        certificate: None,
     };
-    let listeners = [
-        known("inbound", ListenerRole::Inbound),
-        known("relay", ListenerRole::Relay),
-    ];
-    let explained = explain(&world.categorizer, &listeners, &question).expect("a good question");
+    let entrances = Entrances {
+        listeners: vec![
+            known("inbound", ListenerRole::Inbound),
+            known("relay", ListenerRole::Relay),
+        ],
+        accounts: None,
+    };
+    let explained = explain(&world.categorizer, &entrances, &question).expect("a good question");
     let verdict = explained.verdicts.into_iter().next().expect("a verdict");
     assert_eq!(verdict.seen_as, SeenAs::Client);
     verdict

@@ -24,7 +24,7 @@ pub(super) async fn send(service: &Arc<Service>, caller: &Caller, order: &SendOr
         if let Some(content) = &whole {
             question.size_bytes = question.size_bytes.or(Some(content.len()));
         }
-        explain::explain_message(&this.categorizer, &explain::listeners(&this), &question, whole.as_ref())
+        explain::explain_message(&this.categorizer, &explain::entrances(&this), &question, whole.as_ref())
     });
     let explained = explained.await;
     let explained = explained.unwrap_or_else(|fault| Err(Refusal::new(RefusalKind::Broken, fault.to_string())))?;

@@ -143,7 +143,7 @@ impl<'a> Stage<'a> {
     pub fn address(&self, role: ListenerRole) -> SocketAddr {
         match role {
             ListenerRole::Inbound => self.inbound,
-            ListenerRole::Relay => self.relay,
+            ListenerRole::Relay | ListenerRole::Submission => self.relay,
         }
     }
 
@@ -175,10 +175,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn explained(&self, scene: &Scene) -> Result<Verdict, String> {
-        let via = match scene.by {
-            ListenerRole::Inbound => "inbound",
-            ListenerRole::Relay => "relay",
-        };
+        let via = scene.by.word();
         let question = ExplainQuestion {
             from: scene.from.to_owned(),
             to: scene.to.to_owned(),
@@ -186,6 +183,8 @@ impl<'a> Stage<'a> {
             size_bytes: None,
             via: Some(via.to_owned()),
             client: Some(std::net::Ipv4Addr::LOCALHOST.into()),
+            login: None,
+            certificate: None,
         };
         let explained = commands(self.service)
             .explain(&question)

@@ -28,8 +28,8 @@ use crate::mail::header::sieve::Unwelcome;
 use crate::mail::trace::LoopKey;
 use crate::mail::{Envelope, Mailbox, Reply, ReversePath};
 use crate::queue::Masks;
-use crate::resolver::Sources;
 use crate::resolver::sender::trusted;
+use crate::resolver::{Origin, Sources};
 use crate::rolls::past::PastFault;
 use crate::rolls::roll::Cause;
 use crate::rolls::{View, update};
@@ -260,7 +260,7 @@ impl Mirror {
     pub(super) fn trusted_by(&self, vantage: Vantage) -> Option<String> {
         let place = self.place(vantage);
         let rules = &self.categorizer.organisation().rules;
-        trusted(&place.listener, place.client, rules).map(|network| network.name.to_string())
+        trusted(&Origin::plain(&place.listener, place.client), rules).map(|network| network.name.to_string())
     }
 
     fn place(&self, vantage: Vantage) -> &Place {

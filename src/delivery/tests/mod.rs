@@ -197,12 +197,7 @@ impl World {
             id,
             received_at: Timestamp::now(),
             envelope,
-            arrival: Arrival {
-                listener: "in".to_owned(),
-                client: None,
-                helo: None,
-                proof: None,
-            },
+            arrival: Arrival::at("in"),
             kind: MessageKind::Submitted,
             size_bytes: prefix.len() as u64 + content.len(),
             prefix: prefix.into(),

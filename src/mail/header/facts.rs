@@ -49,6 +49,8 @@ pub struct HeaderFacts {
     pub received: usize,
     /// `Message-ID` as it stands, at most `TRACKED_CHARACTERS_MAX` characters.
     pub message_id: Option<String>,
+    /// True with a `Date` field.
+    pub dated: bool,
     /// `Subject` as it stands, unfolded, at most `TRACKED_CHARACTERS_MAX` characters;
     /// [`super::decoded_for_display`] makes it readable.
     pub subject: Option<String>,
@@ -85,6 +87,7 @@ impl HeaderFacts {
         Self {
             received: section.all("Received").count(),
             message_id: text("Message-ID"),
+            dated: text("Date").is_some(),
             subject: text("Subject"),
             thread: ThreadFacts::of(section),
             authors: authors_of(section),

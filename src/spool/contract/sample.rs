@@ -59,10 +59,9 @@ impl Sample {
             received_at: moment(0),
             envelope,
             arrival: Arrival {
-                listener: "relay".to_owned(),
                 client: Some([127, 0, 0, 1].into()),
                 helo: Some("client.example".to_owned()),
-                proof: None,
+                ..Arrival::at("relay")
             },
             kind: MessageKind::Submitted,
             prefix: "Received: from client.example\r\n".into(),

@@ -1,14 +1,18 @@
 //! An SMTP client that speaks line by line and shows every reply.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// One session.
 pub struct Client {
-    reader: BufReader<TcpStream>,
-    out: TcpStream,
+    wire: BufReader<Box<dyn Wire>>,
 }
+
+/// A connection, with or without TLS.
+pub trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
 
 impl Client {
     /// Connects and says EHLO.
@@ -30,21 +34,25 @@ impl Client {
             .bind(&SocketAddr::new(from, 0).into())
             .expect("an address of loopback");
         socket.connect(&address.into()).expect("the listener accepts");
-        Self::over(socket.into()).greeted()
+        Self::of(socket.into()).greeted()
     }
 
     /// Connects without reading the greeting.
     pub fn connect_silently(address: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(address).expect("the listener accepts"))
+        Self::of(TcpStream::connect(address).expect("the listener accepts"))
     }
 
-    fn over(out: TcpStream) -> Self {
+    fn of(out: TcpStream) -> Self {
         out.set_read_timeout(Some(Duration::from_secs(30)))
             .expect("the option exists");
         out.set_nodelay(true).expect("the option exists");
+        Self::over(out)
+    }
+
+    /// A session over a connection that stands.
+    pub fn over(wire: impl Wire + 'static) -> Self {
         Self {
-            reader: BufReader::new(out.try_clone().expect("a second handle")),
-            out,
+            wire: BufReader::new(Box::new(wire)),
         }
     }
 
@@ -56,7 +64,10 @@ impl Client {
 
     /// Sends octets as they are.
     pub fn write(&mut self, octets: &[u8]) {
-        self.out.write_all(octets).expect("the listener reads");
+        let wire = self.wire.get_mut();
+        wire.write_all(octets)
+            .and_then(|()| wire.flush())
+            .expect("the listener reads");
     }
 
     /// Reads one reply; empty if the connection was closed.
@@ -64,7 +75,7 @@ impl Client {
         let mut reply = String::new();
         loop {
             let mut line = String::new();
-            if self.reader.read_line(&mut line).expect("a reply in time") == 0 {
+            if self.wire.read_line(&mut line).expect("a reply in time") == 0 {
                 return reply;
             }
             reply.push_str(line.trim_end());

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod organisation;
 pub mod recipe;
 pub mod signing;
+pub mod tls;
 pub mod world;
 
 pub use approval::{Request, decoded};

@@ -1,7 +1,7 @@
 //! A running `muster` with two next hops, `cloud` and `onprem`, and a default, `internet`.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -175,6 +175,27 @@ impl World {
     /// The same, before anything was said.
     pub fn silent_client_of(&self, listener: &str) -> Client {
         Client::connect_silently(self.process().listeners[listener])
+    }
+
+    /// Address of a listener.
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        self.process().listeners[listener]
+    }
+
+    /// Runs a command that needs no service, with text on its standard input; gives what it prints.
+    pub fn typed(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        let mut pipe = child.stdin.take().expect("a pipe was asked for");
+        pipe.write_all(input.as_bytes()).expect("it reads");
+        drop(pipe);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// Address of the moderators' page.

@@ -61,6 +61,8 @@ impl SendArguments {
                 size_bytes: self.size,
                 via: None,
                 client: None,
+                login: None,
+                certificate: None,
             },
         }))
     }
