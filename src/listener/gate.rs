@@ -207,6 +207,11 @@ impl Gate for IntakeGate {
         // What the proxy proved is not what its client proved.
         client.login = None;
         client.secured = None;
+        // Another address, perhaps of another network: what was found out about the proxy is not about its client.
+        self.screening = self.shared.screening(&self.client);
+        if let (Some(screening), Some(name)) = (&mut self.screening, &self.client.helo) {
+            screening.hello(name);
+        }
     }
 
     fn mail(&mut self, envelope: &Envelope) -> Result<(), Reply> {
