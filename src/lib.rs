@@ -17,6 +17,7 @@ pub mod track;
 
 pub mod directory;
 pub mod expansion;
+pub mod filters;
 pub mod policy;
 pub mod queue;
 pub mod resolver;

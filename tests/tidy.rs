@@ -35,6 +35,7 @@ const RINGS: [(&str, &[&str]); 5] = [
             "accounts",
             "delivery",
             "authenticity",
+            "filters",
             "connectors",
             "observe",
             "backends",

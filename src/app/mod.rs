@@ -5,6 +5,7 @@ mod comparison;
 pub mod demo;
 pub mod directory;
 pub mod export;
+pub mod filters;
 pub mod guards;
 pub mod hops;
 pub mod import;

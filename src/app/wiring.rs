@@ -375,6 +375,7 @@ pub fn organisation(
         },
         moderation: moderation(settings),
         hops: Arc::new(RoutedHops::new(Arc::clone(routes), Arc::clone(clock))),
+        filters: super::filters::of(settings),
         authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
         return_paths,
@@ -468,6 +469,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     note("[storm]", before.storm != after.storm);
     note("[rolls]", before.rolls != after.rolls);
     note("[queue]", before.queue != after.queue);
+    note("[[filters]]", before.filters != after.filters);
     note("[return_paths]", before.return_paths != after.return_paths);
     let fixed: HashMap<&str, bool> = HashMap::from([
         ("[[listeners]]", before.listeners != after.listeners),

@@ -139,7 +139,10 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
         categorizer.track_refusal(&client, &reverse_path, None, &refusal);
         return refusal.reply;
     }
-    let candidate = Arc::new(candidate(submission, head, identified));
+    let candidate = match categorizer.filtered(candidate(submission, head, identified)).await {
+        Ok(candidate) => Arc::new(candidate),
+        Err(reply) => return reply,
+    };
     if let Some((hold, token)) = categorizer.answered(&candidate.envelope) {
         return categorizer.take_answer(&candidate, hold, &token).await;
     }
@@ -165,6 +168,8 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
             categorizer.track_refusal(&client, &reverse_path, None, &refusal);
             refusal.reply
         }
+        // What a filter wants held is known to this pass only.
+        Err(_) if candidate.quarantined => Reply::new(451, (4, 3, 0), "Try again later"),
         // Over budget. The pass under way is left to itself: it decided as if its refusal were a reply.
         Err(_) => categorizer.accept_pending(candidate).await,
     }
@@ -203,6 +208,8 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
         relaying,
         sender,
         findings,
+        quarantined: false,
+        added: String::new(),
         envelope: submission.envelope,
     }
 }
@@ -364,6 +371,8 @@ impl Categorizer {
             received_at: message.received_at,
             relaying: relaying_recorded(&message, &content.head, &organisation.rules),
             findings: None,
+            quarantined: false,
+            added: String::new(),
             envelope: message.envelope,
             arrival: message.arrival,
             kind: message.kind,

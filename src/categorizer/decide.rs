@@ -329,7 +329,7 @@ fn owners(hold: &Hold, view: &View) -> Vec<Reference> {
 fn substitutes(hold: &Hold, settings: &Substitutes, view: &View) -> Vec<Mailbox> {
     match hold.cause {
         HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Storm => {}
-        HoldCause::Confirmation | HoldCause::Quarantine => return Vec::new(),
+        HoldCause::Confirmation | HoldCause::Quarantine | HoldCause::Content => return Vec::new(),
     }
     let ordinal = view.directory.ordinal_of(&ObjectId::new(hold.object.as_str()));
     let object = ordinal.and_then(|ordinal| view.object(ordinal));

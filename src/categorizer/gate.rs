@@ -196,6 +196,7 @@ impl Categorizer {
             in_bcc: &|_, _| false,
             braked: &|_| None,
             came_from: &|domain| seen.came_from(domain, &organisation.rules),
+            quarantined: false,
             relaying: seen.relaying,
             sources: self.views.sources(),
             now: self.env.clock.now(),

@@ -273,7 +273,11 @@ fn language<'a>(hold: &'a Hold, organisation: &'a Organisation) -> &'a str {
 fn request_kind(hold: &Hold) -> Kind {
     match hold.cause {
         HoldCause::Confirmation => Kind::Confirm,
-        HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine | HoldCause::Storm => Kind::Request,
+        HoldCause::Moderation
+        | HoldCause::LargeGroup
+        | HoldCause::Quarantine
+        | HoldCause::Content
+        | HoldCause::Storm => Kind::Request,
     }
 }
 
@@ -284,6 +288,7 @@ fn cause(cause: HoldCause) -> &'static str {
         HoldCause::LargeGroup => "large_group",
         HoldCause::Confirmation => "confirmation",
         HoldCause::Quarantine => "quarantine",
+        HoldCause::Content => "content",
         HoldCause::Storm => "storm",
     }
 }

@@ -8,6 +8,7 @@ mod addressees;
 mod answers;
 pub mod commit;
 pub mod decide;
+pub mod filtering;
 pub mod gate;
 mod hold_letters;
 pub mod identify;
@@ -94,6 +95,8 @@ pub struct Organisation {
     pub limits: expansion::Limits,
     /// Next hops.
     pub hops: Arc<dyn HopSource>,
+    /// Content filters.
+    pub filters: Arc<dyn filtering::ContentFilter>,
     /// Checks of where messages come from.
     pub authenticator: Arc<dyn identify::Authenticator>,
     /// Most Received fields.

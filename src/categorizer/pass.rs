@@ -56,6 +56,10 @@ pub struct Candidate {
     pub relaying: Relaying,
     /// What the client left out of the header section.
     pub completion: Completion,
+    /// A content filter wants it held for those who decide about quarantined mail.
+    pub quarantined: bool,
+    /// Fields that content filters added, each with its line end.
+    pub added: String,
 }
 
 /// Whether a message gets fields that its client left out.
@@ -165,6 +169,7 @@ impl Categorizer {
             in_bcc: &in_bcc,
             braked: &braked,
             came_from: &came_from,
+            quarantined: candidate.quarantined,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),
@@ -186,6 +191,7 @@ impl Categorizer {
         let mut prefix = results
             .map(|findings| findings.field(&organisation.rules.authenticity.authserv_id))
             .unwrap_or_default();
+        prefix += &candidate.added;
         prefix += &received_field(&Received {
             helo: candidate.arrival.helo.as_deref(),
             client: candidate.arrival.client,

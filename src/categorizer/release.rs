@@ -117,6 +117,7 @@ impl Categorizer {
             // Judged when it was held; a moderator has let it go.
             braked: &|_| None,
             came_from: &|_| None,
+            quarantined: false,
             sender: &candidate.sender,
             size_bytes: Some(candidate.content.len()),
             report: report_facts(&candidate.head),

@@ -291,6 +291,8 @@ impl Categorizer {
             extended: true,
             sender,
             findings: None,
+            quarantined: false,
+            added: String::new(),
             relaying: Relaying::Allowed,
             completion: Completion::None,
         };

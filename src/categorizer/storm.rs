@@ -242,7 +242,7 @@ fn fate(judged: &Judged, expansion: &Expansion, refused: bool) -> Option<Fate> {
                 HoldCause::Storm => Some(Fate::Held),
                 // It goes on as soon as its sender says that he means it.
                 HoldCause::Confirmation => Some(Fate::Passed),
-                HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine => None,
+                HoldCause::Moderation | HoldCause::LargeGroup | HoldCause::Quarantine | HoldCause::Content => None,
             }
         }
         Verdict::Refused(_) | Verdict::Discarded(_) => None,

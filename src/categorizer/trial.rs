@@ -51,6 +51,8 @@ impl Categorizer {
             extended: true,
             sender,
             findings: None,
+            quarantined: false,
+            added: String::new(),
             relaying,
             completion: Completion::None,
         })

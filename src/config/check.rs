@@ -151,6 +151,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         trusted_networks: list(&file.trusted_networks)
             .map(|network| trusted_network(network, &patterns))
             .collect::<Option<_>>()?,
+        filters: list(&file.filters).map(super::filters::filter).collect::<Option<_>>()?,
         sources: list(&file.sources)
             .map(|each| source(each, folder))
             .collect::<Option<_>>()?,

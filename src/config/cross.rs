@@ -33,6 +33,7 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.trusted_networks();
     checks.next_hops();
     checks.routing();
+    checks.filters();
     checks.moderation();
     checks.web();
     checks.sources();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::credentials::{Accounts, Certificate, Tls};
+use super::filters::Filter;
 use super::hop::NextHop;
 use super::listen::{Listener, TrustedNetwork};
 use super::route::{Queue, Routing};
@@ -56,6 +57,9 @@ keys! {
         optional trusted_networks: Vec<Spanned<TrustedNetwork>>,
         /// Checks of where mail comes from: SPF, DKIM, DMARC and ARC.
         optional authenticity: Authenticity,
+        /// Content filters, asked about each message at the end of data, in this order; the first that does not let it go
+        /// on decides. They add fields; what the sender wrote stays as it is.
+        optional filters: Vec<Spanned<Filter>>,
         /// Which name servers are asked.
         optional dns: Dns,
         /// Where recipient objects come from. At least one.

@@ -10,6 +10,7 @@ pub mod credentials;
 mod cross;
 mod defaults;
 pub mod file;
+pub mod filters;
 pub mod finding;
 pub mod hop;
 pub mod listen;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::credentials::AccountSettings;
+pub use super::filters::{FilterKindWord, FilterPlace, FilterSettings, OnFailureWord};
 pub use super::listen::ListenerSettings;
 pub use super::terms::{FilterText, SenderPattern};
 pub use super::word::{
@@ -54,6 +55,8 @@ pub struct Settings {
     pub trusted_networks: Vec<TrustedNetworkSettings>,
     /// Checks of where mail comes from.
     pub authenticity: AuthenticitySettings,
+    /// Content filters, in the order they are asked.
+    pub filters: Vec<FilterSettings>,
     /// Name servers.
     pub dns: DnsSettings,
     /// Where recipient objects come from; names are unique.

@@ -207,6 +207,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.policy.quarantine_moderators = None;
         settings.moderation.templates = None;
         settings.web = None;
+        settings.filters.clear();
         settings.signing_keys.clear();
         (settings.certificates, settings.accounts) = (Vec::new(), None);
         settings.client_authorities_file = None;

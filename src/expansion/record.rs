@@ -39,7 +39,7 @@ impl Walk<'_> {
             HoldCause::Storm => (settings.map(|settings| settings.notify).unwrap_or_default(), Some(1)),
             HoldCause::Confirmation => (ModerationNotice::Always, Some(1)),
             // Whoever is claimed to have sent it would hear of mail that is not his.
-            HoldCause::Quarantine => (ModerationNotice::Never, Some(1)),
+            HoldCause::Quarantine | HoldCause::Content => (ModerationNotice::Never, Some(1)),
         };
         self.out.holds.push(NewHold {
             braked: None,

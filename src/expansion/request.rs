@@ -136,6 +136,8 @@ pub struct Request<'a> {
     pub braked: &'a dyn Fn(&ObjectId) -> Option<Braked>,
     /// Why mail for an unknown recipient of a shared domain may not go to the other side (`resolver::shared`); none: it may.
     pub came_from: &'a dyn Fn(&Domain) -> Option<Reason>,
+    /// A content filter wants it held for those who decide about quarantined mail.
+    pub quarantined: bool,
     /// Whether the client may send to other domains.
     pub relaying: Relaying,
     /// Whether the directory's sources are recent.
@@ -159,6 +161,7 @@ impl<'a> Request<'a> {
             in_bcc: &|_, _| false,
             braked: &|_| None,
             came_from: &|_| None,
+            quarantined: false,
             relaying: Relaying::Denied,
             sources: Sources::Current,
             now,

@@ -149,7 +149,10 @@ impl<'a> Walk<'a> {
             rules,
             limits,
             extent,
-            from: SenderFacts::of(request.sender, request.size_bytes, view),
+            from: SenderFacts {
+                quarantined: request.quarantined,
+                ..SenderFacts::of(request.sender, request.size_bytes, view)
+            },
             routes: Routes::new(router),
             seen,
             out: Expansion::default(),
@@ -230,7 +233,12 @@ impl<'a> Walk<'a> {
                 self.explain(&mailbox, vec![self.sender_fact(), resolved]);
                 if self.is_quarantined() {
                     // Nobody here moderates for it: it cannot be held, and unproven it does not go on.
-                    let refusal = Refusal::of(Reason::SenderSpoofed, None);
+                    let reason = if self.request.quarantined {
+                        Reason::ContentRejected
+                    } else {
+                        Reason::SenderSpoofed
+                    };
+                    let refusal = Refusal::of(reason, None);
                     return self.refuse(None, &mailbox, &state, refusal);
                 }
                 let namespace = shared::namespace(&mailbox, self.rules);
@@ -248,7 +256,8 @@ impl<'a> Walk<'a> {
     }
 
     fn is_quarantined(&self) -> bool {
-        self.request.sender.standing == Standing::Spoofed && self.rules.spoofed == SpoofedSender::Quarantine
+        self.request.quarantined
+            || (self.request.sender.standing == Standing::Spoofed && self.rules.spoofed == SpoofedSender::Quarantine)
     }
 
     fn released(&mut self, release: &Release) -> Step<()> {

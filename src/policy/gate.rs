@@ -21,6 +21,8 @@ pub struct SenderFacts<'a> {
     pub identity: Identity,
     /// Octets of the message, once known.
     pub size_bytes: Option<u64>,
+    /// A content filter wants it held.
+    pub quarantined: bool,
 }
 
 impl<'a> SenderFacts<'a> {
@@ -31,6 +33,7 @@ impl<'a> SenderFacts<'a> {
             sender,
             identity: Identity::of(sender, view),
             size_bytes,
+            quarantined: false,
         }
     }
 }
@@ -118,10 +121,18 @@ pub fn judge(
     if nested {
         return Ok(Pass::Open);
     }
-    if from.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Quarantine {
-        facts.push(Fact::Quarantined);
+    let spoofed = from.sender.standing == Standing::Spoofed && rules.spoofed == SpoofedSender::Quarantine;
+    if spoofed || from.quarantined {
+        if spoofed {
+            facts.push(Fact::Quarantined);
+        }
         facts.push(held_for(&rules.quarantine));
-        return Ok(Asking::of(HoldCause::Quarantine, rules.quarantine.clone()));
+        let cause = if spoofed {
+            HoldCause::Quarantine
+        } else {
+            HoldCause::Content
+        };
+        return Ok(Asking::of(cause, rules.quarantine.clone()));
     }
     guard_large(object, from, view, rules, facts)
 }

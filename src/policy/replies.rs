@@ -89,6 +89,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         Reason::ForwardingLoop | Reason::GroupLoop | Reason::NamespaceLoop | Reason::HopLimit => {
             Reply::new(554, (5, 4, 6), "Hop count exceeded - possible mail loop")
         }
+        Reason::ContentRejected | Reason::ContentDiscarded => refused((5, 7, 1), "The message was refused by a filter"),
         Reason::ReturnPathMisused => refused((5, 7, 1), "This address takes reports only"),
         Reason::NoRoute => refused((5, 4, 4), "No route to the recipient"),
         Reason::DomainTakesNoMail => Reply::new(556, (5, 1, 10), "Recipient domain takes no mail"),
@@ -126,7 +127,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         // Several a line: they are one case.
         #[rustfmt::skip]
         Reason::NextHopDeferred | Reason::NextHopUnreachable | Reason::SigningFailed
-        | Reason::NextHopSuspended | Reason::ReroutedByOperator
+        | Reason::NextHopSuspended | Reason::ReroutedByOperator | Reason::ContentDeferred
         | Reason::ProxyHeaderMalformed | Reason::TooManySessions | Reason::ConnectionRate
         | Reason::MessageRate | Reason::RecipientRate | Reason::DiskLow | Reason::QueueFull
         | Reason::StoreSuspect | Reason::ShuttingDown | Reason::Broken | Reason::TlsUnavailable

@@ -45,6 +45,8 @@ pub enum HoldCause {
     Confirmation,
     /// It claims one of our addresses and nothing proves it.
     Quarantine,
+    /// A content filter wants somebody to look at it.
+    Content,
     /// Too many replies to all came on its thread.
     Storm,
 }

@@ -45,6 +45,12 @@ reasons! {
     RoutesAgain = "routes-again", "the local-part would route again at the next hop";
     /// An internal relay domain's other side sent it here for an address that we do not know either.
     UnknownOnBothSides = "unknown-on-both-sides", "neither this directory nor the system that shares the domain knows the address";
+    /// A content filter refuses it.
+    ContentRejected = "content-rejected", "a content filter refused the message";
+    /// A content filter puts it off, or gave no answer.
+    ContentDeferred = "content-deferred", "a content filter put the message off, or gave no answer";
+    /// A content filter had it discarded.
+    ContentDiscarded = "content-discarded", "a content filter had the message discarded";
     /// An operator leaves the next hop alone.
     NextHopSuspended = "next-hop-suspended", "an operator has suspended the next hop";
     /// An operator sent it to another next hop than routing would.

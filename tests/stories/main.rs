@@ -25,6 +25,7 @@ mod automatic_mail_is_told_apart;
 mod broken_directory_file_changes_nothing;
 mod checks_are_written_and_forged_ones_removed;
 mod claimed_own_domain_is_refused;
+mod content_filters_decide_before_the_pass;
 mod copies_are_signed_and_sealed;
 mod cycle_delivers_once;
 mod deferred_recipient_is_tried_again;

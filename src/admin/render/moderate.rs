@@ -78,6 +78,7 @@ pub(super) fn why(cause: HoldCause) -> &'static str {
         HoldCause::LargeGroup => "large and open: its owners decide",
         HoldCause::Confirmation => "large: its sender is asked to confirm",
         HoldCause::Quarantine => "claims an address of ours without proof",
+        HoldCause::Content => "a content filter is suspicious of it",
         HoldCause::Storm => "replies to all on its thread are braked",
     }
 }

@@ -399,6 +399,7 @@ fn request<'a>(
         in_bcc: &|_, _| false,
         braked: &|_| None,
         came_from: &|_| None,
+        quarantined: false,
         relaying: seen.relaying,
         sources: categorizer.sources(),
         now: categorizer.now(),

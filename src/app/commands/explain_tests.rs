@@ -139,6 +139,7 @@ impl World {
             rules,
             limits: Limits::default(),
             hops: Arc::new(Numbered),
+            filters: Arc::new(crate::categorizer::filtering::Unfiltered),
             authenticator: Arc::new(Unasked),
             received_fields_max: 50,
             return_paths: None,
