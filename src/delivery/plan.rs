@@ -28,6 +28,15 @@ pub struct Planned {
     pub verdicts: Verdicts,
 }
 
+/// What a transaction may count on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Whether content goes by BDAT.
+    pub chunking: Chunking,
+    /// It is proved whom we talk to, over TLS.
+    pub verified: bool,
+}
+
 /// Whether content goes by BDAT.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Chunking {
@@ -53,7 +62,7 @@ pub fn plan(
     reverse_path: &ReversePath,
     ranges: &[(u32, u32)],
     readdressed: &Readdressed,
-    chunking: Chunking,
+    terms: Terms,
 ) -> Planned {
     let set = &loaded.set;
     let path = |rank: u32| forward_path(loaded, readdressed, rank);
@@ -81,7 +90,15 @@ pub fn plan(
             return planned;
         }
     };
-    if peer.chunking && chunking == Chunking::WhereOffered {
+    if loaded.message.envelope.require_tls {
+        // RFC 8689 §4.2.1: both the connection and the peer's promise are needed.
+        let promised = plan.require_tls(peer);
+        if promised.is_err() || !terms.verified {
+            planned.verdicts = Verdicts::all(ranges.to_vec(), verdict(PlanFault::RequireTlsMissing));
+            return planned;
+        }
+    }
+    if peer.chunking && terms.chunking == Chunking::WhereOffered {
         plan.by_chunk(mail.size_bytes);
     }
     for rank in ranks::each(ranges) {
@@ -133,6 +150,15 @@ fn verdict(fault: PlanFault) -> Verdict {
                 550,
                 (5, 6, 7),
                 "the next hop does not support internationalised addresses",
+            ),
+        ),
+        // RFC 8689 §4.2.1: it is returned rather than sent in a way that its sender has ruled out.
+        PlanFault::RequireTlsMissing => Verdict::Failed(
+            Reason::RequireTlsMissing,
+            Reply::new(
+                550,
+                (5, 7, 30),
+                "the message requires verified TLS all the way, and the next hop does not offer it",
             ),
         ),
         // RFC 1870 §6.2.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::account::Done;
 use super::dispatcher::{Next, Phase, Shared};
 use super::drop_directory;
-use super::plan::{Chunking, Planned, Readdressed, eight_bit_missing, plan};
+use super::plan::{Chunking, Planned, Readdressed, Terms, eight_bit_missing, plan};
 use super::report::Waiting;
 use super::session::{Halt, Rested, Session, Transacted, is_eight_bit};
 use super::shelf::Loaded;
@@ -215,11 +215,7 @@ impl Place {
                 return Then::GoesOn;
             }
         }
-        let chunking = if hop.chunking {
-            Chunking::WhereOffered
-        } else {
-            Chunking::Never
-        };
+        let terms = terms(session, hop);
         let Planned {
             plan,
             members,
@@ -231,7 +227,7 @@ impl Place {
             &reverse_path,
             &batch.ranks,
             &readdressed,
-            chunking,
+            terms,
         );
         let was_used = session.messages > 0;
         if let Some(plan) = plan {
@@ -354,6 +350,19 @@ impl Place {
                 },
             );
         }
+    }
+}
+
+/// What a transaction over a session may count on.
+fn terms(session: &Session, hop: &NextHop) -> Terms {
+    let protection = session.protection.as_ref();
+    Terms {
+        chunking: if hop.chunking {
+            Chunking::WhereOffered
+        } else {
+            Chunking::Never
+        },
+        verified: protection.is_some_and(|protection| protection.proof.is_ok()),
     }
 }
 

@@ -371,7 +371,8 @@ pub const RFCS: &[Rfc] = &[
         8689,
         "REQUIRETLS",
         Partly,
-        "taken from clients within TLS and kept with the message",
+        "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host; the TLS-Required \
+         field is not read",
     ),
     rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
     rfc(8997, "TLS 1.2 for mail", Done, "the least that is agreed on"),

@@ -120,6 +120,7 @@ pub fn of(reason: Reason, kind: Option<RecipientKind>) -> Reply {
         | Reason::NextHopRefused
         | Reason::SmtpUtf8Missing
         | Reason::EightBitMimeMissing
+        | Reason::RequireTlsMissing
         | Reason::TooLargeForNextHop
         | Reason::Expired
         | Reason::DroppedByOperator

@@ -34,6 +34,9 @@ pub enum PlanFault {
     /// The copy or the address needs SMTPUTF8 and the peer does not offer it.
     #[error("the next hop does not offer SMTPUTF8")]
     SmtpUtf8Missing,
+    /// The copy may go on over verified TLS only, and the peer does not promise that.
+    #[error("the next hop does not offer REQUIRETLS")]
+    RequireTlsMissing,
     /// The copy is larger than the peer's SIZE.
     #[error("the next hop takes at most {limit} octets")]
     TooLarge {
@@ -105,6 +108,17 @@ impl TransactionPlan {
     /// peers that offer CHUNKING.
     pub fn by_chunk(&mut self, octets: u64) {
         self.chunk = Some(octets);
+    }
+
+    /// The copy goes on over verified TLS only (RFC 8689 §4.2.1): the peer is told. What is known of the connection is for
+    /// the caller to judge.
+    pub fn require_tls(&mut self, peer: &Extensions) -> Result<(), PlanFault> {
+        if !peer.require_tls {
+            return Err(PlanFault::RequireTlsMissing);
+        }
+        self.mail.truncate(self.mail.trim_end().len());
+        self.mail.push_str(" REQUIRETLS\r\n");
+        Ok(())
     }
 
     /// Octets of content, if it goes as one chunk.
@@ -244,6 +258,22 @@ mod tests {
         assert_eq!(plan.mail_command(), b"MAIL FROM:<a@contoso.example>\r\n");
         assert_eq!(plan.rcpt_command(0), b"RCPT TO:<b@fabrikam.example>\r\n");
         assert_eq!(plan.rcpt_command(1), b"RCPT TO:<c@fabrikam.example>\r\n");
+    }
+
+    #[test]
+    fn asks_for_tls_further_on() {
+        let from = address("a@contoso.example");
+        let offering = Extensions {
+            require_tls: true,
+            ..Extensions::default()
+        };
+        let mut plan = TransactionPlan::new(&offering, &mail(&from)).expect("fits");
+        assert_eq!(
+            plan.require_tls(&Extensions::default()),
+            Err(PlanFault::RequireTlsMissing)
+        );
+        assert_eq!(plan.require_tls(&offering), Ok(()));
+        assert_eq!(plan.mail_command(), b"MAIL FROM:<a@contoso.example> REQUIRETLS\r\n");
     }
 
     #[test]

@@ -225,6 +225,8 @@ reasons! {
     SmtpUtf8Missing = "smtputf8-missing", "the next hop does not support internationalised addresses";
     /// The next hop lacks 8BITMIME and the content needs it (RFC 6152).
     EightBitMimeMissing = "8bitmime-missing", "the next hop does not support 8-bit content, and content is never converted";
+    /// REQUIRETLS, and the next hop does not offer it or nothing proves whom it is (RFC 8689).
+    RequireTlsMissing = "requiretls-missing", "the message requires verified TLS all the way, and the next hop does not offer it";
     /// Larger than the next hop's SIZE.
     TooLargeForNextHop = "too-large-for-next-hop", "the message is larger than the next hop takes";
     /// A next hop asks for signatures and none can be made now.

@@ -392,3 +392,37 @@ async fn a_connection_comes_from_the_address_that_settings_name() {
     assert_eq!(from.ip().to_string(), "127.0.0.2");
     drop(stream);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_requires_tls_goes_only_where_it_is_promised_and_proved() {
+    let authority = Authority::new();
+    let server = authority.leaf(&["127.0.0.1"]).server();
+    for (offered, trusted, arrives) in [(true, true, true), (false, true, false), (true, false, false)] {
+        let mut behaviour = offering(Arc::clone(&server), Begins::ByStartTls);
+        if offered {
+            behaviour.keywords.push("REQUIRETLS");
+        }
+        let hop = Hop::start(behaviour).await;
+        let trust = if trusted { authority.trust() } else { Trust::System };
+        let wanted = HopTls {
+            trust,
+            ..HopTls::default()
+        };
+        let world = world(&hop, wanted, None);
+        let (sets, mut message, content) = world.commit(vec![letter()]).await;
+        message.envelope.require_tls = true;
+        world.delivery.enqueue(sets, &Arc::new(message), &content);
+        world.idle().await;
+        let said: Vec<String> = hop.seen(|seen| seen.copies.iter().map(|copy| copy.mail.clone()).collect());
+        assert_eq!(said.len(), usize::from(arrives), "{offered} {trusted}");
+        if arrives {
+            assert!(said[0].contains(" REQUIRETLS"), "{said:?}");
+        } else {
+            let fail = world.event(|kind| matches!(kind, EventKind::Fail { .. })).await;
+            let EventKind::Fail { reason, .. } = fail.kind else {
+                panic!("just matched");
+            };
+            assert_eq!(reason, Reason::RequireTlsMissing);
+        }
+    }
+}
