@@ -191,7 +191,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "\"inbound\"\n\n",
         "\"inbuond\"\n\n",
-        "expected \"inbound\" or \"relay\", found \"inbuond\"",
+        "expected \"inbound\", \"relay\" or \"submission\", found \"inbuond\"",
     ),
     (
         "default = \"onprem\"",

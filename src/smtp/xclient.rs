@@ -3,7 +3,7 @@
 //! In: the command's text. Out: [`Claims`]. Never: a claim of an account; AUTH is proved to us or not at all, so
 //! `LOGIN` is passed over.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::xtext;
@@ -34,7 +34,12 @@ pub fn parse(text: &str) -> Result<Claims, XclientFault> {
         let known = !matches!(&*value, "[UNAVAILABLE]" | "[TEMPUNAVAIL]");
         let is = |attribute: &str| name.eq_ignore_ascii_case(attribute);
         if is("ADDR") {
-            claims.address = if known { Some(address(&value)?) } else { None };
+            // A client that nobody can name is not the one that speaks for it: no network holds this address.
+            claims.address = Some(if known {
+                address(&value)?
+            } else {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+            });
         } else if is("HELO") {
             let valid = value.is_ascii() && Domain::parse(&value).is_ok();
             claims.helo = (known && valid).then(|| value.into());
@@ -72,7 +77,8 @@ mod tests {
         assert_eq!(claims, Ok(expected));
         let address = |text: &str| parse(text).map(|claims| claims.address);
         assert_eq!(address("addr=IPV6:2001:db8::1"), Ok("2001:db8::1".parse().ok()));
-        assert_eq!(address("ADDR=[UNAVAILABLE]"), Ok(None));
+        assert_eq!(address("ADDR=[UNAVAILABLE]"), Ok("0.0.0.0".parse().ok()));
+        assert_eq!(address("NAME=a"), Ok(None));
         for text in [
             "ADDR",
             "ADDR=192.0.2",

@@ -134,7 +134,11 @@ fn browsers_are_told_to_keep_the_page_to_themselves_and_guesses_find_nothing() {
     let reply_token = request.answers();
     let reply_token = reply_token.split(['.', '@']).nth(1).expect("a token");
     for path in [
-        eva.replace("/m/1/", "/m/2/"),
+        if eva.starts_with("/m/1/") {
+            eva.replace("/m/1/", "/m/2/")
+        } else {
+            eva.replace("/m/2/", "/m/1/")
+        },
         eva[..eva.len() - 1].to_owned(),
         format!(
             "{}{}",

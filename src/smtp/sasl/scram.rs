@@ -192,7 +192,8 @@ impl Scram {
             .filter(|nonce| !nonce.is_empty() && nonce.bytes().all(|octet| octet.is_ascii_graphic()))
             .ok_or(malformed)?;
         match authorization {
-            "" => {}
+            // Some clients write the name of nobody.
+            "" | "a=" => {}
             _ => {
                 let other = authorization.strip_prefix("a=").and_then(unescaped).ok_or(malformed)?;
                 if other != name {
