@@ -1,7 +1,7 @@
 //! Who we are to next hops: passwords as they are, tokens fetched from their issuer (RFC 6749 §4.4).
 //!
 //! In: what settings say. Out: a [`SignIn`], or why there is none for now.
-//! Never: more than one request for a token at once; a token used within [`MARGIN`] of its end; a secret in a log.
+//! Never: more than one request for a token at once; a token used within `MARGIN` of its end; a secret in a log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
