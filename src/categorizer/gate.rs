@@ -64,7 +64,8 @@ impl Seen {
 /// The sender at best, if the message itself may still prove him.
 #[must_use]
 pub fn hoped(client: &ClientFacts, reverse_path: &ReversePath, known: &Seen, rules: &Rules) -> Option<Seen> {
-    if known.sender.is_internal() {
+    // An account is who it is; the message adds nothing.
+    if known.sender.is_internal() || client.login.is_some() {
         return None;
     }
     let prospect = Prospect::of(reverse_path, &client.origin(), rules)?;
@@ -109,21 +110,27 @@ impl Categorizer {
                 reason: fault.reason(),
             });
         }
-        if client.login.is_none() || envelope.reverse_path.is_null() {
+        if client.login.is_none() {
             return Ok(());
         }
-        // RFC 6409 §6.1: an account sends as itself.
-        let rules = &self.organisation.load().rules;
-        let view = self.views.view();
-        let sender = sender(client, &envelope.reverse_path, &view, rules);
-        let is_loaded = view.directory.number() > 0;
-        match self.views.sources() {
-            _ if sender.is_internal() => Ok(()),
-            // It may be the account's by now.
-            Sources::Overdue => Err(Refusal::of(Reason::DirectoryNotReady, None)),
-            Sources::Current if !is_loaded => Err(Refusal::of(Reason::DirectoryNotReady, None)),
-            Sources::Current => Err(Refusal::of(Reason::LoginNotPermitted, None)),
+        let organisation = self.organisation.load();
+        let sender = sender(client, &envelope.reverse_path, &self.views.view(), &organisation.rules);
+        self.refuses_account(client, &sender).map_or(Ok(()), Err)
+    }
+
+    /// What an account is told that sends as somebody else (RFC 6409 §6.1).
+    #[must_use]
+    pub fn refuses_account(&self, client: &ClientFacts, sender: &Sender) -> Option<Refusal> {
+        if client.login.is_none() || sender.reverse_path.is_null() || sender.is_internal() {
+            return None;
         }
+        let is_loaded = self.views.view().directory.number() > 0;
+        let reason = match self.views.sources() {
+            Sources::Current if is_loaded => Reason::LoginNotPermitted,
+            // The address may be the account's by now.
+            Sources::Current | Sources::Overdue => Reason::DirectoryNotReady,
+        };
+        Some(Refusal::of(reason, None))
     }
 
     pub(super) fn judge_rcpt(

@@ -161,9 +161,7 @@ pub(super) fn authored(
     view: &View,
     rules: &Rules,
 ) -> Option<Refusal> {
-    // A report of a mail client (RFC 8098): its author is the account, whatever its reverse-path.
-    let account = client.login.as_ref().filter(|_| identified.sender.is_system());
-    let account = account.and_then(|login| Some(Sender::logged_in(&ReversePath::Mailbox(login.mailbox()?), login)));
+    let account = reporting_account(client, &identified.sender);
     let question = author::Question {
         sender: account.as_ref().unwrap_or(&identified.sender),
         authors: &head.authors,
@@ -174,6 +172,13 @@ pub(super) fn authored(
         findings: identified.findings.as_deref(),
     };
     author::judge(&question, view, rules).err()
+}
+
+/// The account behind a report of a mail client (RFC 8098): it is the author, whatever the reverse-path.
+#[must_use]
+pub fn reporting_account(client: &ClientFacts, sender: &Sender) -> Option<Sender> {
+    let login = client.login.as_ref().filter(|_| sender.is_system())?;
+    Some(Sender::logged_in(&ReversePath::Mailbox(login.mailbox()?), login))
 }
 
 /// Which fields of a client's messages do not get in.

@@ -1,7 +1,6 @@
 //! A milter, asked about one message after the other steps of its protocol, all at the end of data.
 //!
-//! The protocol is ours ([`super::codec`]): the crate that speaks it (miltr-client) takes connections only and hides
-//! which steps a filter leaves out, and a page of packets is less to answer for.
+//! The protocol is ours ([`super::codec`]): a page of packets, less to answer for than a crate that few keep.
 //!
 //! Differs: recipients, sender and body stay as they are, and fields that the sender wrote are neither changed nor taken
 //! out (DESIGN §1.5): such wishes are passed over, with a line in the log. A change of a field adds it on top.

@@ -10,6 +10,7 @@ use crate::admin::command::ExplainQuestion;
 use crate::admin::service::{Refusal, RefusalKind};
 use crate::app::service::Service;
 use crate::categorizer::gate;
+use crate::categorizer::identify::reporting_account;
 use crate::categorizer::intake::{ClientFacts, ListenerRole, Secured};
 use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
@@ -291,6 +292,11 @@ fn verdict(categorizer: &Categorizer, organisation: &Organisation, asked: &Asked
         left_out: Vec::new(),
         duplicates: 0,
     };
+    let client = seen.client.as_ref();
+    if let Some(refusal) = client.and_then(|client| categorizer.refuses_account(client, &seen.sender)) {
+        refuse(&mut verdict, &refusal);
+        return verdict;
+    }
     if seen.sender.standing == Standing::Spoofed && organisation.rules.spoofed == SpoofedSender::Refuse {
         refuse(&mut verdict, &gate::spoofed());
         return verdict;
@@ -351,8 +357,12 @@ fn refused_author(
     asked: &Asked<'_>,
     seen: &Seen,
 ) -> Option<crate::policy::Refusal> {
+    let account = seen
+        .client
+        .as_ref()
+        .and_then(|client| reporting_account(client, &seen.sender));
     let question = author::Question {
-        sender: &seen.sender,
+        sender: account.as_ref().unwrap_or(&seen.sender),
         authors: asked.authors,
         session: seen.session,
         findings: None,

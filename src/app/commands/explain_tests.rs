@@ -12,12 +12,15 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{Entrances, KnownListener, explain};
+use crate::accounts::{AccountsSettings, KnownAccounts};
 use crate::admin::answer::{SeenAs, Verdict, VerdictKind};
 use crate::admin::command::ExplainQuestion;
 use crate::categorizer::commit::Submissions;
 use crate::categorizer::decide::Manner;
 use crate::categorizer::identify::{Authenticator, Question};
-use crate::categorizer::intake::{AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Submission};
+use crate::categorizer::intake::{
+    AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Secured, Submission,
+};
 use crate::categorizer::{Categorizer, Dispatch, HopSource, NextHops, Organisation, Views};
 use crate::directory::ObjectId;
 use crate::directory::testing::ObjectBuilder;
@@ -35,7 +38,7 @@ use crate::policy::rules::{
     AuthorRule, DisabledAccounts, Forwarding, LargeGroupAction, NestedRestrictions, ReplyDialect, SpoofedSender,
 };
 use crate::policy::testing::rules;
-use crate::resolver::{AcceptedDomain, AcceptedDomains, DomainKind, Sources, TrustedNetwork};
+use crate::resolver::{AcceptedDomain, AcceptedDomains, CertificateName, DomainKind, Login, Sources, TrustedNetwork};
 use crate::rolls::View;
 use crate::rolls::past::PastFault;
 use crate::routing::About;
@@ -167,15 +170,35 @@ impl World {
 struct Case {
     from: u8,
     to: u8,
-    trusted: bool,
+    by: By,
     settings: [u8; 6],
 }
 
+/// How the client comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// As anybody.
+    Stranger,
+    /// From our network.
+    Network,
+    /// With a certificate that our settings name.
+    Certificate,
+    /// As the account of an object: mostly the sender's, at times another's.
+    Account(u8),
+}
+
 fn case() -> impl Strategy<Value = Case> {
-    (0..25_u8, 0..23_u8, any::<bool>(), any::<[u8; 6]>()).prop_map(|(from, to, trusted, settings)| Case {
+    let parts = (0..25_u8, 0..23_u8, 0..8_u8, 0..23_u8, any::<[u8; 6]>());
+    parts.prop_map(|(from, to, by, other, settings)| Case {
         from,
         to,
-        trusted,
+        by: match by {
+            0..=2 => By::Stranger,
+            3..=4 => By::Network,
+            5 => By::Certificate,
+            6 => By::Account(from.min(22)),
+            _ => By::Account(other),
+        },
         settings,
     })
 }
@@ -202,7 +225,7 @@ fn settings(case: &Case) -> Rules {
     rules.author = [AuthorRule::Ignore, AuthorRule::Permitted, AuthorRule::Same][nested as usize / 2 % 3];
     rules.groups_internal_only = more % 2 == 0;
     rules.reply_dialect = [ReplyDialect::ExchangeOnline, ReplyDialect::Exchange][more as usize / 2 % 2];
-    rules.trusted = vec![TrustedNetwork {
+    let network = TrustedNetwork {
         name: "inside".into(),
         networks: vec!["10.0.0.0/8".parse().expect("a range")],
         listeners: vec!["relay".into()],
@@ -213,21 +236,60 @@ fn settings(case: &Case) -> Rules {
         }]),
         certificates: Vec::new(),
         tenancy: None,
-    }];
+    };
+    let branch = TrustedNetwork {
+        name: "branch".into(),
+        networks: Vec::new(),
+        certificates: vec![CertificateName::parse(CERTIFICATE).expect("a name")],
+        ..network.clone()
+    };
+    rules.trusted = vec![network, branch];
     rules
 }
 
+const CERTIFICATE: &str = "relay.branch.example";
+
 fn client(case: &Case) -> ClientFacts {
-    let (listener, role, client): (_, _, [u8; 4]) = if case.trusted {
-        ("relay", ListenerRole::Relay, [10, 0, 0, 7])
-    } else {
-        ("inbound", ListenerRole::Inbound, [192, 0, 2, 7])
+    let (listener, role, client): (_, _, [u8; 4]) = match case.by {
+        By::Stranger => ("inbound", ListenerRole::Inbound, [192, 0, 2, 7]),
+        By::Network => ("relay", ListenerRole::Relay, [10, 0, 0, 7]),
+        By::Certificate => ("relay", ListenerRole::Relay, [192, 0, 2, 7]),
+        By::Account(_) => ("submission", ListenerRole::Submission, [192, 0, 2, 7]),
+    };
+    let secured = Secured {
+        protocol: "TLSv1.3",
+        cipher: "assumed".into(),
+        certificates: vec![CERTIFICATE.into()],
     };
     ClientFacts {
         helo: Some("client.example".into()),
         extended: true,
+        secured: (case.by == By::Certificate).then(|| Arc::new(secured)),
+        login: account(case)
+            .and_then(|name| Login::new(&name, Vec::new()))
+            .map(Arc::new),
         ..ClientFacts::new(listener.into(), role, IpAddr::from(client))
     }
+}
+
+fn account(case: &Case) -> Option<String> {
+    match case.by {
+        By::Account(number) => Some(spelled(number)),
+        By::Stranger | By::Network | By::Certificate => None,
+    }
+}
+
+/// Nobody's password is known; names are enough to ask.
+fn nobody() -> Arc<KnownAccounts> {
+    let settings = AccountsSettings {
+        password_file: None,
+        ldap: None,
+        issuer: None,
+        failures_max: 1,
+        failures_window: Duration::from_secs(1),
+        time_limit: Duration::from_secs(1),
+    };
+    KnownAccounts::new(&settings, Env::system()).expect("nothing to read")
 }
 
 /// What a real client would meet.
@@ -316,15 +378,16 @@ fn ask(world: &World, case: &Case) -> Verdict {
         size_bytes: Some(content(case).len()),
         via: Some(client.listener.to_string()),
         client: Some(client.client),
-        login: None,
-        certificate: None,
+        login: account(case),
+        certificate: (case.by == By::Certificate).then(|| CERTIFICATE.to_owned()),
     };
     let entrances = Entrances {
         listeners: vec![
             known("inbound", ListenerRole::Inbound),
             known("relay", ListenerRole::Relay),
+            known("submission", ListenerRole::Submission),
         ],
-        accounts: None,
+        accounts: Some(nobody()),
     };
     let explained = explain(&world.categorizer, &entrances, &question).expect("a good question");
     let verdict = explained.verdicts.into_iter().next().expect("a verdict");

@@ -7,34 +7,9 @@ mod bearer;
 mod password;
 pub mod scram;
 
-use std::fmt;
-
 pub use super::extension::{Mechanism, Mechanisms};
+pub use super::sign_in::Secret;
 use scram::{Binding, Scram, ScramKeys};
-
-/// A password or token: shown to nobody, least of all a log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a secret.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// What it is; for whoever compares it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// What is asked of who knows the accounts.
 #[derive(Clone, PartialEq, Eq, Debug)]

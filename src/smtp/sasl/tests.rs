@@ -224,5 +224,5 @@ fn a_bound_exchange_holds_on_its_connection_only() {
 fn decoys_are_the_same_each_time_and_differ_by_name() {
     assert_eq!(ScramKeys::decoy("lena", b"key"), ScramKeys::decoy("lena", b"key"));
     assert_ne!(ScramKeys::decoy("lena", b"key"), ScramKeys::decoy("jana", b"key"));
-    assert_eq!(format!("{:?}", Secret::new("tea")), "Secret(…)");
+    assert_eq!(format!("{:?}", Secret::new("tea")), "(secret)");
 }
