@@ -1,5 +1,6 @@
 //! `[[certificates]]`, `[tls]` and `[accounts]`: their keys; what holds without them, and what cannot work.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,15 +8,16 @@ use serde_spanned::Spanned;
 
 use super::check::{or, stated};
 use super::cross::{Checks, numbered, value};
+use super::file::SettingsFile;
 use super::finding::{Findings, Severity};
 use super::listen::Listener;
 use super::settings::Settings;
 use super::word::{ListenerAuth, ListenerTls, Role};
 use crate::accounts::file::PasswordFile;
 use crate::connectors::document::Fault;
-use crate::connectors::document::read::{keys, readable};
+use crate::connectors::document::read::{Faults, Read as _, keys, readable};
 use crate::limits;
-use crate::listener::tls::{CertificateFiles, Certificates, ClientAuthorities};
+use crate::listener::tls::{CertificateFault, CertificateFiles, Certificates, ClientAuthorities};
 
 keys! {
     /// `[[certificates]]`
@@ -330,10 +332,10 @@ impl Checks<'_> {
 }
 
 /// Certificates and accounts that cannot be read are found now rather than by the first client.
-pub(super) fn look_at_files(settings: &Settings, findings: &mut Findings) {
-    let mut say = |path: &str, message: String| {
+pub(super) fn look_at_files(settings: &Settings, source: &str, findings: &mut Findings) {
+    let mut say = |path: &str, place: &dyn Fn(&SettingsFile) -> Option<Range<usize>>, message: String| {
         let fault = Fault {
-            span: 0..0,
+            span: stated_at(source, place),
             path: path.to_owned(),
             message,
             suggestion: None,
@@ -342,13 +344,27 @@ pub(super) fn look_at_files(settings: &Settings, findings: &mut Findings) {
     };
     for (index, files) in settings.certificates.iter().enumerate() {
         if let Err(fault) = Certificates::read(vec![files.clone()]) {
-            say(&format!("certificates[{index}]"), fault.to_string());
+            let place = |file: &SettingsFile| {
+                let stated = file.certificates.as_ref()?.get_ref().get(index)?.get_ref();
+                let of_key = matches!(&fault, CertificateFault::File { path, .. } if *path == files.key);
+                let stated = if of_key {
+                    &stated.key_file
+                } else {
+                    &stated.certificate_file
+                };
+                stated.as_ref().map(Spanned::span)
+            };
+            say(&format!("certificates[{index}]"), &place, fault.to_string());
         }
     }
     if let Some(path) = &settings.client_authorities_file
         && let Err(fault) = ClientAuthorities::read(path)
     {
-        say("tls.client_authorities_file", fault);
+        let place = |file: &SettingsFile| {
+            let stated = &file.tls.as_ref()?.get_ref().client_authorities_file;
+            stated.as_ref().map(Spanned::span)
+        };
+        say("tls.client_authorities_file", &place, fault);
     }
     let file = settings
         .accounts
@@ -357,9 +373,20 @@ pub(super) fn look_at_files(settings: &Settings, findings: &mut Findings) {
     if let Some(path) = file
         && let Err(fault) = PasswordFile::read(path)
     {
-        say("accounts.password_file", fault.to_string());
+        let place = |file: &SettingsFile| {
+            let stated = &file.accounts.as_ref()?.get_ref().password_file;
+            stated.as_ref().map(Spanned::span)
+        };
+        say("accounts.password_file", &place, fault.to_string());
     }
     findings.sort();
+}
+
+/// Where the settings name something.
+fn stated_at(source: &str, place: &dyn Fn(&SettingsFile) -> Option<Range<usize>>) -> Range<usize> {
+    let (root, syntax) = crate::connectors::document::parse_toml(source);
+    let file = SettingsFile::read(&root, "", &mut Faults::of_syntax(syntax));
+    file.and_then(|file| place(&file)).unwrap_or(0..0)
 }
 
 /// True if a trusted network of these settings is known by its certificate.

@@ -57,7 +57,7 @@ pub fn load(path: &Path) -> Result<(Settings, Findings), LoadError> {
         super::approval::load_templates(settings, &mut findings);
         super::signing::load_keys(settings, &source, &mut findings);
         super::protection::load_files(settings, &source, &mut findings);
-        super::credentials::look_at_files(settings, &mut findings);
+        super::credentials::look_at_files(settings, &source, &mut findings);
     }
     match settings {
         Some(settings) if !findings.has_errors() => Ok((settings, findings)),

@@ -132,3 +132,25 @@ fn a_certificate_that_all_customers_of_a_provider_have_needs_a_tenant() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("state your `tenant`"), "{text}");
 }
+
+#[test]
+fn what_cannot_be_used_is_found_with_its_place() {
+    let authority = Authority::new();
+    let mut world = World::of(&Organisation::new()).more(SETTINGS);
+    authority.write("mail.contoso.example", "mail", world.path());
+    authority.write_own(world.path());
+    let key = world.path().join("mail.key");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("our own file");
+    let settings = std::fs::read_to_string(world.write_settings()).expect("readable");
+    let output = world.command(&["check"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    for (stated, fault) in [
+        ("key_file = \"mail.key\"", "mail.key: it has mode 0644"),
+        ("certificate_file = \"other.pem\"", "other.pem: it does not exist"),
+    ] {
+        let line = settings.lines().position(|line| line == stated).expect(stated) + 1;
+        let found = text.lines().find(|line| line.contains(fault)).expect(fault);
+        assert!(found.contains(&format!("muster.toml:{line}:")), "{found}");
+    }
+}

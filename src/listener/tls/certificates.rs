@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +122,23 @@ fn load_one(files: &CertificateFiles) -> Result<(CertifiedKey, Vec<String>), Cer
         path: path.to_owned(),
         fault,
     };
+    for path in [&files.chain, &files.key] {
+        let metadata = std::fs::metadata(path).map_err(|fault| match fault.kind() {
+            std::io::ErrorKind::NotFound => of(
+                path,
+                "it does not exist: your authority gives it, or for trying out `openssl req -x509`".to_owned(),
+            ),
+            _ => of(path, fault.to_string()),
+        })?;
+        // Our group may read a key, as where root owns the file; others may not.
+        if path == &files.key && metadata.mode() & 0o027 != 0 {
+            let mode = metadata.mode() & 0o777;
+            let fault = format!(
+                "it has mode {mode:04o}: whoever has this key can be us; set 0600, or 0640 with a group of its own"
+            );
+            return Err(of(path, fault));
+        }
+    }
     let chain = CertificateDer::pem_file_iter(&files.chain)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|fault| of(&files.chain, fault.to_string()))?;

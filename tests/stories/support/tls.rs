@@ -49,7 +49,9 @@ impl Authority {
     pub fn write(&self, name: &str, stem: &str, folder: &Path) {
         let issued = self.issue(name);
         std::fs::write(folder.join(format!("{stem}.pem")), issued.certificate).expect("writable");
-        std::fs::write(folder.join(format!("{stem}.key")), issued.key).expect("writable");
+        let key = folder.join(format!("{stem}.key"));
+        std::fs::write(&key, issued.key).expect("writable");
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("our own file");
     }
 
     /// Writes the authority's own certificate as `authority.pem`.
