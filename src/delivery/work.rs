@@ -1,6 +1,5 @@
 //! What a session does from its first connection to its end.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -399,14 +398,13 @@ impl Shared {
         let roster = &loaded.set.roster;
         let (here, pinned) = {
             let state = self.state();
-            let pinned = ranks::each(&batch.ranks).filter(|rank| state.queue.is_pinned(batch.set, *rank));
-            let pinned: HashSet<u32> = pinned.collect();
-            (state.queue.name(batch.destination).to_owned(), pinned)
+            let here = state.queue.name(batch.destination).to_owned();
+            (here, state.queue.pinned(batch.set))
         };
         let mut moved: Vec<(String, ranks::Ranges)> = Vec::new();
         for rank in ranks::each(&batch.ranks) {
             let ordinal = roster.ordinal(rank);
-            if ordinal == NO_ORDINAL || pinned.contains(&rank) {
+            if ordinal == NO_ORDINAL || pinned.contains(rank) {
                 continue;
             }
             let origin = roster.origins.get(roster.origin_of(rank) as usize);

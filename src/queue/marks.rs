@@ -164,10 +164,13 @@ impl Queue {
         moved
     }
 
-    /// True for a rank that an operator has sent where it is: routes are not asked again.
+    /// Ranks that an operator has sent where they are: routes are not asked again. Empty for nearly every set.
     #[must_use]
-    pub fn is_pinned(&self, set: SetId, rank: u32) -> bool {
-        self.sets.get(&set).is_some_and(|entry| entry.pinned.contains(rank))
+    pub fn pinned(&self, set: SetId) -> RoaringBitmap {
+        self.sets
+            .get(&set)
+            .map(|entry| entry.pinned.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -233,7 +236,8 @@ mod tests {
         queue.give_back(first);
         let meant: RoaringBitmap = [2, 3].into_iter().collect();
         assert_eq!(queue.reroute(SetId(1), &meant, onprem), meant);
-        assert!(queue.is_pinned(SetId(1), 2) && !queue.is_pinned(SetId(1), 4));
+        assert_eq!(queue.pinned(SetId(1)).iter().next(), Some(2));
+        assert!(!queue.pinned(SetId(1)).contains(4));
         let there = queue.take(onprem, now()).expect("moved");
         assert_eq!(there.ranks, [(2, 3)]);
         let settle = Settle {
