@@ -22,6 +22,8 @@ use crate::smtp::sasl::{Answer, Secret};
 const KEYS_KEPT: Duration = Duration::from_secs(3_600);
 /// A token with a key that nobody knows has them asked for, at most this often.
 const KEYS_ASKED_EVERY: Duration = Duration::from_secs(60);
+/// Wait for the issuer: well below what a client is given, so that kept keys still serve it.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(4);
 /// Most octets of an answer of the issuer.
 const ANSWER_OCTETS_MAX: usize = 1024 * 1024;
 
@@ -44,15 +46,30 @@ pub struct IssuerSettings {
 pub(super) struct Issuer {
     settings: IssuerSettings,
     http: reqwest::Client,
-    keys: Mutex<Option<Keys>>,
+    keys: Mutex<Keys>,
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Clone)]
+/// Times are by the clock that only runs on.
+#[derive(Default)]
 struct Keys {
-    set: Arc<JwkSet>,
-    /// By the clock that only runs on.
-    seen: Duration,
+    /// As last seen, and when.
+    seen: Option<(JwkSet, Duration)>,
+    /// When they were asked for last, answered or not.
+    asked: Option<Duration>,
+}
+
+impl Keys {
+    /// True if the issuer is to be asked now. While it does not answer, keys that were good an hour ago serve: they are
+    /// better than nobody logging in.
+    fn are_due(&self, now: Duration, knows: bool) -> bool {
+        let lately = |at: Duration| now.saturating_sub(at) <= KEYS_ASKED_EVERY;
+        match &self.seen {
+            None => true,
+            Some(_) if self.asked.is_some_and(lately) => false,
+            Some((_, seen)) => !knows || now.saturating_sub(*seen) > KEYS_KEPT,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,13 +83,14 @@ impl Issuer {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(trust::config(settings.authorities_file.as_deref())?)
             .https_only(true)
+            .timeout(ISSUER_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|fault| fault.to_string())?;
         Ok(Self {
             settings: settings.clone(),
             http,
-            keys: Mutex::new(None),
+            keys: Mutex::default(),
             clock,
         })
     }
@@ -131,26 +149,17 @@ impl Issuer {
     async fn key(&self, id: Option<&str>) -> Result<Option<Jwk>, String> {
         let mut kept = self.keys.lock().await;
         let now = self.clock.monotonic();
-        let found = kept.as_ref().and_then(|keys| pick(&keys.set, id));
-        let age = kept.as_ref().map(|keys| now.saturating_sub(keys.seen));
-        let asks = match (age, &found) {
-            (None, _) => true,
-            (Some(age), Some(_)) => age > KEYS_KEPT,
-            (Some(age), None) => age > KEYS_ASKED_EVERY,
-        };
-        if !asks {
+        let found = kept.seen.as_ref().and_then(|(set, _)| pick(set, id));
+        if !kept.are_due(now, found.is_some()) {
             return Ok(found);
         }
+        kept.asked = Some(now);
         match self.read_keys().await {
             Ok(set) => {
-                let set = Arc::new(set);
-                *kept = Some(Keys {
-                    set: Arc::clone(&set),
-                    seen: now,
-                });
-                Ok(pick(&set, id))
+                let found = pick(&set, id);
+                kept.seen = Some((set, now));
+                Ok(found)
             }
-            // Keys that were good an hour ago are better than nobody logging in.
             Err(why) => found.map_or(Err(why), |key| Ok(Some(key))),
         }
     }
@@ -194,5 +203,128 @@ fn pick(set: &JwkSet, id: Option<&str>) -> Option<Jwk> {
         (Some(id), _) => set.find(id).cloned(),
         (None, [only]) => Some(only.clone()),
         (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use serde_json::json;
+
+    use super::*;
+    use crate::env::Env;
+
+    const ISSUER: &str = "https://login.contoso.example";
+    const FAR: u64 = 32_503_680_000;
+
+    /// An issuer that is known by one key, and the key's private half.
+    async fn issuer() -> (Issuer, EncodingKey) {
+        let settings = IssuerSettings {
+            issuer: ISSUER.to_owned(),
+            audience: "muster".to_owned(),
+            // Nobody listens there.
+            keys_url: Some("https://127.0.0.1:1/keys".to_owned()),
+            name_claim: "email".to_owned(),
+            authorities_file: None,
+        };
+        let issuer = Issuer::new(&settings, Env::system().clock).expect("good settings");
+        let pair = rcgen::KeyPair::generate().expect("a key");
+        let key = EncodingKey::from_ec_der(&pair.serialize_der());
+        let mut public = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
+        public.common.key_id = Some("one".to_owned());
+        let now = issuer.clock.monotonic();
+        issuer.keys.lock().await.seen = Some((JwkSet { keys: vec![public] }, now));
+        (issuer, key)
+    }
+
+    fn token(key: &EncodingKey, algorithm: Algorithm, id: &str, claims: &Value) -> Secret {
+        let mut header = Header::new(algorithm);
+        header.kid = Some(id.to_owned());
+        Secret::new(&encode(&header, claims, key).expect("a token"))
+    }
+
+    fn claims() -> Value {
+        json!({"iss": ISSUER, "aud": "muster", "exp": FAR, "email": "lena@contoso.example"})
+    }
+
+    #[tokio::test]
+    async fn a_token_speaks_for_its_account_if_everything_about_it_is_right() {
+        let (issuer, key) = issuer().await;
+        let with = |name: &str, value: Value| {
+            let mut changed = claims();
+            changed[name] = value;
+            changed
+        };
+        for (name, claims, vouched, why) in [
+            ("lena@contoso.example", claims(), true, "as it should be"),
+            ("LENA@contoso.example", claims(), true, "case does not matter"),
+            ("", claims(), true, "the client names nobody"),
+            ("boss@contoso.example", claims(), false, "another's name"),
+            ("", with("aud", json!("another service")), false, "another's token"),
+            ("", with("iss", json!("https://evil.example")), false, "another issuer"),
+            ("", with("exp", json!(1)), false, "too late"),
+            ("", with("nbf", json!(FAR)), false, "too early"),
+            (
+                "",
+                with("email_verified", json!(false)),
+                false,
+                "an address that nobody verified",
+            ),
+            ("", with("email", json!(7)), false, "no name"),
+        ] {
+            let told = issuer.ask(name, &token(&key, Algorithm::ES256, "one", &claims)).await;
+            assert_eq!(told.answer == Answer::Vouched, vouched, "{why}");
+            let login = told.login.map(|login| login.name.to_string());
+            assert_eq!(login.as_deref(), vouched.then_some("lena@contoso.example"), "{why}");
+        }
+        let stranger = EncodingKey::from_ec_der(&rcgen::KeyPair::generate().expect("a key").serialize_der());
+        let shared = EncodingKey::from_secret(b"known to both");
+        for forged in [
+            token(&stranger, Algorithm::ES256, "one", &claims()),
+            token(&shared, Algorithm::HS256, "one", &claims()),
+            Secret::new("no.token.at.all"),
+        ] {
+            assert_eq!(issuer.ask("", &forged).await.answer, Answer::Refused);
+        }
+    }
+
+    #[tokio::test]
+    async fn while_the_issuer_is_away_kept_keys_serve_and_new_ones_wait() {
+        let (issuer, key) = issuer().await;
+        let unknown = token(&key, Algorithm::ES256, "two", &claims());
+        assert_eq!(
+            issuer.ask("", &unknown).await.answer,
+            Answer::Unavailable,
+            "it was asked"
+        );
+        assert_eq!(
+            issuer.ask("", &unknown).await.answer,
+            Answer::Refused,
+            "and not again at once"
+        );
+        let known = token(&key, Algorithm::ES256, "one", &claims());
+        assert_eq!(issuer.ask("", &known).await.answer, Answer::Vouched);
+    }
+
+    #[test]
+    fn keys_are_asked_for_when_old_or_unknown_and_not_too_often() {
+        let seconds = Duration::from_secs;
+        let keys = |asked: Option<u64>| Keys {
+            seen: Some((JwkSet { keys: Vec::new() }, seconds(0))),
+            asked: asked.map(seconds),
+        };
+        assert!(Keys::default().are_due(seconds(1), false));
+        for (asked, now, knows, due) in [
+            (None, 10, true, false),
+            (None, 10, false, true),
+            (Some(5), 10, false, false),
+            (Some(5), 70, false, true),
+            (None, 3_601, true, true),
+            // It did not answer a moment ago.
+            (Some(3_600), 3_601, true, false),
+            (Some(3_600), 3_700, true, true),
+        ] {
+            assert_eq!(keys(asked).are_due(seconds(now), knows), due, "{asked:?} {now} {knows}");
+        }
     }
 }
