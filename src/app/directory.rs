@@ -133,11 +133,7 @@ async fn apply(
         ..
     } = snapshot;
     let stamp = stamp(source, &digest);
-    let applied = tokio::task::spawn_blocking(move || {
-        let applied = keeper.apply(&id, objects, Some(&stamp), acceptance, now);
-        super::memory::give_back();
-        applied
-    });
+    let applied = tokio::task::spawn_blocking(move || keeper.apply(&id, objects, Some(&stamp), acceptance, now));
     match applied.await {
         Ok(Ok(applied)) => Refreshed::Applied(applied, notices),
         Ok(Err(fault)) => Refreshed::Broken(fault.to_string()),

@@ -12,7 +12,6 @@ pub mod import;
 pub mod lessons;
 pub mod local;
 pub mod marks;
-pub mod memory;
 mod ordered;
 mod password;
 pub mod published;

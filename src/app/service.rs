@@ -404,7 +404,6 @@ impl Parts {
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;
-        super::memory::give_back();
         Ok(Self {
             spool: Arc::new(spool),
             keeper: Arc::new(keeper),

@@ -146,32 +146,42 @@ async fn submit(categorizer: Arc<Categorizer>, submission: Submission) -> Reply 
     if let Some((hold, token)) = categorizer.answered(&candidate.envelope) {
         return categorizer.take_answer(&candidate, hold, &token).await;
     }
-    let pass = tokio::spawn(run(
-        Arc::clone(&categorizer),
-        Arc::clone(&candidate),
-        Moment::BeforeReply,
-    ));
-    tokio::pin!(pass);
-    match tokio::time::timeout(PASS_TIME_MAX, &mut pass).await {
-        Ok(Ok(Ok(Verdict::Accept(outcome, prefix)))) => {
+    match first_pass(&categorizer, &candidate).await {
+        Some(Ok(Verdict::Accept(outcome, prefix))) => {
             let accepted = acceptance(&candidate, prefix, Some(*outcome));
             categorizer.accept(accepted).await
         }
-        Ok(Ok(Ok(Verdict::Refuse(refusal) | Verdict::Later(refusal)))) => {
+        Some(Ok(Verdict::Refuse(refusal) | Verdict::Later(refusal))) => {
             categorizer.track_refusal(&client, &reverse_path, None, &refusal);
             refusal.reply
         }
-        Ok(Ok(Err(fault)) | Err(fault)) => broken(&fault),
+        Some(Err(fault)) => broken(&fault),
         // A check that gave no answer must be made again, and only the client can have that done.
-        Err(_) if candidate.sender.standing == Standing::Undecided => {
+        None if candidate.sender.standing == Standing::Undecided => {
             let refusal = Refusal::of(Reason::ProofUnavailable, None);
             categorizer.track_refusal(&client, &reverse_path, None, &refusal);
             refusal.reply
         }
         // What a filter wants held is known to this pass only.
-        Err(_) if candidate.quarantined => Reply::new(451, (4, 3, 0), "Try again later"),
+        None if candidate.quarantined => Reply::new(451, (4, 3, 0), "Try again later"),
         // Over budget. The pass under way is left to itself: it decided as if its refusal were a reply.
-        Err(_) => categorizer.accept_pending(candidate).await,
+        None => categorizer.accept_pending(candidate).await,
+    }
+}
+
+/// The pass before the reply: a short one here, any other on a thread where it may take its time. None: over budget.
+async fn first_pass(categorizer: &Arc<Categorizer>, candidate: &Arc<Candidate>) -> Option<Result<Verdict, String>> {
+    let moment = Moment::BeforeReply;
+    if categorizer.is_short(candidate) {
+        // A pass changes nothing; one that breaks leaves nothing half done.
+        let pass = std::panic::AssertUnwindSafe(|| categorizer.pass(candidate, moment));
+        return Some(std::panic::catch_unwind(pass).map_err(|_| "it panicked".to_owned()));
+    }
+    let pass = tokio::spawn(run(Arc::clone(categorizer), Arc::clone(candidate), moment));
+    match tokio::time::timeout(PASS_TIME_MAX, pass).await {
+        Ok(Ok(Ok(verdict))) => Some(Ok(verdict)),
+        Ok(Ok(Err(fault)) | Err(fault)) => Some(Err(fault.to_string())),
+        Err(_) => None,
     }
 }
 
@@ -214,8 +224,8 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
     }
 }
 
-fn broken(fault: &tokio::task::JoinError) -> Reply {
-    tracing::error!(%fault, reason = %Reason::Broken, "a categorisation pass broke");
+fn broken(fault: &str) -> Reply {
+    tracing::error!(fault, reason = %Reason::Broken, "a categorisation pass broke");
     Reply::new(451, (4, 3, 0), "Internal error, try again later")
 }
 
@@ -292,7 +302,7 @@ impl Categorizer {
                     tracing::warn!(message = %candidate.id, reason = %refusal.reason, "the pass of an accepted message waits");
                 }
                 Err(fault) => {
-                    broken(&fault);
+                    broken(&fault.to_string());
                 }
             }
             tokio::time::sleep(LATER).await;
