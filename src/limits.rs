@@ -260,8 +260,14 @@ pub const PREVIEW_NAMES_MAX: u32 = 1_000;
 /// Most versions that `group history` shows.
 pub const HISTORY_VERSIONS_MAX: u32 = 10_000;
 
-/// Tracking events moved from the spool to the trace in one commit.
-pub const TRACE_MOVE_EVENTS_MAX: usize = 2_000;
+/// Tracking events moved from the spool to the trace in one commit; about 1 KiB of memory each while they move.
+pub const TRACE_MOVE_EVENTS_MAX: usize = 8_000;
+
+/// Events in one move that make the next wait for [`TRACE_MOVE_BUSY_INTERVAL`].
+pub const TRACE_MOVE_BUSY_EVENTS: usize = 400;
+
+/// How often the outbox is looked at while much happens: fewer and larger commits of the trace.
+pub const TRACE_MOVE_BUSY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often the outbox is looked at: short for a person who asks `trace`, long enough to gather a commit.
 pub const TRACE_MOVE_INTERVAL: Duration = Duration::from_millis(100);
@@ -284,8 +290,12 @@ pub const SESSION_MESSAGES_MAX: u32 = 100;
 /// How long a session without work stays open.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(5);
 
-/// A message of at most this many recipients may use the session kept for small ones (DESIGN §7).
+/// A message of at most this many recipients may use the sessions kept for small ones (DESIGN §7).
 pub const SMALL_MESSAGE_RECIPIENTS_MAX: u32 = 100;
+
+/// One session in so many to a next hop is kept for small messages, at least one: where a large batch takes long, one
+/// alone would let small mail wait for other small mail.
+pub const SMALL_MESSAGE_SESSIONS_PART: usize = 4;
 
 /// How long a learned recipient limit of a next hop is believed.
 pub const LEARNED_LIMIT_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -339,6 +349,9 @@ pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
 /// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
 pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
+
+/// Events of the outbox that stay in memory as well, so that the trace writer need not read them; about 1 KiB each.
+pub const OUTBOX_RECENT_EVENTS_MAX: usize = 16_384;
 
 /// Events in one row of the outbox.
 pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;

@@ -1,6 +1,7 @@
 //! The log: text for people or JSON for collectors, on standard error.
 
-use std::io;
+use std::cell::RefCell;
+use std::io::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use tracing::Subscriber;
@@ -56,9 +57,63 @@ impl LogHandle {
 
 /// Sets the process's log up, on standard error.
 pub fn start(format: LogFormat, level: &str) -> Result<LogHandle, LogFault> {
-    let (subscriber, handle) = subscriber(format, level, io::stderr)?;
+    let (subscriber, handle) = subscriber(format, level, Lines)?;
     subscriber.try_init().map_err(|_| LogFault::Already)?;
     Ok(handle)
+}
+
+thread_local! {
+    /// Lines that this thread writes later, if it gathers them.
+    static GATHERED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Octets of gathered lines that are written before there are more.
+const GATHERED_OCTETS_MAX: usize = 64 * 1024;
+
+/// Runs `work`; what it logs on this thread is written by few large writes, at its end at the latest.
+pub fn gathered(work: impl FnOnce()) {
+    GATHERED.with(|lines| *lines.borrow_mut() = Some(Vec::new()));
+    work();
+    if let Some(lines) = GATHERED.with(RefCell::take) {
+        // Nobody could be told that the log cannot be written.
+        let _ = io::stderr().write_all(&lines);
+    }
+}
+
+/// Standard error, a line at a time or gathered.
+#[derive(Clone, Copy, Debug)]
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let full = GATHERED.with(|lines| {
+            let mut lines = lines.borrow_mut();
+            let gathered = lines.as_mut()?;
+            gathered.extend_from_slice(octets);
+            Some(if gathered.len() < GATHERED_OCTETS_MAX {
+                Vec::new()
+            } else {
+                std::mem::take(gathered)
+            })
+        });
+        match full {
+            Some(full) => io::stderr().write_all(&full)?,
+            None => io::stderr().write_all(octets)?,
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        *self
+    }
 }
 
 /// A log that writes wherever it is told.

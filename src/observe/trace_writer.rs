@@ -1,13 +1,14 @@
 //! The trace writer: moves committed events from the spool's outbox into the trace, and logs them.
 //!
 //! In: the outbox, looked at in a short interval (a nudge for each commit would make each a commit of the
-//! trace's own). Out: every event stored once and logged once; logged again only after a crash between the two.
+//! trace's own), in a longer one while much happens. Out: every event stored once and logged once; logged again only after a crash between the two.
 //! Never: on the mail path; an event lost because the trace is away: it stays in the outbox, and the spool
 //! refuses new mail before the outbox outgrows its bound.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 
+use super::log::gathered;
 use super::tracked::log_event;
 use crate::limits;
 use crate::spool::{SharedSpool, Spool};
@@ -54,7 +55,8 @@ fn run(spool: &dyn Spool, trace: &dyn TraceStore, ended: &Receiver<()>) {
     let mut pause = limits::TRACE_MOVE_INTERVAL;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         pause = match move_all(spool, trace) {
-            Ok(()) => limits::TRACE_MOVE_INTERVAL,
+            Ok(moved) if moved >= limits::TRACE_MOVE_BUSY_EVENTS => limits::TRACE_MOVE_BUSY_INTERVAL,
+            Ok(_) => limits::TRACE_MOVE_INTERVAL,
             Err(fault) => {
                 let longer = (pause * 2).min(limits::TRACE_MOVE_PAUSE_MAX);
                 let retry_seconds = longer.as_secs_f64();
@@ -68,10 +70,16 @@ fn run(spool: &dyn Spool, trace: &dyn TraceStore, ended: &Receiver<()>) {
     }
 }
 
-fn move_all(spool: &dyn Spool, trace: &dyn TraceStore) -> Result<(), MoveFault> {
-    let log = |events: &[(u64, Event)]| events.iter().for_each(|(_, event)| log_event(event));
-    while move_events_and(spool, trace, limits::TRACE_MOVE_EVENTS_MAX, log)? > 0 {}
-    Ok(())
+/// Moves what is there; returns how many events.
+fn move_all(spool: &dyn Spool, trace: &dyn TraceStore) -> Result<usize, MoveFault> {
+    let log = |events: &[(u64, Event)]| gathered(|| events.iter().for_each(|(_, event)| log_event(event)));
+    let mut moved = 0;
+    loop {
+        match move_events_and(spool, trace, limits::TRACE_MOVE_EVENTS_MAX, log)? {
+            0 => return Ok(moved),
+            count => moved += count,
+        }
+    }
 }
 
 #[cfg(test)]

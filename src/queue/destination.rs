@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::retry;
 use crate::limits;
+use crate::limits::SMALL_MESSAGE_SESSIONS_PART;
 use crate::mail::{MessageId, Reply};
 use crate::routing::{NextHop, RetrySchedule};
 use crate::track::Reason;
@@ -276,11 +277,12 @@ impl Destination {
         self.busy.get(&message).map_or(0, |count| *count as usize)
     }
 
-    /// True if a further batch of a message that is not small would take the session kept for small ones.
+    /// True if a further batch of a message that is not small would take one of the sessions kept for small ones.
     #[must_use]
-    pub fn keeps_last_for_small(&self) -> bool {
+    pub fn keeps_rest_for_small(&self) -> bool {
         let window = self.window();
-        window > 1 && self.busy_large + 1 >= window
+        let kept = (window / SMALL_MESSAGE_SESSIONS_PART).max(1);
+        window > 1 && self.busy_large + kept >= window
     }
 
     /// A batch leaves the queue.
@@ -317,6 +319,22 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")
+    }
+
+    #[test]
+    fn a_quarter_of_the_sessions_is_kept_for_small_messages() {
+        for (sessions_max, large_max) in [(1, 1), (2, 1), (4, 3), (8, 6), (20, 15)] {
+            let mut destination = destination();
+            destination.bounds.sessions_max = sessions_max;
+            destination.window.size = sessions_max as f64;
+            let large = (0..).take_while(|_| {
+                let may = !destination.keeps_rest_for_small();
+                destination.begin(MessageId(uuid::Uuid::nil()), true);
+                may
+            });
+            let large = large.take(sessions_max).count();
+            assert_eq!(large, large_max, "of {sessions_max}");
+        }
     }
 
     #[test]

@@ -382,7 +382,7 @@ impl Queue {
 
     /// The next batch for a session to `id`, if anything may be sent there now.
     ///
-    /// One message holds at most half of the sessions while others wait, and one session is kept for small
+    /// One message holds at most half of the sessions while others wait, and some sessions are kept for small
     /// messages (DESIGN §7).
     pub fn take(&mut self, id: DestinationId, now: Timestamp) -> Option<Batch> {
         let place = &mut self.places[id.0 as usize];
@@ -390,7 +390,7 @@ impl Queue {
         if place.line.is_empty() || destination.is_waiting(now) {
             return None;
         }
-        let only_small = destination.keeps_last_for_small();
+        let only_small = destination.keeps_rest_for_small();
         let share = (destination.window() / 2).max(1);
         let flow_turn = |(is_large, ..): Flow| {
             if is_large && only_small {

@@ -69,7 +69,7 @@ fn one_message_leaves_half_of_the_sessions_and_one_for_small_ones() {
     assert_eq!(
         first.len(),
         3,
-        "alone it has all sessions but the one kept for small messages"
+        "alone it has all sessions but those kept for small messages: of four, one"
     );
     queue.add(new_set(2, 500), hop);
     queue.add(new_set(3, 5), hop);

@@ -102,6 +102,8 @@ pub(super) struct Batch<'a> {
     state: &'a mut State,
     now: Timestamp,
     lines: Vec<String>,
+    /// The same events.
+    pub(super) events: Vec<Event>,
     highs: (u64, u64),
     /// Body files whose messages end with this transaction.
     pub(super) files_ended: Vec<Uuid>,
@@ -116,6 +118,7 @@ impl<'a> Batch<'a> {
             state,
             now,
             lines: Vec::new(),
+            events: Vec::new(),
             highs,
             files_ended: Vec::new(),
         }
@@ -433,6 +436,7 @@ impl<'a> Batch<'a> {
         let base = self.state.next_event;
         self.state.next_event += events.lines.len() as u64;
         self.lines.extend(events.lines);
+        self.events.extend(events.events);
         base
     }
 
@@ -449,14 +453,19 @@ impl<'a> Batch<'a> {
             Some(_) | None => return Ok(()),
         };
         self.state.live.lock().remove(&id);
-        let sets: Vec<(i64, i64)> = self
+        let sql = "SELECT s.id, s.queued, t.id IS NOT NULL FROM sets s LEFT JOIN states t ON t.id = s.id \
+                   WHERE s.message = ?1";
+        let sets: Vec<(i64, i64, bool)> = self
             .connection
-            .prepare_cached("SELECT id, queued FROM sets WHERE message = ?1")?
-            .query_map([entry.no], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .prepare_cached(sql)?
+            .query_map([entry.no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
-        for (set, queued) in sets {
-            self.run("DELETE FROM progress WHERE id = ?1", [set])?;
-            self.run("DELETE FROM states WHERE id = ?1", [set])?;
+        for (set, queued, has_state) in sets {
+            // Progress is written together with a state, and most sets end with their first settlement.
+            if has_state {
+                self.run("DELETE FROM progress WHERE id = ?1", [set])?;
+                self.run("DELETE FROM states WHERE id = ?1", [set])?;
+            }
             if queued as u64 > self.state.outbox_through {
                 self.state.left.insert(queued as u64, SetId(set as u64));
             } else {
@@ -479,6 +488,7 @@ impl<'a> Batch<'a> {
             kind: EventKind::Done,
         };
         self.lines.push(line(&done));
+        self.events.push(done);
         self.state.next_event += 1;
         Ok(())
     }

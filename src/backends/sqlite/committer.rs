@@ -16,6 +16,7 @@ use super::housekeeper::Chore;
 use super::live::Live;
 use super::load;
 use super::operation::Operation;
+use super::recent::Recent;
 use super::space::Space;
 use super::sync;
 use crate::env::Env;
@@ -23,6 +24,7 @@ use crate::limits::{
     COMMIT_OCTETS_MAX, COMMIT_OPERATIONS_MAX, COMMIT_QUEUE_MAX, COMMIT_QUEUE_OCTETS_MAX, WAL_OCTETS_MAX,
 };
 use crate::spool::SpoolFault;
+use crate::track::Event;
 
 /// Octets a commit adds to the log beside content: pages of trees that any transaction touches.
 const COMMIT_LOG_OCTETS: u64 = 64 * 1024;
@@ -35,6 +37,8 @@ pub(super) struct Shared {
     pub(super) live: Arc<Live>,
     pub(super) space: Arc<Space>,
     pub(super) queue: Queue,
+    /// Events of the last commits.
+    pub(super) recent: Recent,
     /// Held by a commit; taken by the checkpointer for its last stretch.
     pub(super) gate: Mutex<()>,
     /// Events in the outbox, and the number up to which they are stored elsewhere.
@@ -52,6 +56,7 @@ impl Shared {
             live,
             space,
             queue: Queue::default(),
+            recent: Recent::default(),
             gate: Mutex::default(),
             outbox_count: AtomicU64::new(0),
             outbox_through: AtomicU64::new(0),
@@ -150,6 +155,14 @@ impl Queue {
     }
 }
 
+/// What a transaction left to be done after it.
+struct Committed {
+    /// Body files whose messages ended.
+    files_ended: Vec<uuid::Uuid>,
+    /// Its events, in the order of their numbers.
+    events: Vec<Event>,
+}
+
 /// The thread's own state.
 pub(super) struct Committer {
     shared: Arc<Shared>,
@@ -192,8 +205,10 @@ impl Committer {
             self.transact(&mut operations, &mut answers)
         };
         match done {
-            Ok(files_ended) => {
+            Ok(Committed { files_ended, events }) => {
+                let first = self.state.next_event - events.len() as u64;
                 shared.publish(&self.state);
+                shared.recent.add(first, events);
                 answers.into_iter().for_each(Answer::give);
                 self.state.segments.settle();
                 self.ask(files_ended.into_iter().map(Chore::Remove));
@@ -221,7 +236,7 @@ impl Committer {
         &mut self,
         operations: &mut impl Iterator<Item = Operation>,
         answers: &mut Vec<Answer>,
-    ) -> Result<Vec<uuid::Uuid>, Trouble> {
+    ) -> Result<Committed, Trouble> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let now = self.shared.env.clock.now();
         let mut batch = Batch::new(&self.connection, &mut self.state, now);
@@ -234,12 +249,14 @@ impl Committer {
             answers.push(answer);
         }
         batch.finish()?;
-        let files_ended = batch.files_ended;
+        let Batch {
+            files_ended, events, ..
+        } = batch;
         // Bodies first: a row may name only what is on stable storage.
         self.state.segments.sync()?;
         self.shared.space.disk().before_commit()?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(files_ended)
+        Ok(Committed { files_ended, events })
     }
 
     /// After trouble: a full disk takes the transaction back, anything else makes the store suspect.

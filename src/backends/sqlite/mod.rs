@@ -21,6 +21,7 @@ mod lock;
 mod open;
 mod operation;
 mod read;
+mod recent;
 mod record;
 mod schema;
 mod segment;
@@ -186,7 +187,7 @@ impl Spool for SqliteSpool {
             return;
         }
         // Refused only after the end, when nobody can read it any more.
-        let _ = self.shared.queue.push(Operation::Record(ReadyEvents::new(&events)));
+        let _ = self.shared.queue.push(Operation::Record(ReadyEvents::new(events)));
     }
 
     fn message(&self, id: MessageId) -> Result<StoredMessage, SpoolFault> {

@@ -119,9 +119,10 @@ pub(super) struct ReadyDecision {
     pub(super) outcome: ReadyOutcome,
 }
 
-/// Events as lines of JSON.
+/// Events, also as lines of JSON.
 #[derive(Default)]
 pub(super) struct ReadyEvents {
+    pub(super) events: Vec<Event>,
     pub(super) lines: Vec<String>,
     /// Sets whose QUEUE event is among them: (line, set).
     pub(super) queued: Vec<(u64, SetId)>,
@@ -129,14 +130,15 @@ pub(super) struct ReadyEvents {
 
 impl ReadyEvents {
     /// Encodes events.
-    pub(super) fn new(events: &[Event]) -> Self {
+    pub(super) fn new(events: Vec<Event>) -> Self {
         let mut ready = Self::default();
-        for event in events {
+        for event in &events {
             if let EventKind::Queue { set, .. } = event.kind {
                 ready.queued.push((ready.lines.len() as u64, set));
             }
             ready.lines.push(line(event));
         }
+        ready.events = events;
         ready
     }
 }
@@ -242,7 +244,7 @@ impl ReadyOutcome {
     /// Encodes an outcome with its reports.
     pub(super) fn new(bodies: &Arc<Bodies>, outcome: Outcome) -> Result<Self, SpoolFault> {
         Ok(Self {
-            events: ReadyEvents::new(&outcome.events),
+            events: ReadyEvents::new(outcome.events),
             sets: outcome.sets.into_iter().map(ReadySet::new).collect(),
             holds: outcome.holds.into_iter().map(|hold| ReadyHold::new(&hold)).collect(),
             reports: reports(bodies, outcome.reports)?,
@@ -301,7 +303,7 @@ impl ReadySettlement {
             progress: settlement.progress.iter().map(record::encode).collect(),
             state: record::encode(&settlement.state),
             finished: settlement.finished,
-            events: ReadyEvents::new(&settlement.events),
+            events: ReadyEvents::new(settlement.events),
             reports: reports(bodies, settlement.reports)?,
         })
     }

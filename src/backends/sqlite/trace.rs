@@ -3,6 +3,8 @@
 //! A recipient is found by an index of addresses; rosters too large for that are searched one by one, so that
 //! a message to 100,000 people costs one row here as well.
 
+mod rows;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,17 +22,13 @@ use crate::store::StoreFault;
 use crate::store::trace::{TraceStore, TraceWindow, folded, names, queued, recipients};
 use crate::track::Event;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Frames of the log after which it is moved into the database; this store is not on the mail path.
 const CHECKPOINT_PAGES: u32 = 4_000;
 
-/// Times are microseconds since the epoch.
+/// Tables beside those of events. Times are microseconds since the epoch.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, message BLOB NOT NULL, event TEXT NOT NULL);
-CREATE INDEX events_message ON events (message);
-CREATE INDEX events_at ON events (at);
 CREATE TABLE rosters (
     message BLOB NOT NULL, id INTEGER NOT NULL, at INTEGER NOT NULL, indexed INTEGER NOT NULL,
     roster BLOB NOT NULL, PRIMARY KEY (message, id));
@@ -59,7 +57,8 @@ impl SqliteTraceStore {
     pub fn open(path: &Path) -> Result<Self, OpenFault> {
         let path = path.join("trace.db");
         let fault = || OpenFault::database(&path);
-        let connection = open_database(&path, TABLES, VERSION)?;
+        rows::renew(&path, VERSION).map_err(fault())?;
+        let connection = open_database(&path, &format!("{TABLES}{}", rows::TABLES), VERSION)?;
         connection
             .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
             .map_err(fault())?;
@@ -127,12 +126,19 @@ impl TraceStore for SqliteTraceStore {
         let before = writer.through;
         let through = events.iter().map(|(number, _)| *number).fold(before, u64::max);
         writer.commit("events", |connection| {
-            for (number, event) in events.iter().filter(|(number, _)| *number > before) {
-                insert_event(connection, *number, event)?;
+            let new = || events.iter().filter(|(number, _)| *number > before);
+            rows::insert(connection, new())?;
+            let mut named = Vec::new();
+            for (_, event) in new() {
+                let found = recipients(&event.kind).into_iter();
+                named.extend(found.map(|address| (folded(address), micros(event.at), event.message)));
             }
-            for (message, set, at, octets, roster) in decoded {
-                insert_roster(connection, (message, set), at, octets, &roster)?;
+            for (message, set, at, octets, roster) in &decoded {
+                if insert_roster(connection, (*message, *set), *at, octets, roster)? {
+                    named.extend(roster.iter().map(|(_, _, path)| (folded(path), micros(*at), *message)));
+                }
             }
+            insert_recipients(connection, named)?;
             keep_meta(connection, "through", through as i64)
         })?;
         writer.through = through;
@@ -144,36 +150,11 @@ impl TraceStore for SqliteTraceStore {
     }
 
     fn of_message(&self, id: MessageId) -> Result<Vec<Event>, StoreFault> {
-        let lines: Vec<String> = self.read(|connection| {
-            connection
-                .prepare_cached("SELECT event FROM events WHERE message = ?1 ORDER BY number")?
-                .query_map([IdColumn(id)], |row| row.get(0))?
-                .collect()
-        })?;
-        lines.iter().map(|line| parse(line)).collect()
+        self.read(|connection| rows::of_message(connection, id))?
     }
 
     fn between(&self, window: TraceWindow, after: u64, count_max: usize) -> Result<Vec<(u64, Event)>, StoreFault> {
-        // Numbers and times grow together but not strictly; the number decides the order, so that pages
-        // of an answer neither overlap nor leave gaps.
-        let lines: Vec<(i64, String)> = self.read(|connection| {
-            let sql = "SELECT number, event FROM events \
-                       WHERE number > ?1 AND at >= ?2 AND at < ?3 ORDER BY number LIMIT ?4";
-            let values = (
-                after as i64,
-                micros(window.from),
-                micros(window.until),
-                count_max as i64,
-            );
-            connection
-                .prepare_cached(sql)?
-                .query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        lines
-            .iter()
-            .map(|(number, line)| Ok((*number as u64, parse(line)?)))
-            .collect()
+        self.read(|connection| rows::between(connection, window, after, count_max))?
     }
 
     fn of_recipient(
@@ -237,12 +218,12 @@ impl TraceStore for SqliteTraceStore {
     }
 
     fn prune(&self, before: Timestamp) -> Result<u64, StoreFault> {
-        let before = micros(before);
         self.writer().commit("removing old events", |connection| {
-            let count = connection.execute("DELETE FROM events WHERE at < ?1", [before])?;
+            let count = rows::prune(connection, before)?;
+            let before = micros(before);
             connection.execute("DELETE FROM rosters WHERE at < ?1", [before])?;
             connection.execute("DELETE FROM recipients WHERE at < ?1", [before])?;
-            Ok(count as u64)
+            Ok(count)
         })
     }
 }
@@ -251,47 +232,33 @@ fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
 
-fn parse(line: &str) -> Result<Event, StoreFault> {
-    serde_json::from_str(line).map_err(|fault| StoreFault::Unreadable(format!("an event: {fault}")))
-}
-
-fn insert_event(connection: &Connection, number: u64, event: &Event) -> rusqlite::Result<()> {
-    let line = serde_json::to_string(event).expect("events are plain structs with string keys");
-    connection
-        .prepare_cached("INSERT INTO events (number, at, message, event) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((number as i64, micros(event.at), IdColumn(event.message), line))?;
-    for address in recipients(&event.kind) {
-        insert_recipient(connection, address, event.at, event.message)?;
+/// Stores who is named where, in the order of the table: then a page is touched once.
+fn insert_recipients(connection: &Connection, mut named: Vec<(String, i64, MessageId)>) -> rusqlite::Result<()> {
+    named.sort_unstable();
+    named.dedup();
+    let mut insert = connection
+        .prepare_cached("INSERT INTO recipients (address, at, message) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    for (address, at, message) in named {
+        insert.execute((address, at, IdColumn(message)))?;
     }
     Ok(())
 }
 
-fn insert_recipient(connection: &Connection, address: &str, at: Timestamp, id: MessageId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO recipients (address, at, message) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute((folded(address), micros(at), IdColumn(id)))?;
-    Ok(())
-}
-
+/// Stores a roster; true if its recipients belong into the index of addresses.
 fn insert_roster(
     connection: &Connection,
     (message, set): (MessageId, SetId),
     at: Timestamp,
     octets: &[u8],
     roster: &Roster,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let indexed = roster.len() <= TRACE_INDEXED_RECIPIENTS_MAX;
     let sql = "INSERT INTO rosters (message, id, at, indexed, roster) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (message, id) DO NOTHING";
     connection
         .prepare_cached(sql)?
         .execute((IdColumn(message), set.0 as i64, micros(at), indexed, octets))?;
-    if indexed {
-        for (_, _, path) in roster.iter() {
-            insert_recipient(connection, path, at, message)?;
-        }
-    }
-    Ok(())
+    Ok(indexed)
 }
 
 #[cfg(test)]
