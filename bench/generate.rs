@@ -1,7 +1,11 @@
 //! Generate: one organisation in the words of every system a run compares.
 //!
-//! In: a shape and its size. Out: in a folder, `members` (what the ledger expects), `postfix-virtual` (alias
-//! table) and `directory/` (files for muster). Never: random; the same shape is the same organisation.
+//! In: a shape and its size. Out: in a folder, `members` (what the ledger expects), `postfix-virtual` and
+//! `exim-groups` (alias tables) and `directory/` (files for muster); or a certificate for a run with TLS.
+//! Never: random; the same shape is the same organisation.
+
+#[path = "rig/mod.rs"]
+mod rig;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,6 +16,8 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 const DOMAIN: &str = "contoso.example";
+/// Domain of every other person of a split organisation, whose mailbox is in the cloud: by either it has another hop.
+const OTHER_DOMAIN: &str = "fabrikam.example";
 const POSTFIX_LINE_ENTRIES_MAX: usize = 1_000;
 
 #[derive(Parser)]
@@ -28,10 +34,14 @@ enum Shape {
     People { people: usize },
     /// One flat group `all` of everybody.
     Flat { members: usize },
+    /// As `flat`, every other member at another domain.
+    Split { members: usize },
     /// Groups `g0` and on, each reaching `size` people through nested groups that overlap.
     Nested { groups: usize, size: usize, people: usize },
     /// For durability tests: groups `one0`, `team0`, `big0` and on with 1, 20 and 500 members.
     Mixed { groups: usize },
+    /// No organisation: a certificate and its key, for every server and the sink.
+    Certificate,
 }
 
 /// A group's direct entries, as numbers of people and names of groups.
@@ -42,8 +52,15 @@ struct Group {
     nested: Vec<String>,
 }
 
+#[derive(PartialEq, Eq)]
+enum Domains {
+    One,
+    Two,
+}
+
 struct Organisation {
     people: usize,
+    domains: Domains,
     groups: Vec<Group>,
 }
 
@@ -52,19 +69,23 @@ fn main() -> io::Result<()> {
     let organisation = match options.shape {
         Shape::People { people } => Organisation {
             people,
+            domains: Domains::One,
             groups: Vec::new(),
         },
-        Shape::Flat { members } => flat(members),
+        Shape::Flat { members } => flat(members, Domains::One),
+        Shape::Split { members } => flat(members, Domains::Two),
         Shape::Nested { groups, size, people } => nested(groups, size, people),
         Shape::Mixed { groups } => mixed(groups),
+        Shape::Certificate => return rig::tls::make_certificate(&options.folder),
     };
     fs::create_dir_all(options.folder.join("directory"))?;
     fs::write(options.folder.join("members"), members(&organisation))?;
     fs::write(options.folder.join("postfix-virtual"), postfix_virtual(&organisation))?;
+    fs::write(options.folder.join("exim-groups"), exim_groups(&organisation))?;
     muster_directory(&organisation, &options.folder.join("directory"))
 }
 
-fn flat(members: usize) -> Organisation {
+fn flat(members: usize, domains: Domains) -> Organisation {
     let all = Group {
         name: "all".to_owned(),
         people: (0..members).collect(),
@@ -72,6 +93,7 @@ fn flat(members: usize) -> Organisation {
     };
     Organisation {
         people: members,
+        domains,
         groups: vec![all],
     }
 }
@@ -105,7 +127,11 @@ fn nested(groups: usize, size: usize, people: usize) -> Organisation {
             nested: Vec::new(),
         });
     }
-    Organisation { people, groups: all }
+    Organisation {
+        people,
+        domains: Domains::One,
+        groups: all,
+    }
 }
 
 fn mixed(groups: usize) -> Organisation {
@@ -121,7 +147,11 @@ fn mixed(groups: usize) -> Organisation {
             });
         }
     }
-    Organisation { people, groups: all }
+    Organisation {
+        people,
+        domains: Domains::One,
+        groups: all,
+    }
 }
 
 impl Organisation {
@@ -133,21 +163,35 @@ impl Organisation {
         }
         reached
     }
-}
 
-fn person(number: usize) -> String {
-    format!("p{number}@{DOMAIN}")
-}
+    fn person(&self, number: usize) -> String {
+        let domain = if self.is_elsewhere(number) {
+            OTHER_DOMAIN
+        } else {
+            DOMAIN
+        };
+        format!("p{number}@{domain}")
+    }
 
-fn entries(group: &Group) -> impl Iterator<Item = String> + '_ {
-    let people = group.people.iter().map(|number| person(*number));
-    people.chain(group.nested.iter().map(|name| format!("{name}@{DOMAIN}")))
+    fn is_elsewhere(&self, number: usize) -> bool {
+        self.domains == Domains::Two && number % 2 == 1
+    }
+
+    fn entries(&self, group: &Group) -> Vec<String> {
+        let people = group.people.iter().map(|number| self.person(*number));
+        let nested = group.nested.iter().map(|name| format!("{name}@{DOMAIN}"));
+        people.chain(nested).collect()
+    }
 }
 
 fn members(organisation: &Organisation) -> String {
     let mut text = String::new();
     for group in &organisation.groups {
-        let reached: Vec<String> = organisation.reached(group).into_iter().map(person).collect();
+        let reached: Vec<String> = organisation
+            .reached(group)
+            .into_iter()
+            .map(|number| organisation.person(number))
+            .collect();
         let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, reached.join(" "));
     }
     text
@@ -158,7 +202,7 @@ fn members(organisation: &Organisation) -> String {
 fn postfix_virtual(organisation: &Organisation) -> String {
     let mut text = String::new();
     for group in &organisation.groups {
-        let list: Vec<String> = entries(group).collect();
+        let list = organisation.entries(group);
         if list.len() <= POSTFIX_LINE_ENTRIES_MAX {
             let _ = writeln!(text, "{}@{DOMAIN} {}", group.name, list.join(", "));
             continue;
@@ -174,11 +218,26 @@ fn postfix_virtual(organisation: &Organisation) -> String {
     text
 }
 
+/// Exim's aliases: `local-part: address, address…`. It reads a line of any length in one pass.
+fn exim_groups(organisation: &Organisation) -> String {
+    let mut text = String::new();
+    for group in &organisation.groups {
+        let _ = writeln!(text, "{}: {}", group.name, organisation.entries(group).join(", "));
+    }
+    text
+}
+
 /// The only place that knows muster's directory files: people as CSV, groups as TOML.
 fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()> {
     let mut people = "Id,RecipientTypeDetails,PrimarySmtpAddress,DisplayName\n".to_owned();
     for number in 0..organisation.people {
-        let _ = writeln!(people, "p{number},UserMailbox,{},Person {number}", person(number));
+        let kind = if organisation.is_elsewhere(number) {
+            "RemoteUserMailbox"
+        } else {
+            "UserMailbox"
+        };
+        let address = organisation.person(number);
+        let _ = writeln!(people, "p{number},{kind},{address},Person {number}");
     }
     fs::write(folder.join("people.csv"), people)?;
     let mut groups = String::new();
@@ -193,7 +252,8 @@ fn muster_directory(organisation: &Organisation, folder: &Path) -> io::Result<()
             "recipient_type_details = \"MailUniversalDistributionGroup\"\nrequire_sender_authentication_enabled = false\ndisplay_name = \"{}\"",
             group.name
         );
-        let list: Vec<String> = entries(group).map(|address| format!("\"{address}\"")).collect();
+        let entries = organisation.entries(group);
+        let list: Vec<String> = entries.iter().map(|address| format!("\"{address}\"")).collect();
         let _ = writeln!(groups, "members = [{}]\n", list.join(", "));
     }
     fs::write(folder.join("groups.toml"), groups)

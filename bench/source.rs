@@ -1,6 +1,6 @@
 //! Source: a load client that knows what it was promised.
 //!
-//! In: a pattern of recipients, a number of messages, a size. Out: a ledger of what was sent and what the
+//! In: a pattern of recipients, a number of messages, a size. Out: a ledger of what was sent, when, and what the
 //! server said to it; a JSON summary with rates and latencies.
 //! Never: sends a message twice. A lost connection is reconnected for the next message, so that a
 //! duplicate at the sink is the server's.
@@ -11,31 +11,33 @@ mod rig;
 use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rig::client::{Connection, Content, Route};
 use rig::clock::{now_micros, percentile};
-use rig::wire::replies_in;
+use rig::tail::Tail;
+use rig::tls;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
+use tokio_rustls::TlsConnector;
 
 const RECONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// After a refusal, so that a server which refuses everything is not a busy loop.
 const REFUSED_PAUSE: Duration = Duration::from_millis(5);
-/// Digits of a token after its letter: eight of the run, nine of the message.
-const DIGITS: usize = 17;
+/// How often a sink's ledger is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Parser, Clone)]
 #[command(about = "SMTP load source with a ledger, for tests and benchmarks on loopback")]
 struct Options {
-    /// Server to send to.
+    /// Server to send to, `127.0.0.1:PORT`.
     #[arg(long)]
-    server: String,
+    server: SocketAddr,
     /// Recipient; `%d` becomes a running number below --range. Repeat to take turns.
     #[arg(long, required = true)]
     to: Vec<String>,
@@ -65,6 +67,14 @@ struct Options {
     /// Append what was sent and what was answered here.
     #[arg(long)]
     ledger: Option<PathBuf>,
+    /// Speak STARTTLS, and trust the certificate in this folder.
+    #[arg(long)]
+    starttls: Option<PathBuf>,
+    /// Each session sends its next message when this sink's ledger has --copies of the last one.
+    #[arg(long, requires = "copies")]
+    follow: Option<PathBuf>,
+    #[arg(long)]
+    copies: Option<usize>,
 }
 
 fn main() -> io::Result<()> {
@@ -93,7 +103,8 @@ async fn run(options: Options) -> io::Result<()> {
 
 /// What the server let us know about one message.
 enum Outcome {
-    Acked,
+    /// When its dot was sent, in microseconds.
+    Acked(u64),
     Refused(u16),
     /// The connection went away before the dot: the server cannot have taken it.
     Aborted,
@@ -103,6 +114,7 @@ enum Outcome {
 
 struct Shared {
     options: Options,
+    connector: Option<TlsConnector>,
     run: u32,
     started: Instant,
     started_micros: u64,
@@ -126,9 +138,11 @@ impl Shared {
             Some(path) => Some(OpenOptions::new().create(true).append(true).open(path)?),
             None => None,
         };
+        let connector = options.starttls.as_deref().map(tls::connector).transpose()?;
         let started_micros = now_micros();
         Ok(Shared {
             options,
+            connector,
             // Differs between runs into one ledger; the low octets of the clock and the process do.
             run: std::process::id() ^ u32::try_from(started_micros >> 12 & 0xFFFF_FFFF).unwrap_or(0),
             started: Instant::now(),
@@ -208,14 +222,10 @@ impl Shared {
 
 /// One session: takes messages until there are none, reconnecting as needed.
 async fn drive(shared: Rc<Shared>) -> io::Result<()> {
-    let date = jiff::fmt::rfc2822::to_string(&jiff::Zoned::now()).map_err(io::Error::other)?;
-    let contents: Vec<_> = shared
-        .options
-        .size
-        .iter()
-        .map(|size| Content::new(*size, &shared.options, &date))
-        .collect();
-    let mut contents = contents;
+    let author = shared.options.from.replace("%t", "load");
+    let contents = shared.options.size.iter().map(|size| Content::new(*size, &author));
+    let mut contents: Vec<_> = contents.collect::<io::Result<_>>()?;
+    let mut sink = shared.options.follow.as_deref().map(Tail::open).transpose()?;
     let mut connection: Option<Connection> = None;
     while let Some(number) = shared.take() {
         pace(&shared, number).await;
@@ -234,11 +244,16 @@ async fn drive(shared: Rc<Shared>) -> io::Result<()> {
         let outcome = transact(&mut open, &shared, &message, &contents[turn]).await?;
         record(&shared, &message, &outcome)?;
         match outcome {
-            Outcome::Acked => connection = Some(open),
+            Outcome::Acked(_) => {
+                connection = Some(open);
+                if let Some(sink) = &mut sink {
+                    follow(&shared, sink, &message.token).await?;
+                }
+            }
             Outcome::Refused(421) | Outcome::Aborted | Outcome::Unknown => tokio::time::sleep(RECONNECT_PAUSE).await,
             Outcome::Refused(_) => {
                 tokio::time::sleep(REFUSED_PAUSE).await;
-                if open.reset().await.is_ok() {
+                if open.exchange(b"RSET\r\n", 1).await.is_ok() {
                     connection = Some(open);
                 }
             }
@@ -258,10 +273,25 @@ async fn pace(shared: &Shared, number: u64) {
     }
 }
 
+/// Waits until the sink has all copies of the message, or the run is over.
+async fn follow(shared: &Shared, sink: &mut Tail, token: &str) -> io::Result<()> {
+    let mut missing = shared.options.copies.unwrap_or(0);
+    while missing > 0 && !shared.over() {
+        tokio::time::sleep(LOOK_PAUSE).await;
+        missing = missing.saturating_sub(sink.copies_since(token)?);
+    }
+    Ok(())
+}
+
 /// Connects, however often it takes while the run lasts.
 async fn connect(shared: &Shared) -> Option<Connection> {
+    let route = Route {
+        server: shared.options.server,
+        from: None,
+        starttls: shared.connector.as_ref(),
+    };
     while !shared.over() {
-        if let Ok(open) = Connection::open(&shared.options.server).await {
+        if let Ok(open) = Connection::open(&route).await {
             shared.connects.set(shared.connects.get() + 1);
             return Some(open);
         }
@@ -321,7 +351,7 @@ async fn transact(open: &mut Connection, shared: &Shared, message: &Message, con
     shared.recipients_taken.set(shared.recipients_taken.get() + taken);
     let micros = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
     shared.latencies.borrow_mut().push(micros);
-    Ok(Outcome::Acked)
+    Ok(Outcome::Acked(sent))
 }
 
 /// Notes the recipients that were not taken; returns how many were.
@@ -340,88 +370,11 @@ fn decline(shared: &Shared, message: &Message, codes: &[u16]) -> io::Result<u64>
 fn record(shared: &Shared, message: &Message, outcome: &Outcome) -> io::Result<()> {
     let token = &message.token;
     let (counter, line) = match outcome {
-        Outcome::Acked => (&shared.acked, format!("acked {token}\n")),
+        Outcome::Acked(sent) => (&shared.acked, format!("acked {token} {sent}\n")),
         Outcome::Refused(code) => (&shared.refused, format!("refused {token} {code}\n")),
         Outcome::Aborted => (&shared.refused, format!("refused {token} 000\n")),
         Outcome::Unknown => (&shared.unknown, format!("unknown {token}\n")),
     };
     counter.set(counter.get() + 1);
     shared.note(line.as_bytes())
-}
-
-struct Connection {
-    stream: TcpStream,
-    input: Vec<u8>,
-}
-
-impl Connection {
-    async fn open(server: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(server).await?;
-        stream.set_nodelay(true)?;
-        let mut open = Connection {
-            stream,
-            input: Vec::with_capacity(64 << 10),
-        };
-        let greeting = open.exchange(b"", 1).await?[0];
-        let hello = open.exchange(b"EHLO source.contoso.example\r\n", 1).await?[0];
-        if (greeting, hello) == (220, 250) {
-            Ok(open)
-        } else {
-            Err(io::Error::other("not greeted"))
-        }
-    }
-
-    async fn reset(&mut self) -> io::Result<()> {
-        self.exchange(b"RSET\r\n", 1).await.map(|_| ())
-    }
-
-    /// Writes all, then reads that many replies. The replies of 10,000 recipients fit the socket's buffer.
-    async fn exchange(&mut self, octets: &[u8], replies: usize) -> io::Result<Vec<u16>> {
-        self.stream.write_all(octets).await?;
-        let mut codes = Vec::with_capacity(replies);
-        loop {
-            let taken = replies_in(&self.input, &mut codes);
-            self.input.drain(..taken);
-            if codes.len() >= replies {
-                return Ok(codes);
-            }
-            if codes.last() == Some(&421) || self.stream.read_buf(&mut self.input).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-}
-
-/// A message whose every line carries its token, so that each part of it can be recognised anywhere.
-struct Content {
-    octets: Vec<u8>,
-    /// Where the digits of the token stand.
-    places: Vec<usize>,
-}
-
-impl Content {
-    fn new(size: usize, options: &Options, date: &str) -> Self {
-        let blank = "0".repeat(DIGITS);
-        let mut text = format!(
-            "X-Ledger-Token: T{blank}\r\nMessage-ID: <M{blank}@source.contoso.example>\r\nDate: {date}\r\n\
-             From: <{from}>\r\nTo: undisclosed-recipients:;\r\nSubject: load\r\n\r\n",
-            from = options.from.replace("%t", "load")
-        );
-        let line = format!("T{blank} the quick brown fox jumps over the lazy dog\r\n");
-        while text.len() + line.len() <= size {
-            text.push_str(&line);
-        }
-        let places = memchr::memmem::find_iter(text.as_bytes(), &blank).collect();
-        text.push_str(".\r\n");
-        Content {
-            octets: text.into_bytes(),
-            places,
-        }
-    }
-
-    fn name(&mut self, digits: &str) {
-        for place in &self.places {
-            self.octets[*place..*place + DIGITS].copy_from_slice(digits.as_bytes());
-        }
-    }
 }

@@ -4,10 +4,10 @@
 //! Out: one [`Verdict`]: lost, unexpected, halved, duplicated, recovered.
 //! Never: guesses. A line that does not parse is an error, not a line to skip.
 //!
-//! Lines of a source: `sent TOKEN recipient…` before the first octet, then at most one of `acked TOKEN`,
-//! `refused TOKEN CODE`, `unknown TOKEN` (the connection was lost around the dot), and for each recipient
-//! that the server did not take `declined TOKEN CODE recipient`.
-//! Lines of a sink: `in MICROS SESSION SEQUENCE TOKEN REVERSE-PATH recipient…`, written before its 250, and
+//! Lines of a source: `sent TOKEN recipient…` before the first octet, then at most one of `acked TOKEN MICROS`
+//! (when its dot was sent), `refused TOKEN CODE`, `unknown TOKEN` (the connection was lost around the dot), and for
+//! each recipient that the server did not take `declined TOKEN CODE recipient`.
+//! Lines of a sink: `in MICROS SESSION SEQUENCE TOKEN REVERSE-PATH recipient…` (when the dot came), written before its 250, and
 //! for a report `report MICROS SESSION SEQUENCE TOKEN RETURN-PATH failed-recipient…`.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The rig: what the load source, the sink and the checkers share.
+//! The rig: what the load clients, the sink and the checkers share.
 //!
 //! In: files that `source`, `sink` and `strace` wrote; octets of a loopback connection.
 //! Out: counts, verdicts, one line of JSON.
@@ -8,7 +8,10 @@
 // Every example compiles this module for itself and uses its own part of it.
 #![allow(dead_code)]
 
+pub mod client;
 pub mod clock;
 pub mod ledger;
 pub mod synctrace;
+pub mod tail;
+pub mod tls;
 pub mod wire;
