@@ -2,12 +2,14 @@
 #
 # Settings, queue and state lie in $work; nothing of /etc/postfix is read or changed. Needs root, because Postfix's
 # master does. Its cleanup writes each message to a queue file and syncs it before the 250: that is not a setting.
+# In: the globals $port, $organisation, $protect (folder of the certificate, or empty) and the array hops (ports).
 
 postfix_version() { postconf -h mail_version; }
 
-# write_postfix FOLDER PORT HOP_PORT VIRTUAL: VIRTUAL is `texthash:FILE`, or empty.
 write_postfix() {
-    local folder=$1 port=$2 hop=$3 virtual=$4
+    local folder=$1 virtual= transports=
+    [[ -s $organisation/postfix-virtual ]] && virtual=texthash:$organisation/postfix-virtual
+    ((${#hops[@]} > 1)) && transports="inline:{fabrikam.example=smtp:[127.0.0.1]:${hops[1]}}"
     mkdir -p "$folder/etc" "$folder/queue" "$folder/data"
     chown postfix: "$folder/data"
     cat >"$folder/etc/main.cf" <<EOF
@@ -25,15 +27,15 @@ alias_database =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_recipient_restrictions =
-default_transport = smtp:[127.0.0.1]:$hop
+default_transport = smtp:[127.0.0.1]:${hops[0]}
+transport_maps = $transports
 relayhost =
 virtual_alias_domains =
 virtual_alias_maps = $virtual
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtpd_peername_lookup = no
-smtpd_tls_security_level = none
-smtp_tls_security_level = none
+$(postfix_tls)
 message_size_limit = 104857600
 mailbox_size_limit = 0
 queue_minfree = 0
@@ -68,15 +70,42 @@ smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
+tlsproxy unix - - n - 0 tlsproxy
 anvil unix - - n - 1 anvil
 EOF
 }
 
-start_postfix() {
-    postfix -c "$1/etc" start >>"$work/postfix.log" 2>&1 || { cat "$work/postfix.log" >&2; fail "Postfix did not start"; }
-    wait_until 20 listening "$2" || { cat "$work/postfix.log" >&2; fail "Postfix does not listen"; }
+# Sessions are cached on both sides and TLS connections used again, as without TLS.
+postfix_tls() {
+    if [[ -z $protect ]]; then
+        printf 'smtpd_tls_security_level = none\nsmtp_tls_security_level = none\n'
+        return
+    fi
+    cat <<CF
+smtpd_tls_security_level = encrypt
+smtpd_tls_cert_file = $protect/certificate.pem
+smtpd_tls_key_file = $protect/key.pem
+smtpd_tls_session_cache_database = btree:\$data_directory/smtpd_scache
+smtp_tls_security_level = encrypt
+smtp_tls_session_cache_database = btree:\$data_directory/smtp_scache
+smtp_tls_connection_reuse = ${POSTFIX_TLS_REUSE:-yes}
+CF
 }
 
-stop_postfix() {
-    postfix -c "$1/etc" stop >>"$work/postfix.log" 2>&1 || true
+start_system_postfix() {
+    write_postfix "$work/postfix"
+    running_postfix=$work/postfix
+    postfix -c "$work/postfix/etc" start >>"$work/postfix.log" 2>&1 || { cat "$work/postfix.log" >&2; fail "Postfix did not start"; }
+    wait_until 20 listening "$port" || { cat "$work/postfix.log" >&2; fail "Postfix does not listen"; }
 }
+
+stop_system_postfix() {
+    postfix -c "$work/postfix/etc" stop >>"$work/postfix.log" 2>&1 || true
+    running_postfix=
+    rm -rf "$work/postfix"
+}
+
+# A run that ends early must not leave its processes behind.
+at_end() { if [[ -n ${running_postfix:-} ]]; then stop_system_postfix; fi; }
