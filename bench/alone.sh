@@ -34,14 +34,14 @@ hop_of() {
 # small_stream: two-recipient messages, 50 a second.
 small_stream() {
     "$rig/source" --server "127.0.0.1:$port" --to p%d@contoso.example --range 1000 --recipients 2 --sessions 8 \
-        --rate 50 --messages "${S7_MESSAGES:-400}" --ledger "$work/small.ledger" >/dev/null
+        --rate 50 --messages "${S7_MESSAGES:-600}" --ledger "$work/small.ledger" >/dev/null
 }
 
-# measure_latency SCENARIO idle|beside: sets p50 and p99, in microseconds. Beside: two messages to the whole group are
-# always on their way, each followed by the next one once its last copy has arrived.
+# measure_latency SCENARIO idle|beside: sets p50 and p99, in microseconds. Beside: a message to the whole group is always
+# on its way (S7_LARGE=2: two), followed by the next one once its last copy has arrived.
 measure_latency() {
     local scenario=$1 organisation=$work/$1 protect= port hops=() sinks=() ledgers=() outs=() big beside=() report
-    local least=${S7_LEAST:-300}
+    local least=$(scaled 300)
     rm -f "$work"/{small,big}.ledger
     : >"$work/big.ledger"
     # shellcheck disable=SC2046
@@ -49,7 +49,7 @@ measure_latency() {
     port=$(free_port)
     start_system_muster
     if [[ $2 == beside ]]; then
-        "$rig/source" --server "127.0.0.1:$port" --to all@contoso.example --sessions 2 --messages 0 --ledger "$work/big.ledger" \
+        "$rig/source" --server "127.0.0.1:$port" --to all@contoso.example --sessions "${S7_LARGE:-1}" --messages 0 --ledger "$work/big.ledger" \
             --follow "${ledgers[0]}" --copies "$(shape_of "$scenario" | cut -d' ' -f2)" >"$work/big.out" &
         big=$!
         started+=("$big")
@@ -58,7 +58,7 @@ measure_latency() {
     fi
     small_stream
     [[ $2 == idle ]] || stop_softly "$big"
-    drain "$work/muster.toml" "${ledgers[0]}"
+    DRAIN_SECONDS=900 drain "$work/muster.toml" "${ledgers[0]}"
     stop_system_muster
     stop_softly "${sinks[0]}"
     cat "$work"/{small,big}.ledger >"$work/source.ledger"

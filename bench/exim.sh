@@ -2,7 +2,8 @@
 #
 # The package excludes Postfix's, so it is only unpacked, into the build folder; EXIM names another one. Settings,
 # spool and logs lie in $work. Each message is two files of its own, synced before the 250: that is not a setting.
-# In: the globals $port, $organisation, $protect, $exim_delivery (at_once or queued) and the array hops.
+# Messages are delivered at once, by processes of their own: queue runners are slower here.
+# In: the globals $port, $organisation, $protect (folder of the certificate, or empty) and the array hops (ports).
 
 # find_exim: sets exim; fails if there is none and none can be had.
 find_exim() {
@@ -77,8 +78,6 @@ deliver_drop_privilege = true
 smtp_accept_max = 200
 smtp_accept_max_per_connection = 1000000
 smtp_accept_queue_per_connection = 0
-queue_run_max = 8
-$([[ $exim_delivery == queued ]] && echo 'queue_only = true')
 $(if [[ -n $protect ]]; then
         printf 'tls_advertise_hosts = *\ntls_certificate = %s/certificate.pem\ntls_privatekey = %s/key.pem' "$protect" "$folder"
     else
@@ -101,9 +100,7 @@ CF
 
 start_system_exim() {
     write_exim "$work/exim"
-    local runner=()
-    [[ $exim_delivery == queued ]] && runner=(-q1s)
-    LD_LIBRARY_PATH=$exim_libraries "$exim" -C "$work/exim/exim.conf" -bdf "${runner[@]}" >>"$work/exim.log" 2>&1 &
+    LD_LIBRARY_PATH=$exim_libraries "$exim" -C "$work/exim/exim.conf" -bdf >>"$work/exim.log" 2>&1 &
     exim_pid=$!
     started+=("$exim_pid")
     wait_until 20 listening "$port" || { cat "$work/exim.log" "$work"/exim/log/* >&2; fail "Exim does not listen"; }

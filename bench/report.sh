@@ -34,8 +34,9 @@ durability_of() {
 median() { tr -s ' ' '\n' <<<"$1" | sort -g | awk 'NF { v[++n] = $1 } END { if (n) print v[int((n + 1) / 2)]; else print "null" }'; }
 median_of() { median "${figures["$1"]:-}"; }
 ratio_of() { awk -v a="$1" -v b="$2" 'BEGIN { if (a + 0 > 0 && b + 0 > 0) printf "%.2f", a / b; else print "null" }'; }
-# verdict VALUE least|most TARGET
+# verdict VALUE least|most TARGET: a small run judges nothing.
 verdict() {
+    if ((scale > 1)); then echo "-" && return; fi
     awk -v v="$1" -v kind="$2" -v t="$3" 'BEGIN {
         if (v == "null" || t == "" || t == "null") print "-"
         else print ((kind == "least" ? v + 0 >= t + 0 : v + 0 <= t + 0) ? "holds" : "missed") }'

@@ -34,11 +34,11 @@ scaled() { echo $(($1 / scale)); }
 # first copy), memory (KiB, muster only).
 measure() {
     local scenario=$1 system=$2 hops_count=${3:-1} size=4096 since=first_dot_micros load copies
-    local organisation=$work/$scenario protect= exim_delivery=at_once port hops=() sinks=() ledgers=() outs=()
+    local organisation=$work/$scenario protect= port hops=() sinks=() ledgers=() outs=()
     [[ $scenario == *T ]] && protect=$work/certificate
     case $scenario in
     S1 | S1B | S1T)
-        copies=$(relay_count "$scenario" "$system") since=started_micros exim_delivery=queued
+        copies=$(relay_count "$scenario" "$system") since=started_micros
         [[ $scenario == S1B ]] && size=65536
         load=(--to p%d@contoso.example --range 1000 --messages "$copies" --sessions 20)
         ;;
