@@ -184,7 +184,7 @@ async fn send(shared: Rc<Shared>) -> io::Result<()> {
         writeln!(shared.ledger.borrow_mut(), "acked T{digits} {dot}")?;
         shared.acked.set(shared.acked.get() + 1);
         shared.active.borrow_mut().push_back(connection);
-        if number % LOOK_EVERY == 0 {
+        if number.is_multiple_of(LOOK_EVERY) {
             let seen = resident_kib(options.process)?;
             shared.memory_kib_max.set(shared.memory_kib_max.get().max(seen));
         }
