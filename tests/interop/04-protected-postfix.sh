@@ -33,7 +33,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
-virtual_mailbox_domains = contoso.example signed.example lying.example verified.example
+virtual_mailbox_domains = contoso.example signed.example lying.example tampered.example verified.example
 virtual_mailbox_base = $pf/mail
 virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:$(id -u nobody)
@@ -96,6 +96,9 @@ ZONE
       sed 's/;.*//' "$key.key" >> anchors )
 }
 zone signed.example "3 1 1 $(key_hash "$scratch/mx.pem")"
+zone tampered.example "3 1 1 $(key_hash "$scratch/mx.pem")"
+# Somebody on the way puts another key in: the signature over the record fits no more.
+sed -i -E '/IN[[:space:]]+TLSA/ s/(TLSA[[:space:]]+3 1 1 ).*/\1'"$(printf other | sha256sum | cut -d' ' -f1)"'/' "$scratch/tampered.example.zone.signed"
 zone lying.example "3 1 1 $(printf other | sha256sum | cut -d' ' -f1)"
 cat > "$scratch/nsd.conf" <<CF
 server:
@@ -116,6 +119,9 @@ zone:
 zone:
   name: lying.example
   zonefile: lying.example.zone.signed
+zone:
+  name: tampered.example
+  zonefile: tampered.example.zone.signed
 CF
 nsd -d -c "$scratch/nsd.conf" > "$scratch/nsd-out.log" 2>&1 &
 pids+=("$!")
@@ -139,6 +145,9 @@ stub-zone:
   name: signed.example
   stub-addr: 127.0.0.1@$zone_port
 stub-zone:
+  name: tampered.example
+  stub-addr: 127.0.0.1@$zone_port
+stub-zone:
   name: lying.example
   stub-addr: 127.0.0.1@$zone_port
 CF
@@ -154,6 +163,10 @@ next_hop = "internet"
 
 [[routing.domains]]
 domain = "lying.example"
+next_hop = "internet"
+
+[[routing.domains]]
+domain = "tampered.example"
 next_hop = "internet"
 
 [[routing.domains]]
@@ -206,6 +219,9 @@ send a@signed.example
 until_true "a copy by DANE" sent_with a@signed.example "DANE"
 send a@lying.example
 until_true "mail that DANE holds back" waits_for a@lying.example tls-unverified
+send a@tampered.example
+until_true "mail whose TLSA record was changed on the way" waits_for a@tampered.example DEFER
+if sent_with a@tampered.example ""; then echo "mail went on although its TLSA record is not to be trusted"; exit 1; fi
 send a@stranger.example
 until_true "mail for a host whose authority nobody knows" waits_for a@stranger.example tls-unverified
 send a@verified.example
