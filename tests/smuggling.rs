@@ -162,3 +162,55 @@ fn false_ends_end_nothing() {
         }
     }
 }
+
+/// How others out there read lines: what each takes for the end of a message.
+const READERS: [(&str, &[&str]); 4] = [
+    ("strict", &["\r\n.\r\n"]),
+    ("takes a bare LF", &["\n.\n", "\n.\r\n", "\r\n.\n", "\r\n.\r\n"]),
+    (
+        "takes a bare CR",
+        &["\r.\r", "\r.\r\n", "\r\n.\r", "\n.\r", "\r.\n", "\r\n.\r\n"],
+    ),
+    ("drops NUL", &["\r\n.\r\n"]),
+];
+
+/// What is accepted leaves so that every reader finds one end, and finds it where we put it.
+#[test]
+fn what_leaves_is_one_message_to_every_reader() {
+    let mut left = 0;
+    for false_end in FALSE_ENDS {
+        for before in ["", ".", "..", "Subject: a\r\n\r\nbody", "Subject: a\r\n\r\n.\r\n.."] {
+            for behind in ["", ".", "\r\n.", SMUGGLED] {
+                // As a chunk it comes as it is: no dot was stuffed on the way here.
+                let content = format!("{before}{false_end}{behind}\r\n");
+                let mut scanner = muster::smtp::data::ContentScanner::new(1_000_000);
+                let mut kept = Vec::new();
+                scanner.scan_counted(content.as_bytes(), &mut |octets| kept.extend_from_slice(octets));
+                scanner.end_counted(&mut |octets| kept.extend_from_slice(octets));
+                if scanner.fault().is_some() {
+                    continue;
+                }
+                left += 1;
+                for cut in [1, 3, kept.len()] {
+                    let mut stuffer = muster::smtp::stuffing::DotStuffer::default();
+                    let mut wire = bytes::BytesMut::new();
+                    kept.chunks(cut).for_each(|piece| stuffer.write(piece, &mut wire));
+                    stuffer.finish(&mut wire);
+                    // The reply to DATA ended a line.
+                    let wire = format!("\r\n{}", String::from_utf8_lossy(&wire));
+                    for (reader, ends) in READERS {
+                        let wire = if reader == "drops NUL" {
+                            wire.replace('\0', "")
+                        } else {
+                            wire.clone()
+                        };
+                        let dot = |end: &&str| Some(wire.find(*end)? + end.find('.')?);
+                        let first = ends.iter().filter_map(dot).min();
+                        assert_eq!(first, Some(wire.len() - 3), "{reader}: {content:?} as {wire:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(left > 100, "only {left} were accepted");
+}

@@ -35,6 +35,8 @@ pub struct Terms {
     pub chunking: Chunking,
     /// It is proved whom we talk to, over TLS.
     pub verified: bool,
+    /// The peer knows us by AUTH.
+    pub signed_in: bool,
 }
 
 /// Whether content goes by BDAT.
@@ -93,10 +95,15 @@ pub fn plan(
     if loaded.message.envelope.require_tls {
         // RFC 8689 §4.2.1: both the connection and the peer's promise are needed.
         let promised = plan.require_tls(peer);
-        if promised.is_err() || !terms.verified {
+        // RFC 8689 §5: a report about such a message asks for the same, and is not thrown away where that cannot be had.
+        let must_have = *reverse_path != ReversePath::Null;
+        if must_have && (promised.is_err() || !terms.verified) {
             planned.verdicts = Verdicts::all(ranges.to_vec(), verdict(PlanFault::RequireTlsMissing));
             return planned;
         }
+    }
+    if terms.signed_in {
+        plan.submitter_unknown();
     }
     if peer.chunking && terms.chunking == Chunking::WhereOffered {
         plan.by_chunk(mail.size_bytes);

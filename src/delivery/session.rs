@@ -314,14 +314,29 @@ impl Session {
         match read {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) if count > 0 => {
+                let replies = self.client.replies();
                 let events = self.client.receive(&self.buffer[..count]);
-                // A whole line is progress; single octets are not (a tarpit may send one a second).
-                if memchr::memchr(b'\n', &self.buffer[..count]).is_some() {
+                // A whole reply is progress; octets are not, and lines are not (a tarpit may send one a minute).
+                if self.client.replies() > replies {
                     self.renew();
+                }
+                if self.client.awaiting() == Awaiting::Nothing {
+                    self.say_goodbye(context);
                 }
                 Poll::Ready(events)
             }
             Poll::Ready(_) => Poll::Ready(self.client.connection_lost()),
+        }
+    }
+
+    /// Writes what a session leaves to be said at its end, if the connection takes it at once.
+    fn say_goodbye(&mut self, context: &mut Context<'_>) {
+        let words = self.client.take_output();
+        if !words.is_empty()
+            && let Poll::Ready(Ok(_)) = Pin::new(&mut self.stream).poll_write(context, &words)
+        {
+            // Whether it arrives changes nothing.
+            let _ = Pin::new(&mut self.stream).poll_flush(context);
         }
     }
 

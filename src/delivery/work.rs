@@ -362,6 +362,7 @@ fn terms(session: &Session, hop: &NextHop) -> Terms {
             Chunking::Never
         },
         verified: protection.is_some_and(|protection| protection.proof.is_ok()),
+        signed_in: session.client.is_signed_in(),
     }
 }
 

@@ -50,7 +50,8 @@ pub enum ClientEvent {
     SendContent,
     /// The transaction is over. Unless [`ClientEvent::Closed`] follows, the next one may start.
     Ended(TransactionResult),
-    /// The session is over; close the socket. The last event.
+    /// The session is over: write what the output still holds if that needs no waiting, and close the socket. The last
+    /// event.
     Closed(Closing),
 }
 
@@ -91,6 +92,10 @@ pub struct ClientSession {
     opening: Opening,
     /// Nobody else can read it.
     is_protected: bool,
+    /// The peer knows us by AUTH.
+    is_signed_in: bool,
+    /// Whole replies that have come.
+    replies: u64,
     parser: ReplyParser,
     output: BytesMut,
     extensions: Extensions,
@@ -131,6 +136,8 @@ impl ClientSession {
         Self {
             is_protected: opening.starttls == StartTls::Already,
             opening,
+            is_signed_in: false,
+            replies: 0,
             parser: ReplyParser::default(),
             output: BytesMut::new(),
             extensions: Extensions::default(),
@@ -143,6 +150,18 @@ impl ClientSession {
     #[must_use]
     pub fn is_protected(&self) -> bool {
         self.is_protected
+    }
+
+    /// True once the peer has accepted our AUTH.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        self.is_signed_in
+    }
+
+    /// Whole replies that have come so far: what a driver may take for progress. Lines of one that never ends are none.
+    #[must_use]
+    pub fn replies(&self) -> u64 {
+        self.replies
     }
 
     /// What the peer offers; all absent before [`ClientEvent::Ready`] and after HELO.
@@ -290,7 +309,10 @@ impl ClientSession {
                 break;
             }
             match self.parser.next(&mut rest) {
-                Ok(Some(reply)) => self.take_reply(reply, &mut events),
+                Ok(Some(reply)) => {
+                    self.replies += 1;
+                    self.take_reply(reply, &mut events);
+                }
                 Ok(None) => break,
                 Err(fault) => self.close(None, Closing::Fault(fault), &mut events),
             }
@@ -330,7 +352,7 @@ impl ClientSession {
 
     fn take_greeting(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
         if reply.code != 220 {
-            return self.close(None, Closing::Refused(reply), events);
+            return self.part("QUIT", Closing::Refused(reply), events);
         }
         self.say_hello("EHLO");
         self.state = State::Ehlo;
@@ -345,7 +367,7 @@ impl ClientSession {
             self.say_hello("HELO");
             self.state = State::Helo;
         } else {
-            self.close(None, Closing::Refused(reply), events);
+            self.part("QUIT", Closing::Refused(reply), events);
         }
     }
 
@@ -353,7 +375,7 @@ impl ClientSession {
         if reply.is_positive() {
             self.introduced(events);
         } else {
-            self.close(None, Closing::Refused(reply), events);
+            self.part("QUIT", Closing::Refused(reply), events);
         }
     }
 
@@ -367,7 +389,7 @@ impl ClientSession {
                 self.output.extend_from_slice(b"STARTTLS\r\n");
                 self.state = State::StartTls;
             }
-            StartTls::Required => self.close(None, Closing::Unfit(Unfit::TlsNotOffered), events),
+            StartTls::Required => self.part("QUIT", Closing::Unfit(Unfit::TlsNotOffered), events),
             StartTls::Never | StartTls::WhereOffered | StartTls::Already => self.begin_sign_in(events),
         }
     }
@@ -379,7 +401,7 @@ impl ClientSession {
                 events.push(ClientEvent::StartTls);
             }
             (421, _) => self.close(None, Closing::Unavailable(reply), events),
-            (_, StartTls::Required) => self.close(None, Closing::Unfit(Unfit::TlsRefused(reply)), events),
+            (_, StartTls::Required) => self.part("QUIT", Closing::Unfit(Unfit::TlsRefused(reply)), events),
             // RFC 3207 §4: it is for the client to decide; with TLS where offered, mail goes as without the offer.
             _ if is_refusal(&reply) => self.begin_sign_in(events),
             _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
@@ -391,12 +413,12 @@ impl ClientSession {
             return self.ready(events);
         };
         if !self.is_protected && !sign_in.in_clear {
-            return self.close(None, Closing::Unfit(Unfit::NotProtected), events);
+            return self.part("QUIT", Closing::Unfit(Unfit::NotProtected), events);
         }
         let offered = self.extensions.auth.without(Mechanism::ScramSha256Plus);
         let allowed = offered.iter().find(|each| sign_in.mechanisms.contains(*each));
         let Some(mechanism) = allowed else {
-            return self.close(None, Closing::Unfit(Unfit::NoMechanism), events);
+            return self.part("QUIT", Closing::Unfit(Unfit::NoMechanism), events);
         };
         let (exchange, command) = Exchange::begin(sign_in.clone(), mechanism);
         self.say(&command);
@@ -410,15 +432,18 @@ impl ClientSession {
         match reply.code {
             334 => match exchange.answer(&reply.text) {
                 Ok(answer) => self.say(&answer),
-                // The session ends with the exchange: there is no need to say `*` (RFC 4954 §4).
-                Err(fault) => self.close(None, Closing::Unfit(Unfit::SignInBroken(fault)), events),
+                // RFC 4954 §4: `*` cancels what cannot go on.
+                Err(fault) => self.part("*\r\nQUIT", Closing::Unfit(Unfit::SignInBroken(fault)), events),
             },
             235 => match exchange.finish() {
-                Ok(()) => self.ready(events),
-                Err(fault) => self.close(None, Closing::Unfit(Unfit::SignInBroken(fault)), events),
+                Ok(()) => {
+                    self.is_signed_in = true;
+                    self.ready(events);
+                }
+                Err(fault) => self.part("QUIT", Closing::Unfit(Unfit::SignInBroken(fault)), events),
             },
             421 => self.close(None, Closing::Unavailable(reply), events),
-            _ if is_refusal(&reply) => self.close(None, Closing::Unfit(Unfit::SignInRefused(reply)), events),
+            _ if is_refusal(&reply) => self.part("QUIT", Closing::Unfit(Unfit::SignInRefused(reply)), events),
             _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
         }
     }
@@ -443,6 +468,13 @@ impl ClientSession {
         if let State::Transaction(transaction) = std::mem::replace(&mut self.state, State::Idle) {
             events.push(ClientEvent::Ended(transaction.result(conclusion, &self.output)));
         }
+    }
+
+    /// Ends the session in good order (RFC 5321 §4.1.1.10: QUIT before the connection is closed). The words are left in the
+    /// output for a driver that can write them; nobody waits for an answer.
+    fn part(&mut self, words: &str, closing: Closing, events: &mut Vec<ClientEvent>) {
+        self.close(None, closing, events);
+        self.say(words);
     }
 
     /// Ends the session, and before it the transaction: by the peer's last word, or as lost.

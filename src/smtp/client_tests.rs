@@ -1,5 +1,8 @@
 //! Dialogues of the client: `S:` the next hop says, `C:` we must have written exactly this, `=` an event.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::*;
 use crate::mail::{BodyType, ReversePath};
 use crate::smtp::extension::{Mechanism, Mechanisms};
@@ -7,6 +10,39 @@ use crate::smtp::plan::MailCommand;
 use crate::smtp::sign_in::{Secret, SignIn};
 
 const HELLO: &str = "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250-PIPELINING\nS: 250 SIZE 5000\n= ready\n";
+/// A reply that a peer may not give, or may give in another form (RFC 5321 §4.2, §4.3.2).
+#[test]
+fn replies_count_by_their_first_digit() {
+    for (said, told) in [
+        ("299 odd", "taken dot"),
+        ("250", "taken dot"),
+        ("250 5.7.1 refused, says the text", "taken dot"),
+        ("499 odd", "FinalDot:499 dot"),
+        ("599 odd", "FinalDot:599 dot"),
+        ("550 2.0.0 taken, says the text", "FinalDot:550 dot"),
+        ("250-one\nS: 250-two\nS: 250 three", "taken dot"),
+    ] {
+        let sent = "> send 1\nC: MAIL FROM:<> SIZE=7\nC: RCPT TO:<r0@x.example>\nC: DATA\n";
+        let taken = "S: 299 odd\nS: 251 will forward\nS: 354\n";
+        run(said, &format!("{HELLO}{sent}{taken}{CONTENT}S: {said}\n= ended {told}"));
+    }
+}
+
+/// RFC 4954 §4: a response that would make the command too long waits for the challenge.
+#[test]
+fn a_long_token_waits_for_its_challenge() {
+    let token = "t".repeat(600);
+    let response = BASE64.encode(format!("user=lena\x01auth=Bearer {token}\x01\x01"));
+    let sign_in = SignIn {
+        secret: Secret::new(&token),
+        ..known(&[Mechanism::Xoauth2], false).expect("somebody")
+    };
+    let script = format!(
+        "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250 AUTH XOAUTH2\nC: AUTH XOAUTH2\nS: 334 \nC: {response}\nS: 235 ok\n= ready"
+    );
+    run_from("a long token", &script, opened(StartTls::Already, Some(sign_in)));
+}
+
 const HELLO_PLAIN: &str = "S: 220 hop\nC: EHLO us.example\nS: 250 hop\n= ready\n";
 
 fn plan(session: &ClientSession, recipients: usize) -> TransactionPlan {
@@ -333,19 +369,19 @@ fn chunk_dialogues() {
 #[test]
 fn greetings() {
     for (name, script) in [
-        ("no service", "S: 554 no\n= closed refused 554"),
-        ("busy", "S: 421 busy\n= closed refused 421"),
+        ("no service", "S: 554 no\n= closed refused 554\nC: QUIT"),
+        ("busy", "S: 421 busy\n= closed refused 421\nC: QUIT"),
         (
             "HELO only",
             "S: 220 hop\nC: EHLO us.example\nS: 500 what\nC: HELO us.example\nS: 250 hop\n= ready\n> quit\nC: QUIT\nS: 221 bye\n= closed quit",
         ),
         (
             "neither",
-            "S: 220 hop\nC: EHLO us.example\nS: 550 no\nC: HELO us.example\nS: 550 no\n= closed refused 550",
+            "S: 220 hop\nC: EHLO us.example\nS: 550 no\nC: HELO us.example\nS: 550 no\n= closed refused 550\nC: QUIT",
         ),
         (
             "EHLO refused for now",
-            "S: 220 hop\nC: EHLO us.example\nS: 450 no\n= closed refused 450",
+            "S: 220 hop\nC: EHLO us.example\nS: 450 no\n= closed refused 450\nC: QUIT",
         ),
         (
             "421 while idle",
@@ -410,12 +446,12 @@ fn starttls_dialogues() {
         (
             "no HELO over TLS",
             StartTls::Required,
-            "S: 500 what\n= closed refused 500",
+            "S: 500 what\n= closed refused 500\nC: QUIT",
         ),
         (
             "421 after TLS",
             StartTls::WhereOffered,
-            "S: 421 busy\n= closed refused 421",
+            "S: 421 busy\n= closed refused 421\nC: QUIT",
         ),
     ];
     for (name, starttls, script) in cases {
@@ -425,7 +461,7 @@ fn starttls_dialogues() {
         (
             "refused, required",
             StartTls::Required,
-            "C: STARTTLS\nS: 454 4.7.0 not now\n= closed unfit 454",
+            "C: STARTTLS\nS: 454 4.7.0 not now\n= closed unfit 454\nC: QUIT",
         ),
         (
             "refused, not required",
@@ -459,13 +495,18 @@ fn starttls_dialogues() {
         run_from(name, &format!("{OFFER}{script}"), opened(*starttls, None));
     }
     for (name, starttls, script) in [
-        ("not offered, required", StartTls::Required, "= closed TlsNotOffered"),
+        (
+            "not offered, required",
+            StartTls::Required,
+            "= closed TlsNotOffered\nC: QUIT",
+        ),
         ("not offered, not required", StartTls::WhereOffered, "= ready"),
     ] {
         let hello = "S: 220 hop\nC: EHLO us.example\nS: 250 hop\n";
         run_from(name, &format!("{hello}{script}"), opened(starttls, None));
     }
-    let helo = "S: 220 hop\nC: EHLO us.example\nS: 500 what\nC: HELO us.example\nS: 250 hop\n= closed TlsNotOffered";
+    let helo =
+        "S: 220 hop\nC: EHLO us.example\nS: 500 what\nC: HELO us.example\nS: 250 hop\n= closed TlsNotOffered\nC: QUIT";
     run_from("HELO has no TLS", helo, opened(StartTls::Required, None));
 }
 
@@ -533,11 +574,11 @@ fn sign_in_dialogues() {
     let plain = "C: AUTH PLAIN AGxlbmEAczNjcmV0\n";
     let cases: &[(&str, &str, &str)] = &[
         ("taken", "AUTH PLAIN", "@S: 235 2.7.0 ok\n= ready"),
-        ("refused", "AUTH PLAIN", "@S: 535 5.7.8 no\n= closed unfit 535"),
+        ("refused", "AUTH PLAIN", "@S: 535 5.7.8 no\n= closed unfit 535\nC: QUIT"),
         (
             "refused for now",
             "AUTH PLAIN",
-            "@S: 454 4.7.0 later\n= closed unfit 454",
+            "@S: 454 4.7.0 later\n= closed unfit 454\nC: QUIT",
         ),
         ("421", "AUTH PLAIN", "@S: 421 4.7.0 bye\n= closed unavailable 421"),
         ("250 is no answer", "AUTH PLAIN", "@S: 250 ok\n= closed OutOfTurn"),
@@ -545,10 +586,20 @@ fn sign_in_dialogues() {
         (
             "a challenge too many",
             "AUTH PLAIN",
-            "@S: 334 eA==\n= closed SignInBroken(Challenge)",
+            "@S: 334 eA==\n= closed SignInBroken(Challenge)\nC: *\nC: QUIT",
         ),
-        ("nothing offered", "DSN", "= closed NoMechanism"),
-        ("nothing we know", "AUTH GSSAPI NTLM", "= closed NoMechanism"),
+        (
+            "a challenge that is not base64",
+            "AUTH LOGIN",
+            "C: AUTH LOGIN\nS: 334 Username:\n= closed SignInBroken(Challenge)\nC: *\nC: QUIT",
+        ),
+        (
+            "text in a challenge",
+            "AUTH LOGIN",
+            "C: AUTH LOGIN\nS: 334 VXNl=cm5h\n= closed SignInBroken(Challenge)\nC: *\nC: QUIT",
+        ),
+        ("nothing offered", "DSN", "= closed NoMechanism\nC: QUIT"),
+        ("nothing we know", "AUTH GSSAPI NTLM", "= closed NoMechanism\nC: QUIT"),
         (
             "login",
             "AUTH LOGIN CRAM-MD5",
@@ -557,7 +608,7 @@ fn sign_in_dialogues() {
         (
             "scram before plain, and 235 before its proof",
             "AUTH PLAIN SCRAM-SHA-256",
-            "C: AUTH SCRAM-SHA-256 biwsbj1sZW5hLHI9YWJj\nS: 235 ok\n= closed SignInBroken(Unproved)",
+            "C: AUTH SCRAM-SHA-256 biwsbj1sZW5hLHI9YWJj\nS: 235 ok\n= closed SignInBroken(Unproved)\nC: QUIT",
         ),
     ];
     let all = [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256];
@@ -566,7 +617,7 @@ fn sign_in_dialogues() {
         let session = opened(StartTls::Already, known(&all, false));
         run_from(name, &format!("{}{script}", hello(offer)), session);
     }
-    let not_protected = format!("{}= closed NotProtected", hello("AUTH PLAIN"));
+    let not_protected = format!("{}= closed NotProtected\nC: QUIT", hello("AUTH PLAIN"));
     run_from(
         "in clear, not allowed",
         &not_protected,
@@ -578,7 +629,7 @@ fn sign_in_dialogues() {
         &allowed,
         opened(StartTls::Never, known(&all, true)),
     );
-    let only = format!("{}= closed NoMechanism", hello("AUTH PLAIN LOGIN"));
+    let only = format!("{}= closed NoMechanism\nC: QUIT", hello("AUTH PLAIN LOGIN"));
     run_from(
         "the setting names one",
         &only,

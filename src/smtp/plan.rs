@@ -116,9 +116,20 @@ impl TransactionPlan {
         if !peer.require_tls {
             return Err(PlanFault::RequireTlsMissing);
         }
-        self.mail.truncate(self.mail.trim_end().len());
-        self.mail.push_str(" REQUIRETLS\r\n");
+        self.add_to_mail(" REQUIRETLS");
         Ok(())
+    }
+
+    /// Nobody is named as the one who submitted the message (RFC 4954 §5): whoever we signed in as is who relays it, and
+    /// the peer must not take him for its author. For peers that we signed in to.
+    pub fn submitter_unknown(&mut self) {
+        self.add_to_mail(" AUTH=<>");
+    }
+
+    fn add_to_mail(&mut self, parameter: &str) {
+        self.mail.truncate(self.mail.trim_end().len());
+        self.mail.push_str(parameter);
+        self.mail.push_str("\r\n");
     }
 
     /// Octets of content, if it goes as one chunk.
@@ -274,6 +285,14 @@ mod tests {
         );
         assert_eq!(plan.require_tls(&offering), Ok(()));
         assert_eq!(plan.mail_command(), b"MAIL FROM:<a@contoso.example> REQUIRETLS\r\n");
+    }
+
+    #[test]
+    fn names_no_submitter_to_whom_it_signed_in_to() {
+        let from = address("a@contoso.example");
+        let mut plan = TransactionPlan::new(&Extensions::default(), &mail(&from)).expect("fits");
+        plan.submitter_unknown();
+        assert_eq!(plan.mail_command(), b"MAIL FROM:<a@contoso.example> AUTH=<>\r\n");
     }
 
     #[test]

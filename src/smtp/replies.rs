@@ -55,19 +55,28 @@ pub const HELP: Reply = fixed(
 );
 /// VRFY (RFC 5321 §3.5.3, §7.3): neither yes nor no; RCPT gives the answer.
 pub const NOT_VERIFIED: Reply = fixed(252, 2, 5, 0, "cannot verify here, but will take a message and try");
-/// EXPN: who is in a group is not told (RFC 5321 §7.3; RFC 3463 X.7.2).
-pub const NOT_EXPANDED: Reply = fixed(550, 5, 7, 2, "lists are not shown here");
+/// EXPN: who is in a group is not told. RFC 5321 §7.3: a command that is disabled for security gets 252, since any other
+/// reply could be taken for yes or no.
+pub const NOT_EXPANDED: Reply = fixed(
+    252,
+    2,
+    5,
+    0,
+    "lists are not shown here, but will take a message and try",
+);
 
 /// No such command (RFC 5321 §4.2.4).
 pub const UNKNOWN_COMMAND: Reply = fixed(500, 5, 5, 2, "command not recognised");
 /// A command of an extension that is not offered (RFC 5321 §4.2.4).
 pub const NOT_OFFERED: Reply = fixed(502, 5, 5, 1, "command not offered");
-/// A bare CR or LF, or a NUL, in a command.
-pub const BARE_LINE_END: Reply = fixed(500, 5, 5, 2, "lines must end in CRLF and hold no bare CR, LF or NUL");
+/// A bare CR or LF, or a NUL, in a command (RFC 5321 §4.1.2: characters that may not be are 501).
+pub const BARE_LINE_END: Reply = fixed(501, 5, 5, 2, "lines must end in CRLF and hold no bare CR, LF or NUL");
 /// A command line over `COMMAND_LINE_OCTETS_MAX` (RFC 5321 §4.5.3.1.9).
 pub const LINE_TOO_LONG: Reply = fixed(500, 5, 5, 2, "line too long");
-/// A command that is not UTF-8.
-pub const NOT_UTF8: Reply = fixed(500, 5, 5, 2, "the command is not valid UTF-8");
+/// A response over `AUTH_LINE_OCTETS_MAX` (RFC 4954 §4).
+pub const RESPONSE_TOO_LONG: Reply = fixed(500, 5, 5, 6, "response too long");
+/// A command that is not UTF-8 (RFC 5321 §4.1.2).
+pub const NOT_UTF8: Reply = fixed(501, 5, 5, 2, "the command is not valid UTF-8");
 /// Malformed argument.
 pub const BAD_ARGUMENT: Reply = fixed(501, 5, 5, 4, "syntax error in argument");
 /// EHLO or HELO without a valid name (RFC 5321 §4.1.1.1).
@@ -80,7 +89,9 @@ pub const UNKNOWN_PARAMETER: Reply = fixed(555, 5, 5, 4, "parameter not recognis
 pub const PARAMETER_TWICE: Reply = fixed(501, 5, 5, 4, "parameter given twice");
 /// Parameter with a malformed value.
 pub const BAD_PARAMETER: Reply = fixed(501, 5, 5, 4, "malformed parameter");
-/// Non-ASCII address without SMTPUTF8 (RFC 6531 §3.5).
+/// Non-ASCII reverse-path without SMTPUTF8 (RFC 6531 §3.5: 550 to MAIL, 553 to RCPT).
+pub const SENDER_NEEDS_SMTPUTF8: Reply = fixed(550, 5, 6, 7, "a non-ASCII address needs SMTPUTF8");
+/// Non-ASCII forward-path without SMTPUTF8 (RFC 6531 §3.5).
 pub const NEEDS_SMTPUTF8: Reply = fixed(553, 5, 6, 7, "a non-ASCII address needs SMTPUTF8");
 
 /// MAIL or later before EHLO (RFC 5321 §4.1.4).

@@ -309,11 +309,13 @@ impl ServerSession {
         };
         self.line = LineState::Whole;
         self.steps += 1;
+        let mut reply = replies::LINE_TOO_LONG;
         if let Phase::Sasl(dialect, _) = self.phase {
             self.phase = Phase::Ready(dialect);
+            reply = replies::RESPONSE_TOO_LONG;
         }
         if reply_due {
-            self.fail(&replies::LINE_TOO_LONG, out);
+            self.fail(&reply, out);
         }
         end
     }
@@ -344,7 +346,7 @@ impl ServerSession {
             Command::Quit => self.dismiss(&replies::GOODBYE, out),
             Command::Help => replies::HELP.write(out),
             Command::Vrfy => replies::NOT_VERIFIED.write(out),
-            Command::Expn => self.fail(&replies::NOT_EXPANDED, out),
+            Command::Expn => replies::NOT_EXPANDED.write(out),
         }
     }
 

@@ -148,13 +148,14 @@ impl Exchange {
 
     /// What is said to a challenge (the text of a 334), without CRLF.
     pub fn answer(&mut self, challenge: &str) -> Result<String, SignInFault> {
+        // RFC 4954 §4: a challenge that is not base64 ends the exchange, also where what it says does not matter.
+        let message = STANDARD.decode(challenge.trim()).map_err(|_| SignInFault::Challenge)?;
         if let Some(ready) = self.ready.pop() {
             return Ok(STANDARD.encode(ready));
         }
         if self.mechanism != Mechanism::ScramSha256 {
             return Err(SignInFault::Challenge);
         }
-        let message = STANDARD.decode(challenge.trim()).map_err(|_| SignInFault::Challenge)?;
         let message = String::from_utf8(message).map_err(|_| SignInFault::Challenge)?;
         match std::mem::replace(&mut self.scram, Scram::None) {
             Scram::First { bare } => self.prove(&bare, &message).map(|proof| STANDARD.encode(proof)),

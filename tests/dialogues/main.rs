@@ -127,6 +127,20 @@ fn unescaped(text: &str) -> Vec<u8> {
     out
 }
 
+/// `\*N(text)` for text N times, and nothing else unescaped: what is told is shown with its escapes.
+fn repeated(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once("\\*") {
+        let (count, tail) = escape.split_once('(').expect("a count");
+        let (unit, tail) = tail.split_once(')').expect("a closing parenthesis");
+        out += before;
+        out += &unit.repeat(count.parse().expect("a count"));
+        rest = tail;
+    }
+    out + rest
+}
+
 fn shown(envelope: &Envelope, content: &[u8]) -> String {
     let recipients: Vec<String> = envelope
         .recipients
@@ -154,6 +168,25 @@ fn shown(envelope: &Envelope, content: &[u8]) -> String {
         text.push_str(" REQUIRETLS");
     }
     format!("{text}: {content}")
+}
+
+/// RFC 2034 §4: a reply has a status of its own class, but for the greeting, the answers to EHLO and HELO, and those in
+/// between.
+fn has_its_status(line: &str) -> bool {
+    let without = ["220 mx.", "250-", "250 mx.", "250 HELP", "334 ", "354 "];
+    if without.iter().any(|start| line.starts_with(start)) {
+        return true;
+    }
+    let class = &line[..1];
+    let status = line
+        .get(4..)
+        .and_then(|rest| rest.split(' ').next())
+        .unwrap_or_default();
+    let numbers: Vec<&str> = status.split('.').collect();
+    ["2", "4", "5"].contains(&class)
+        && numbers.len() == 3
+        && numbers[0] == class
+        && numbers.iter().all(|number| number.parse::<u16>().is_ok())
 }
 
 struct Run {
@@ -256,6 +289,7 @@ impl Run {
         let Some((line, _)) = out.split_once("\r\n") else {
             panic!("{}, {place}: nothing more was answered: {out:?}", self.name);
         };
+        assert!(has_its_status(line), "{}, {place}: {line:?}", self.name);
         match expected.strip_suffix('…') {
             Some(start) => assert!(line.starts_with(start), "{}, {place}: answered {line:?}", self.name),
             None => assert_eq!(line, expected, "{}, {place}", self.name),
@@ -297,7 +331,10 @@ fn play(name: &str, script: &str, octet_by_octet: bool) {
         }
         match kind {
             "S:" => run.expect_line(rest, &place),
-            "=" => assert_eq!(run.rules.told.pop_front().as_deref(), Some(rest), "{name}, {place}"),
+            "=" => {
+                let expected = repeated(rest);
+                assert_eq!(run.rules.told.pop_front(), Some(expected), "{name}, {place}");
+            }
             ">" if rest.starts_with("secured") => {
                 run.input.clear();
                 run.handshake = false;

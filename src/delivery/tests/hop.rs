@@ -54,6 +54,9 @@ impl Step {
     ];
 }
 
+/// The usual answer to the dot.
+const TAKEN: &str = "250 2.0.0 taken";
+
 /// What is done instead of the usual answer.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Act {
@@ -65,6 +68,8 @@ pub enum Act {
     Close,
     /// Nothing is said any more.
     Silence,
+    /// Line after line of one reply, for as long as the client bears it.
+    Drip,
 }
 
 /// How the hop behaves.
@@ -86,6 +91,8 @@ pub struct Behaviour {
     pub sign_in: Option<String>,
     /// Sessions are closed after so many messages, before the next command is answered.
     pub messages_max: usize,
+    /// The next session is closed after so many octets were said, whatever the last one is.
+    pub closes_after: Option<usize>,
 }
 
 /// When TLS begins.
@@ -115,6 +122,7 @@ impl Default for Behaviour {
             tls: None,
             sign_in: None,
             messages_max: usize::MAX,
+            closes_after: None,
         }
     }
 }
@@ -126,6 +134,10 @@ pub struct Seen {
     pub sessions: usize,
     pub transactions: usize,
     pub largest: usize,
+    /// Octets said in a session up to the answer to its last dot, and the length of that answer.
+    pub said: (usize, usize),
+    /// Lines of replies that have no end.
+    pub drips: usize,
 }
 
 struct State {
@@ -219,6 +231,10 @@ struct Talk<'a> {
     stream: BufReader<AnyStream>,
     out: Vec<u8>,
     split: bool,
+    /// Octets that may yet be said.
+    left: Option<usize>,
+    /// Octets said, or about to be.
+    said: usize,
     state: &'a State,
 }
 
@@ -231,7 +247,17 @@ enum Instead {
 
 impl Talk<'_> {
     async fn flush(&mut self) -> std::io::Result<()> {
-        let out = std::mem::take(&mut self.out);
+        let mut out = std::mem::take(&mut self.out);
+        if let Some(left) = &mut self.left {
+            let over = out.len() >= *left;
+            out.truncate(*left);
+            *left -= out.len();
+            if over {
+                self.stream.get_mut().write_all(&out).await?;
+                self.stream.get_mut().flush().await?;
+                return Err(std::io::ErrorKind::ConnectionAborted.into());
+            }
+        }
         if self.split {
             for octet in out {
                 self.stream.get_mut().write_all(&[octet]).await?;
@@ -246,6 +272,17 @@ impl Talk<'_> {
     fn say(&mut self, line: &str) {
         self.out.extend_from_slice(line.as_bytes());
         self.out.extend_from_slice(b"\r\n");
+        self.said += line.len() + 2;
+    }
+
+    /// The dot was answered.
+    fn took(&mut self, copy: Copy, answer: &str) {
+        let mut seen = self.state.seen.lock().expect("no panic");
+        seen.largest = seen.largest.max(copy.rcpts.len());
+        seen.copies.push(copy);
+        seen.said = (self.said, answer.len() + 2);
+        drop(seen);
+        self.state.changed.notify_waiters();
     }
 
     async fn instead(&mut self, step: Step) -> std::io::Result<Instead> {
@@ -278,6 +315,16 @@ impl Talk<'_> {
                 self.stream.read_to_end(&mut rest).await?;
                 Ok(Instead::Over)
             }
+            Some(Act::Drip) => {
+                self.flush().await?;
+                let mut beat = tokio::time::interval(std::time::Duration::from_millis(60));
+                loop {
+                    beat.tick().await;
+                    self.stream.get_mut().write_all(b"250-and\r\n").await?;
+                    self.stream.get_mut().flush().await?;
+                    self.state.seen.lock().expect("no panic").drips += 1;
+                }
+            }
         }
     }
 
@@ -308,7 +355,11 @@ macro_rules! step {
 }
 
 async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
-    let behaviour = state.behaviour.lock().expect("no panic").clone();
+    let (behaviour, left) = {
+        let mut behaviour = state.behaviour.lock().expect("no panic");
+        let left = behaviour.closes_after.take();
+        (behaviour.clone(), left)
+    };
     let mut protected = false;
     if let Some((config, Begins::AtOnce)) = &behaviour.tls {
         stream = Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream).await?);
@@ -319,6 +370,8 @@ async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
         stream: BufReader::with_capacity(64 * 1024, stream),
         out: Vec::new(),
         split: behaviour.split,
+        left,
+        said: 0,
         state,
     };
     step!(talk, Step::Greeting, "220 hop.example");
@@ -416,12 +469,8 @@ async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
                     protected,
                 };
                 messages += 1;
-                if step!(talk, Step::Dot, "250 2.0.0 taken") {
-                    let mut seen = state.seen.lock().expect("no panic");
-                    seen.largest = seen.largest.max(copy.rcpts.len());
-                    seen.copies.push(copy);
-                    drop(seen);
-                    state.changed.notify_waiters();
+                if step!(talk, Step::Dot, TAKEN) {
+                    talk.took(copy, TAKEN);
                 }
             }
             "BDAT" if rcpts.is_empty() => talk.say("503 5.5.1 nobody"),
@@ -437,9 +486,8 @@ async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
                     protected,
                 };
                 messages += 1;
-                if step!(talk, Step::Dot, "250 2.0.0 taken") {
-                    state.seen.lock().expect("no panic").copies.push(copy);
-                    state.changed.notify_waiters();
+                if step!(talk, Step::Dot, TAKEN) {
+                    talk.took(copy, TAKEN);
                 }
             }
             "RSET" => {

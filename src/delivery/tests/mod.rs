@@ -3,6 +3,7 @@
 mod fairness;
 mod faults;
 mod hop;
+mod hostile;
 mod learning;
 mod mx;
 mod relay;

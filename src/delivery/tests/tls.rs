@@ -327,6 +327,8 @@ async fn the_next_hop_is_told_who_we_are() {
             .await
             .0
     );
+    // RFC 4954 §5: who we are to the hop is not who wrote the message.
+    hop.seen(|seen| assert!(seen.copies[0].mail.ends_with(" AUTH=<>"), "{:?}", seen.copies[0]));
     // A wrong password is a mistake to be put right: mail waits.
     let hop = Hop::start(behaviour.clone()).await;
     let (reason, said) = waits(&hop, &world(&hop, tls(TlsMode::Required), lena("wrong", false))).await;
@@ -424,5 +426,27 @@ async fn a_message_that_requires_tls_goes_only_where_it_is_promised_and_proved()
             };
             assert_eq!(reason, Reason::RequireTlsMissing);
         }
+    }
+    // RFC 8689 §5: a report is not thrown away for it.
+    for offered in [true, false] {
+        let mut behaviour = offering(Arc::clone(&server), Begins::ByStartTls);
+        if offered {
+            behaviour.keywords.push("REQUIRETLS");
+        }
+        let hop = Hop::start(behaviour).await;
+        let wanted = HopTls {
+            trust: authority.trust(),
+            ..HopTls::default()
+        };
+        let world = world(&hop, wanted, None);
+        let (mut sets, mut message, content) = world.commit(vec![letter()]).await;
+        sets[0].reverse_path = ReversePath::Null;
+        message.envelope.reverse_path = ReversePath::Null;
+        message.envelope.require_tls = true;
+        world.delivery.enqueue(sets, &Arc::new(message), &content);
+        world.idle().await;
+        let said: Vec<String> = hop.seen(|seen| seen.copies.iter().map(|copy| copy.mail.clone()).collect());
+        assert_eq!(said.len(), 1, "{offered}");
+        assert_eq!(said[0].contains(" REQUIRETLS"), offered, "{said:?}");
     }
 }

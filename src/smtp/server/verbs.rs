@@ -35,7 +35,7 @@ impl ServerSession {
             return self.fail(&replies::UNKNOWN_PARAMETER, out);
         }
         if !parameters.smtputf8 && path.mailbox().is_some_and(Mailbox::needs_smtputf8) {
-            return self.fail(&replies::NEEDS_SMTPUTF8, out);
+            return self.fail(&replies::SENDER_NEEDS_SMTPUTF8, out);
         }
         // RFC 1870 §6.1: a declared size over the limit is refused at once.
         if parameters
