@@ -16,7 +16,7 @@ use crate::limits::{
     APPROVAL_ORIGINAL_OCTETS_MAX, APPROVAL_ROUND_OCTETS_MAX, EXCERPT_CHARACTERS_MAX, EXCERPT_SOURCE_OCTETS_MAX,
 };
 use crate::mail::report::{AboutMessage, Letter, Original, compose_letter, one_line, readable_subject};
-use crate::mail::{Mailbox, ReversePath};
+use crate::mail::{Envelope, Mailbox, ReversePath};
 use crate::moderation::facts::{Facts, Links, MailLinks};
 use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Round};
@@ -113,7 +113,12 @@ impl Categorizer {
         };
         let composed = compose_letter(&letterhead, &about(hold, candidate.head.message_id.clone()), &letter);
         let reverse_path = answers.clone().map_or(ReversePath::Null, ReversePath::Mailbox);
-        self.own_message(&letterhead, composed, hold.message, ReportKind::Approval, reverse_path)
+        // RFC 8689 §4.2.1: the message travels in the request.
+        let envelope = Envelope {
+            require_tls: candidate.envelope.require_tls,
+            ..Envelope::from(reverse_path)
+        };
+        self.own_message(&letterhead, composed, hold.message, ReportKind::Approval, envelope)
     }
 
     /// The notice to the sender, as `SendModerationNotifications` allows.
@@ -184,7 +189,8 @@ impl Categorizer {
             Kind::Request | Kind::Confirm | Kind::Late | Kind::Counted | Kind::Unclear => ReportKind::Approval,
         };
         let composed = compose_letter(&letterhead, &about(hold, None), &letter);
-        self.own_message(&letterhead, composed, hold.message, report, ReversePath::Null)
+        let envelope = Envelope::from(ReversePath::Null);
+        self.own_message(&letterhead, composed, hold.message, report, envelope)
     }
 
     /// What the hold alone tells; enough for letters after its message has left.

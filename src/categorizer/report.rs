@@ -13,7 +13,7 @@ use crate::mail::report::{
     AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient, compose,
     compose_notice, returns_whole,
 };
-use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReversePath};
+use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReturnContent, ReversePath};
 use crate::policy::Refusal;
 use crate::resolver::{Relaying, Sender};
 use crate::spool::content::Content;
@@ -70,7 +70,14 @@ impl Categorizer {
     ) -> Option<Acceptance> {
         let to = to.mailbox()?;
         let action = recipients.first()?.action;
-        let whole = returns_whole(action, about.envelope.ret, about.content.len())
+        // RFC 8689 §5: what may go over verified TLS only is not returned as a whole, and its report may go no other way.
+        let require_tls = about.envelope.require_tls;
+        let ret = if require_tls {
+            Some(ReturnContent::Headers)
+        } else {
+            about.envelope.ret
+        };
+        let whole = returns_whole(action, ret, about.content.len())
             .then(|| whole(about.content))
             .flatten();
         let letterhead = self.letterhead(to);
@@ -85,14 +92,19 @@ impl Categorizer {
                 whole: whole.as_deref(),
             },
         });
-        self.own_message(&letterhead, composed, about.id, report_kind(action), ReversePath::Null)
+        let envelope = Envelope {
+            require_tls,
+            ..Envelope::from(ReversePath::Null)
+        };
+        self.own_message(&letterhead, composed, about.id, report_kind(action), envelope)
     }
 
     /// A letter about a message, with its own outcome.
     pub fn notice(&self, about: &About<'_>, to: &Mailbox, kind: ReportKind, notice: &Notice<'_>) -> Option<Acceptance> {
         let letterhead = self.letterhead(to);
         let composed = compose_notice(&letterhead, &about.words(), notice);
-        self.own_message(&letterhead, composed, about.id, kind, ReversePath::Null)
+        let envelope = Envelope::from(ReversePath::Null);
+        self.own_message(&letterhead, composed, about.id, kind, envelope)
     }
 
     /// What becomes of an accepted message of which nobody is left: one report, or silence to `<>`.
@@ -257,22 +269,21 @@ impl Categorizer {
         }
     }
 
-    /// A message of our own through a pass of its own: to one mailbox, by the rules for the system. From `<>`, or
-    /// from where failures are to be told.
+    /// A message of our own through a pass of its own: to one mailbox, by the rules for the system. The envelope names
+    /// nobody yet; it is from `<>`, or from where failures are to be told.
     pub(super) fn own_message(
         &self,
         letterhead: &Letterhead,
         composed: Composed,
         about: MessageId,
         report: ReportKind,
-        reverse_path: ReversePath,
+        mut envelope: Envelope,
     ) -> Option<Acceptance> {
         let sender = Sender {
-            reverse_path: reverse_path.clone(),
+            reverse_path: envelope.reverse_path.clone(),
             ..Sender::system()
         };
-        let notify = (reverse_path == ReversePath::Null).then_some(Notify::NEVER);
-        let mut envelope = Envelope::from(reverse_path);
+        let notify = (envelope.reverse_path == ReversePath::Null).then_some(Notify::NEVER);
         envelope.body = composed.body;
         envelope.smtputf8 = composed.smtputf8;
         envelope.recipients.push(EnvelopeRecipient {

@@ -76,4 +76,5 @@ mod transaction_recipient_limit_is_452;
 mod two_moderators_decide_at_once;
 mod two_relays_cannot_bounce_a_group;
 mod unknown_recipients_and_relaying_are_refused;
+mod what_requires_tls_is_reported_so;
 mod why_names_the_blank_that_keeps_somebody_out;
