@@ -8,6 +8,7 @@ mod source;
 use std::collections::BTreeSet;
 
 use muster::manual::exchange::PARAMETERS;
+use muster::manual::requirements::{self, Requirement, Stand};
 use muster::manual::rfcs::RFCS;
 use source::Source;
 
@@ -369,4 +370,78 @@ fn is_camel(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_uppercase())
         && word.chars().filter(char::is_ascii_uppercase).count() >= 2
         && word.chars().any(|c| c.is_ascii_lowercase())
+}
+
+/// Most demands of the RFCs that we do not meet.
+const DEPARTURES_MAX: usize = 10;
+
+#[test]
+fn every_requirement_has_a_test_that_is_there() {
+    let files = source::everything(&["src", "tests"]);
+    let rows = requirements::all();
+    let mut found = Vec::new();
+    for row in &rows {
+        let place = format!("RFC {} §{}, {}", row.rfc, row.section, row.must);
+        match row.stand {
+            Stand::Shown(test) => match test.split_once("::") {
+                Some((path, name)) => {
+                    let file = files.iter().find(|file| file.path == path);
+                    if !file.is_some_and(|file| has_test(file, name)) {
+                        found.push(format!("{place}: there is no {test}"));
+                    }
+                }
+                None => found.push(format!("{place}: {test} is not a file and a name")),
+            },
+            Stand::Departure(why) if why.len() < 40 => found.push(format!("{place}: the reason is not told")),
+            Stand::Departure(_) => {}
+        }
+        let known = RFCS.iter().find(|known| known.number == row.rfc);
+        if !known.is_some_and(|known| known.state.is_claimed()) {
+            found.push(format!(
+                "{place}: the RFC has no row in src/manual/rfcs.rs, or is not claimed"
+            ));
+        }
+        let same = |other: &&Requirement| (other.rfc, other.section, other.must) == (row.rfc, row.section, row.must);
+        if rows.iter().filter(same).count() > 1 {
+            found.push(format!("{place}: twice"));
+        }
+    }
+    let departures = rows.iter().filter(|row| matches!(row.stand, Stand::Departure(_)));
+    let departures = departures.count();
+    if departures > DEPARTURES_MAX {
+        found.push(format!("{departures} departures, at most {DEPARTURES_MAX}"));
+    }
+    for rfc in requirements::RFCS {
+        if !rows.iter().any(|row| row.rfc == rfc) {
+            found.push(format!("RFC {rfc} was gone through and has no row"));
+        }
+    }
+    failures(found);
+}
+
+/// A test function, a dialogue with this title, or a script with this text.
+fn has_test(file: &Source, name: &str) -> bool {
+    let lines: Vec<&str> = file.text.lines().collect();
+    if file.path.ends_with(".txt") {
+        return lines.iter().any(|line| line.strip_prefix("# ") == Some(name));
+    }
+    if file.path.ends_with(".sh") {
+        return file.text.contains(name);
+    }
+    let begins = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('('))
+    };
+    let is_test = |line: &str| {
+        ["#[test]", "#[tokio::test"]
+            .iter()
+            .any(|mark| line.trim_start().starts_with(mark))
+    };
+    lines
+        .iter()
+        .enumerate()
+        .any(|(at, line)| begins(line) && lines[at.saturating_sub(4)..at].iter().any(|line| is_test(line)))
 }

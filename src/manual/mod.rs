@@ -1,6 +1,7 @@
 //! Standards and Exchange behaviour we cite, as tables that tests check.
 
 pub mod exchange;
+pub mod requirements;
 pub mod rfcs;
 
 /// How far something is carried out.

@@ -345,7 +345,12 @@ pub const RFCS: &[Rfc] = &[
         Partly,
         "families of addresses take turns, one at a time",
     ),
-    rfc(8314, "Implicit TLS", Partly, "to a next hop"),
+    rfc(
+        8314,
+        "Implicit TLS",
+        Partly,
+        "for submission and to next hops; client certificates prove connectors, not people",
+    ),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
     rfc(
         8461,
@@ -371,8 +376,8 @@ pub const RFCS: &[Rfc] = &[
         8689,
         "REQUIRETLS",
         Partly,
-        "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host; the TLS-Required \
-         field is not read",
+        "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host without its body; \
+         the TLS-Required field is not read",
     ),
     rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
     rfc(8997, "TLS 1.2 for mail", Done, "the least that is agreed on"),

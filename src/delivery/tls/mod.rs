@@ -323,3 +323,29 @@ impl ServerCertVerifier for JudgedLater {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7672 §2.2.3, RFC 8461 §4: the name of the exchanger stands in SNI, so that one host can have many certificates.
+    #[test]
+    fn a_host_is_asked_for_by_its_name() {
+        for (host, asked) in [
+            (
+                "mx.fabrikam.example",
+                ServerName::try_from("mx.fabrikam.example").expect("a name"),
+            ),
+            ("192.0.2.1", ServerName::try_from("192.0.2.1").expect("an address")),
+            ("no name", ServerName::try_from("192.0.2.7").expect("an address")),
+        ] {
+            let candidate = Candidate {
+                host: host.to_owned(),
+                address: "192.0.2.7:25".parse().expect("an address"),
+                domain: None,
+                tlsa: None,
+            };
+            assert_eq!(server_name(&candidate), asked, "{host}");
+        }
+    }
+}

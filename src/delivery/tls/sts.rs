@@ -234,14 +234,20 @@ fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 async fn over_https(domain: String) -> Result<String, String> {
-    let shown = |fault: reqwest::Error| fault.without_url().to_string();
-    let client = reqwest::Client::builder()
-        .https_only(true)
+    let client = client().https_only(true);
+    fetched(client, format!("https://mta-sts.{domain}/.well-known/mta-sts.txt")).await
+}
+
+/// RFC 8461 §3.3: the policy's host answers itself.
+fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .timeout(FETCH_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(shown)?;
-    let url = format!("https://mta-sts.{domain}/.well-known/mta-sts.txt");
+}
+
+async fn fetched(client: reqwest::ClientBuilder, url: String) -> Result<String, String> {
+    let shown = |fault: reqwest::Error| fault.without_url().to_string();
+    let client = client.build().map_err(shown)?;
     let mut response = client.get(url).send().await.map_err(shown)?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(format!("status {}", response.status().as_u16()));
@@ -332,6 +338,37 @@ mod tests {
 
     fn texts(id: &str) -> Vec<String> {
         vec![format!("v=STSv1; id={id}")]
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let page = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+        for (said, expected) in [
+            (page.to_owned(), Ok("hello".to_owned())),
+            (
+                page.replace("plain", "html"),
+                Err("the policy is not text/plain".to_owned()),
+            ),
+            (page.replace("200 OK", "404 No"), Err("status 404".to_owned())),
+            (
+                page.replace("200 OK\r\n", "301 Moved\r\nLocation: /elsewhere\r\n"),
+                Err("status 301".to_owned()),
+            ),
+        ] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let url = format!("http://{}/policy", listener.local_addr().expect("bound"));
+            let serve = async {
+                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    assert!(stream.read_buf(&mut asked).await.expect("readable") > 0);
+                }
+                stream.write_all(said.as_bytes()).await.expect("writable");
+            };
+            let (found, ()) = tokio::join!(fetched(client(), url), serve);
+            assert_eq!(found, expected, "{said}");
+        }
     }
 
     #[tokio::test]

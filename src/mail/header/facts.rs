@@ -218,6 +218,23 @@ mod tests {
         }
     }
 
+    /// RFC 5321 §3.3, §3.7.2: how trace and Resent fields look is no reason to refuse a message.
+    #[test]
+    fn any_form_of_trace_and_resent_fields_is_read() {
+        for fields in [
+            "Received: nonsense",
+            "Received:",
+            "Received: from a by b via UUCP; 21 Nov 97 9:55",
+            "Resent-To: a@x.example",
+            "Resent-From: a@x.example\r\nResent-From: b@x.example\r\nResent-Date: never",
+            "Return-Path: <a@x.example>\r\nReturn-Path: <>",
+            "Delivered-To: \u{e4}\r\nReceived: (qmail 1 invoked by uid 0)",
+        ] {
+            let facts = HeaderFacts::read(format!("{fields}\r\n\r\n").as_bytes());
+            assert!(facts.is_ok(), "{fields}");
+        }
+    }
+
     #[test]
     fn counts_and_tracks() {
         let message = format!(

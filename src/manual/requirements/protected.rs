@@ -1,0 +1,298 @@
+//! TLS and AUTH: RFC 3207, 4954, 7672, 8314, 8461, 8689.
+
+use super::{Requirement, departure, shown};
+
+/// What they demand.
+pub const PROTECTION: &[Requirement] = &[
+    shown(
+        3207,
+        "4",
+        "STARTTLS takes no parameter: 501",
+        "tests/dialogues/tls.txt::STARTTLS has its place, and takes nothing",
+    ),
+    shown(
+        3207,
+        "4",
+        "an MX does not require STARTTLS, unless an operator says so",
+        "src/config/tests.rs::the_documented_defaults_are_the_defaults",
+    ),
+    shown(
+        3207,
+        "4",
+        "where TLS is required, mail without it is 530",
+        "tests/dialogues/tls.txt::Where TLS is required there is no mail before it",
+    ),
+    shown(
+        3207,
+        "4",
+        "after 220 the client begins the handshake before anything else",
+        "src/smtp/client_tests.rs::starttls_dialogues",
+    ),
+    shown(
+        3207,
+        "4.1",
+        "whether a session in which TLS could not be agreed on goes on is for each side to decide: as settings say",
+        "src/delivery/tests/tls.rs::a_handshake_that_goes_wrong_is_followed_by_clear_text_only_where_that_will_do",
+    ),
+    shown(
+        3207,
+        "4.1",
+        "who wants to know the other checks his certificate and the name in it",
+        "src/delivery/tests/tls.rs::a_certificate_is_held_against_name_authority_and_key",
+    ),
+    shown(
+        3207,
+        "4.2",
+        "the server forgets all that it was told before TLS",
+        "tests/dialogues/tls.txt::STARTTLS: all that was said before is forgotten, and more is offered",
+    ),
+    shown(
+        3207,
+        "4.2",
+        "the client forgets all that it was told before TLS",
+        "src/smtp/client_tests.rs::what_came_before_tls_is_forgotten",
+    ),
+    shown(
+        3207,
+        "4.2",
+        "STARTTLS is not offered within TLS, nor taken",
+        "tests/dialogues/tls.txt::STARTTLS: all that was said before is forgotten, and more is offered",
+    ),
+    shown(
+        3207,
+        "5",
+        "nothing that stands behind STARTTLS in clear text counts within TLS",
+        "tests/dialogues/tls.txt::What was injected behind STARTTLS is not read within TLS: the connection is cut",
+    ),
+    shown(
+        3207,
+        "6",
+        "a client that wants TLS does not go on where the offer is missing",
+        "src/delivery/tests/tls.rs::required_tls_that_is_not_offered_makes_mail_wait",
+    ),
+    shown(
+        4954,
+        "3",
+        "AUTH offers the names of its mechanisms",
+        "tests/dialogues/auth.txt::AUTH PLAIN with an initial response",
+    ),
+    shown(
+        4954,
+        "4",
+        "after a successful AUTH another is 503; so is AUTH in a transaction",
+        "tests/dialogues/auth.txt::AUTH PLAIN with an initial response",
+    ),
+    shown(
+        4954,
+        "4",
+        "a 334 has nothing but its challenge, and a blank where that is empty",
+        "tests/dialogues/auth.txt::AUTH LOGIN asks twice; AUTH PLAIN without an initial response",
+    ),
+    shown(
+        4954,
+        "4",
+        "a star cancels: 501",
+        "tests/dialogues/auth.txt::AUTH LOGIN asks twice; AUTH PLAIN without an initial response",
+    ),
+    shown(
+        4954,
+        "4",
+        "an equals sign is an initial response of no octets",
+        "tests/dialogues/auth.txt::AUTH LOGIN asks twice; AUTH PLAIN without an initial response",
+    ),
+    departure(
+        4954,
+        "4",
+        "an initial response is 501 where the mechanism has the server speak first",
+        "LOGIN takes a name with the command. It was never specified, and its clients in use say it both ways; the response is \
+         read as the answer to the first question. No other mechanism of ours has the server speak first.",
+    ),
+    shown(
+        4954,
+        "4",
+        "what is not base64 is 501, with characters or padding where they may not be",
+        "tests/dialogues/auth.txt::What is not base64 is refused and not repaired",
+    ),
+    shown(
+        4954,
+        "4",
+        "a client that cannot decode a challenge cancels",
+        "src/smtp/client_tests.rs::sign_in_dialogues",
+    ),
+    shown(
+        4954,
+        "4",
+        "responses of 12288 octets are taken, and longer ones are 500",
+        "tests/dialogues/auth.txt::A response may be long, not endless",
+    ),
+    shown(
+        4954,
+        "4",
+        "a client whose initial response is too long for a command waits with it",
+        "src/smtp/client_tests.rs::a_long_token_waits_for_its_challenge",
+    ),
+    shown(
+        4954,
+        "4",
+        "a name to act for that cannot be had fails",
+        "src/smtp/sasl/tests.rs::first_responses_are_read_or_refused",
+    ),
+    shown(
+        4954,
+        "4",
+        "there is a configuration without passwords in clear text: it is the default",
+        "tests/stories/an_account_sends_as_itself.rs::without_tls_and_a_password_there_is_no_mail",
+    ),
+    shown(
+        4954,
+        "4",
+        "PLAIN within TLS is there, for clients and as a client",
+        "tests/stories/lettre_is_an_independent_client.rs::lettre_submits_over_tls_with_a_password",
+    ),
+    shown(
+        4954,
+        "4",
+        "nothing follows AUTH in a group before its answer",
+        "tests/dialogues/auth.txt::Nothing follows AUTH before its answer; what was pipelined waits",
+    ),
+    shown(
+        4954,
+        "5",
+        "AUTH= is taken where AUTH is offered, also from clients that did not authenticate, and not believed",
+        "tests/dialogues/auth.txt::Who is said to have submitted a message is read and not believed, also from a client that did not authenticate",
+    ),
+    shown(
+        4954,
+        "5",
+        "to whom we signed in to, AUTH=<> says that the author is not us",
+        "src/delivery/tests/tls.rs::the_next_hop_is_told_who_we_are",
+    ),
+    shown(
+        4954,
+        "14",
+        "PLAIN is not said to a server that others can hear",
+        "src/delivery/tests/tls.rs::whatever_goes_wrong_in_starttls_and_auth_is_temporary_and_nothing_is_said_in_clear_text",
+    ),
+    shown(
+        7672,
+        "2.1.1",
+        "DNS that cannot be trusted or asked is trouble: mail waits, without falling back",
+        "tests/interop/04-protected-postfix.sh::mail whose TLSA record was changed on the way",
+    ),
+    shown(
+        7672,
+        "2.2",
+        "usable TLSA records make TLS and the match compulsory",
+        "tests/interop/04-protected-postfix.sh::mail that DANE holds back",
+    ),
+    departure(
+        7672,
+        "2.2.2",
+        "for an exchanger that is an alias, TLSA records are looked for at the end of the chain and at its name",
+        "An exchanger may not be an alias (RFC 5321 §5.1). One that is all the same is reached as without DANE, by the settings \
+         of the hop; what it would gain is TLS that its zone got wrong.",
+    ),
+    shown(
+        7672,
+        "2.2.3",
+        "the name of the exchanger is asked for in the handshake (SNI)",
+        "src/delivery/tls/mod.rs::a_host_is_asked_for_by_its_name",
+    ),
+    shown(
+        7672,
+        "3.1.1",
+        "for usage 3 neither name nor time of the certificate counts",
+        "src/delivery/tls/dane.rs::names_count_below_an_authority_and_not_for_the_host_itself",
+    ),
+    shown(
+        7672,
+        "3.1.2",
+        "for usage 2 the chain leads to the record, and the certificate has the name",
+        "src/delivery/tls/dane.rs::every_form_of_a_record_fits_its_certificate_and_no_other",
+    ),
+    shown(
+        7672,
+        "3.1.3",
+        "usages 0 and 1 are not usable",
+        "src/delivery/tls/dane.rs::what_cannot_be_used",
+    ),
+    shown(
+        8314,
+        "3.3",
+        "submission with TLS from the first octet is there beside STARTTLS",
+        "tests/stories/an_account_sends_as_itself.rs::within_tls_from_the_first_octet_it_is_the_same",
+    ),
+    shown(
+        8314,
+        "4.1",
+        "TLS is 1.2 or newer, on every port",
+        "tests/interop/06-clients.sh::for version in tlsv1 tlsv1_1; do",
+    ),
+    shown(
+        8314,
+        "4.1",
+        "passwords are not taken in clear text",
+        "tests/stories/an_account_sends_as_itself.rs::without_tls_and_a_password_there_is_no_mail",
+    ),
+    shown(
+        8461,
+        "3.1",
+        "one record that begins with v=STSv1 and has an id; with several there is none",
+        "src/delivery/tls/sts.rs::records_announce",
+    ),
+    shown(
+        8461,
+        "3.2",
+        "a policy has a version, a mode, a time and exchangers, unknown keys are passed over, a pattern stands for one label",
+        "src/delivery/tls/sts.rs::policies_are_read",
+    ),
+    shown(
+        8461,
+        "3.3",
+        "a policy counts until its time is over, also where it cannot be fetched again",
+        "src/delivery/tls/sts.rs::a_policy_is_kept_for_as_long_as_it_says_over_restarts",
+    ),
+    shown(
+        8461,
+        "3.3",
+        "a policy comes over HTTPS from the right host; no redirect is followed",
+        "src/delivery/tls/sts.rs::a_redirect_is_not_followed",
+    ),
+    shown(
+        8461,
+        "4.1",
+        "the certificate of an exchanger is valid, trusted and has its name",
+        "src/delivery/tests/mx.rs::a_domains_mta_sts_policy_decides_where_and_how_its_mail_goes",
+    ),
+    shown(
+        8461,
+        "5",
+        "with enforce nothing goes to an exchanger that is not named or not proved; with testing and none it does",
+        "src/delivery/tests/mx.rs::a_domains_mta_sts_policy_decides_where_and_how_its_mail_goes",
+    ),
+    shown(
+        8689,
+        "2",
+        "REQUIRETLS is offered within TLS only, and taken nowhere else",
+        "tests/dialogues/tls.txt::STARTTLS and REQUIRETLS where they are not offered",
+    ),
+    departure(
+        8689,
+        "3",
+        "TLS-Required: No lets a message go past DANE and MTA-STS",
+        "The field is not read: a sender must not be able to take away what the next hop's domain, or the operator, asks for. \
+         Mail then waits and is returned.",
+    ),
+    shown(
+        8689,
+        "4.2.1",
+        "a message with REQUIRETLS goes only over TLS to a host that is proved and promises the same",
+        "src/delivery/tests/tls.rs::a_message_that_requires_tls_goes_only_where_it_is_promised_and_proved",
+    ),
+    shown(
+        8689,
+        "5",
+        "its report asks for the same, returns no more than the header section, and is not thrown away for it",
+        "tests/stories/what_requires_tls_is_reported_so.rs::what_requires_tls_is_reported_so",
+    ),
+];

@@ -1,0 +1,380 @@
+//! RFC 5321, the server's side.
+
+use super::{Requirement, departure, shown};
+
+/// What a server must do.
+pub const SERVER: &[Requirement] = &[
+    shown(
+        5321,
+        "2.1",
+        "whoever said 250 to a message delivers it or reports that he could not",
+        "src/queue/tests.rs::every_recipient_ends_exactly_once",
+    ),
+    shown(
+        5321,
+        "2.2.1",
+        "EHLO is supported, and HELO for those who know nothing else",
+        "tests/dialogues/session.txt::HELO gets no extensions, and no parameters",
+    ),
+    shown(
+        5321,
+        "2.2.2",
+        "EHLO names registered extensions only, and others with an X",
+        "tests/dialogues/session.txt::EHLO names what we offer",
+    ),
+    shown(
+        5321,
+        "2.3.5",
+        "postmaster without a domain is taken",
+        "tests/stories/unknown_recipients_and_relaying_are_refused.rs::unknown_recipients_relaying_and_route_tricks_are_refused",
+    ),
+    shown(
+        5321,
+        "2.3.8",
+        "nothing but CRLF ends a line",
+        "tests/dialogues/session.txt::A bare LF ends no command: one error, and what stands behind it is not executed",
+    ),
+    shown(
+        5321,
+        "2.3.11",
+        "a local-part has a meaning for its own domain only: ours are looked up, others are passed on as they are",
+        "src/mail/address_tests.rs::local_parts_that_route_again_are_known",
+    ),
+    departure(
+        5321,
+        "2.4",
+        "local-parts are told apart by the case of their letters",
+        "Members whose addresses differ in case alone get one copy, at the first spelling: no mail system in use tells them \
+         apart, directories spell one person in several ways, and a second copy is what people would see. The case of each \
+         address that is sent to is kept.",
+    ),
+    shown(
+        5321,
+        "2.4",
+        "the case of local-parts is preserved",
+        "src/mail/address_tests.rs::a_text_that_was_a_mailbox_is_one_again",
+    ),
+    shown(
+        5321,
+        "3.2",
+        "HELO is not answered like EHLO",
+        "tests/dialogues/session.txt::HELO gets no extensions, and no parameters",
+    ),
+    shown(
+        5321,
+        "3.3",
+        "a refused path is answered as permanent or as temporary, by what would happen to it again",
+        "tests/dialogues/transaction.txt::The gate's verdicts on recipients",
+    ),
+    shown(
+        5321,
+        "3.3",
+        "RCPT without MAIL is 503",
+        "tests/dialogues/session.txt::MAIL comes before RCPT and DATA, and once",
+    ),
+    shown(
+        5321,
+        "3.3",
+        "the commands of a transaction come in order",
+        "tests/dialogues/session.txt::MAIL comes before RCPT and DATA, and once",
+    ),
+    shown(
+        5321,
+        "3.3",
+        "a message is not refused for how its Resent fields match",
+        "src/mail/header/facts.rs::any_form_of_trace_and_resent_fields_is_read",
+    ),
+    shown(
+        5321,
+        "3.5.3",
+        "VRFY and EXPN never say 250 to what was not verified",
+        "tests/dialogues/session.txt::NOOP, HELP, VRFY, EXPN",
+    ),
+    shown(
+        5321,
+        "3.5.2",
+        "EXPN stands in the answer to EHLO if it is supported; it is not",
+        "tests/dialogues/session.txt::EHLO names what we offer",
+    ),
+    shown(
+        5321,
+        "3.6.3",
+        "a relay that cannot deliver tells the return path, from the null reverse-path",
+        "tests/stories/expired_message_is_reported.rs::an_expired_message_is_reported_to_the_sender",
+    ),
+    shown(
+        5321,
+        "3.6.3",
+        "nothing is told about what could not be told",
+        "src/queue/tests.rs::nobody_is_told_at_a_null_reverse_path",
+    ),
+    departure(
+        5321,
+        "3.6.3",
+        "a relay does not look at the header section or body, except for its Received field and for loops",
+        "A group is a mailing list and this its processor (§3.9.2): automatic mail, authors, moderation and sizes are decided \
+         from what the header section says. Nothing in it is changed, but for results that claim to be ours (RFC 8601 §5) \
+         and what a submission lacks (RFC 6409 §8).",
+    ),
+    shown(
+        5321,
+        "3.7.2",
+        "a message is not refused for the form of its trace fields",
+        "src/mail/header/facts.rs::any_form_of_trace_and_resent_fields_is_read",
+    ),
+    departure(
+        5321,
+        "3.8",
+        "the server closes after QUIT, after 421, and after silence, and else not",
+        "It also closes when a client sends content before 354, a chunk without a size, an HTTP request, or speaks before the \
+         greeting (RFC 5321 §7.8): what follows cannot be told from commands, and reading on is how messages are smuggled in.",
+    ),
+    shown(
+        5321,
+        "3.8",
+        "a connection that ends undoes the transaction and nothing before it",
+        "tests/listener/main.rs::silence_within_content_ends_the_session_and_keeps_nothing",
+    ),
+    departure(
+        5321,
+        "3.9.2",
+        "copies of a list leave with a return address of whoever keeps the list",
+        "By default a group of Exchange is an alias (§3.9.1): its copies keep the sender's return address. The report settings \
+         of the group, or a rule of the next hop, put the manager's or one of ours in its place.",
+    ),
+    shown(
+        5321,
+        "3.9.2",
+        "the header section of a copy is left as it was",
+        "tests/stories/forty_megabyte_message.rs::a_message_of_40_megabytes_goes_through_unchanged",
+    ),
+    shown(
+        5321,
+        "4.1.1.1",
+        "EHLO or HELO comes before a transaction",
+        "tests/dialogues/session.txt::EHLO comes first",
+    ),
+    shown(
+        5321,
+        "4.1.1.1",
+        "verbs and keywords are read in any case",
+        "tests/dialogues/session.txt::Verbs and keywords in any case",
+    ),
+    shown(
+        5321,
+        "4.1.1.1",
+        "EHLO names every command that is not required of all",
+        "tests/dialogues/session.txt::Extensions that are not offered",
+    ),
+    departure(
+        5321,
+        "4.1.1.3",
+        "source routes are recognised, and taken as if they were not there",
+        "They are recognised and refused with 501. Nobody sends them, and a route that one server strips and the next one \
+         follows is a way to relay through both. §3.3 lets a server decline what they ask for.",
+    ),
+    shown(
+        5321,
+        "4.1.1.3",
+        "no name gets into a path on the way",
+        "src/delivery/tests/relay.rs::a_copy_arrives_as_it_came",
+    ),
+    shown(
+        5321,
+        "4.1.1.4",
+        "lines that end in LF are not taken in content, and LF.LF is no end",
+        "tests/smuggling.rs::false_ends_end_nothing",
+    ),
+    shown(
+        5321,
+        "4.1.1.4",
+        "the end of content is answered by one reply that says whether it was taken",
+        "tests/dialogues/transaction.txt::A message, start to finish",
+    ),
+    shown(
+        5321,
+        "4.1.1.4",
+        "what turns out later is reported by mail",
+        "tests/exchange/nested.rs::a_branch_that_refuses_is_reported_and_the_rest_is_delivered",
+    ),
+    shown(
+        5321,
+        "4.1.1.5",
+        "RSET forgets sender, recipients and content, is answered 250, and closes nothing",
+        "tests/dialogues/session.txt::RSET clears the transaction, and is welcome at any time",
+    ),
+    shown(
+        5321,
+        "4.1.1.10",
+        "QUIT is answered 221 and the connection closed",
+        "tests/dialogues/session.txt::EHLO names what we offer",
+    ),
+    shown(
+        5321,
+        "4.1.2",
+        "all forms of quoting a local-part are one address",
+        "src/mail/address_tests.rs::keys_fold_ascii_only",
+    ),
+    shown(
+        5321,
+        "4.1.2",
+        "control characters are in no mailbox",
+        "src/mail/address_tests.rs::refuses_the_rest_with_a_reason",
+    ),
+    shown(
+        5321,
+        "4.1.2",
+        "a command with characters that may not be is 501",
+        "tests/dialogues/session.txt::A NUL in a command",
+    ),
+    shown(
+        5321,
+        "4.1.2",
+        "the grammar of commands and paths",
+        "tests/grammar.rs::nothing_made_of_damaged_commands_is_accepted_against_the_reference",
+    ),
+    shown(
+        5321,
+        "4.1.4",
+        "EHLO amid a session clears it as RSET does",
+        "tests/dialogues/session.txt::EHLO in the middle clears the transaction",
+    ),
+    shown(
+        5321,
+        "4.1.4",
+        "an EHLO that is refused leaves everything as it was",
+        "tests/dialogues/session.txt::A hello that cannot be taken changes nothing",
+    ),
+    shown(
+        5321,
+        "4.1.4",
+        "a name in EHLO that is not the client's is no reason to refuse, unless an operator says so",
+        "tests/listener/strangers.rs::a_greeting_gives_a_name",
+    ),
+    shown(
+        5321,
+        "4.1.4",
+        "NOOP, HELP, EXPN, VRFY and RSET have their place at any time",
+        "tests/dialogues/session.txt::Within a transaction there is time for NOOP, HELP, VRFY and EXPN",
+    ),
+    shown(
+        5321,
+        "4.1.4",
+        "MAIL within a transaction, and commands out of order, are 503 and change nothing",
+        "tests/dialogues/session.txt::MAIL comes before RCPT and DATA, and once",
+    ),
+    shown(
+        5321,
+        "4.2",
+        "each command gets exactly one reply",
+        "tests/dialogues/transaction.txt::The same, pipelined; the next transaction behind the final dot waits for the answer",
+    ),
+    shown(
+        5321,
+        "4.2",
+        "reply codes begin with 2, 3, 4 or 5 and are of three digits",
+        "tests/dialogues/main.rs::dialogues",
+    ),
+    shown(
+        5321,
+        "4.2.4",
+        "EHLO lists nothing that is then answered 500 or 502",
+        "tests/dialogues/transaction.txt::All parameters",
+    ),
+    shown(
+        5321,
+        "4.2.5",
+        "a message that was answered 4yz or 5yz after its dot is not delivered",
+        "tests/listener/main.rs::content_that_cannot_be_written_stays_with_the_client",
+    ),
+    shown(
+        5321,
+        "4.4",
+        "a Received field of the given form goes before the message, with from, four digits of the year, and one for at most",
+        "src/mail/trace.rs::one_received_field_as_rfc_5321_writes_it",
+    ),
+    shown(
+        5321,
+        "4.4",
+        "Received fields that are there are neither changed nor moved",
+        "src/mail/header/sieve.rs::forged_results_and_organisation_fields_go_and_nothing_else",
+    ),
+    shown(
+        5321,
+        "4.4",
+        "failures are told to the reverse-path",
+        "tests/stories/next_hop_refuses_three_of_fifty.rs::the_next_hop_refuses_three_of_fifty_and_the_sender_gets_one_report_naming_exactly_those",
+    ),
+    shown(
+        5321,
+        "4.5.1",
+        "EHLO, HELO, MAIL, RCPT, DATA, RSET, NOOP, QUIT and VRFY are there",
+        "tests/dialogues/session.txt::Verbs and keywords in any case",
+    ),
+    shown(
+        5321,
+        "4.5.1",
+        "postmaster of every domain of ours is there, in any case, whatever else is refused",
+        "src/expansion/tests/groups.rs::postmaster_passes_whatever_its_target_restricts",
+    ),
+    shown(
+        5321,
+        "4.5.2",
+        "dots at the beginning of lines are taken away",
+        "src/smtp/data_tests.rs::equals_the_reference_whatever_the_cuts",
+    ),
+    shown(
+        5321,
+        "4.5.3.1",
+        "local-parts of 64 octets, paths of 256, commands of 512, names of 250 and lines of 1000 are taken",
+        "tests/dialogues/session.txt::Objects of the sizes that every server must take",
+    ),
+    shown(
+        5321,
+        "4.5.3.1.7",
+        "messages of 64K octets and more are taken",
+        "tests/stories/forty_megabyte_message.rs::a_message_of_40_megabytes_goes_through_unchanged",
+    ),
+    shown(
+        5321,
+        "4.5.3.1.8",
+        "a hundred recipients are kept; recipients beyond a limit are refused and those before it kept",
+        "tests/stories/transaction_recipient_limit_is_452.rs::too_many_recipients_in_one_transaction_are_deferred",
+    ),
+    shown(
+        5321,
+        "4.5.3.1.10",
+        "one recipient too many is 452",
+        "tests/dialogues/transaction.txt::One recipient too many is 452, and the transaction goes on",
+    ),
+    shown(
+        5321,
+        "6.1",
+        "an accepted message is not lost to a crash or to a lack of room that could be foreseen",
+        "tests/durability/kill.sh::kill -9",
+    ),
+    shown(
+        5321,
+        "6.1",
+        "a failure after acceptance is told from the null reverse-path, and never to it",
+        "tests/exchange/replies.rs::the_report_for_people_and_for_machines",
+    ),
+    shown(
+        5321,
+        "6.3",
+        "trivial loops are found and stopped",
+        "tests/stories/two_relays_cannot_bounce_a_group.rs::a_message_with_too_many_hops_is_refused",
+    ),
+    shown(
+        5321,
+        "6.4",
+        "what a message lacks is added where it is submitted, and not where it is relayed",
+        "tests/stories/an_account_sends_as_itself.rs::mail_of_an_account_is_internal_and_complete",
+    ),
+    shown(
+        5321,
+        "7.3",
+        "VRFY and EXPN that are not to be answered are 252",
+        "tests/dialogues/session.txt::NOOP, HELP, VRFY, EXPN",
+    ),
+];
