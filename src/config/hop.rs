@@ -99,8 +99,8 @@ keys! {
         /// How it is said: `any`, the best that both sides have of `scram-sha-256`, `plain` and `login`, or one of these;
         /// with a token `xoauth2` or `oauthbearer`. Default: `any`, or `xoauth2` with `token_url`.
         optional mechanism: SignInMechanism,
-        /// Whether it may be said without TLS. Default: false, mail waits.
-        /// Trap: everybody on the way can read the password.
+        /// Whether it may be said without TLS, or to a server whose certificate proves nothing (SCRAM-SHA-256 may be always:
+        /// it does not tell the password). Default: false, mail waits. Trap: everybody on the way can read the password.
         optional in_clear: bool,
         /// Where tokens are fetched with the credentials of an application (OAuth 2.0):
         /// `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`. Default: none, a password is used.

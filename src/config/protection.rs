@@ -87,8 +87,12 @@ impl Checks<'_> {
             let message = "tls = \"none\", and without TLS no password is said: mail would wait for ever";
             self.error(auth.place.clone(), format!("{key}in_clear"), message);
         }
-        if mode != Word::Verified {
+        if mode != Word::Verified && in_clear {
             let message = "without tls = \"verified\" whoever sits on the way can pretend to be the server and take it";
+            self.warn(auth.place.clone(), key.trim_end_matches('.'), message);
+        } else if mode != Word::Verified && mode != Word::None {
+            let message = "say tls = \"verified\": where the certificate does not prove the server, a password is not said and \
+                           mail waits, unless the server takes SCRAM-SHA-256";
             self.warn(auth.place.clone(), key.trim_end_matches('.'), message);
         }
         let token = [

@@ -16,7 +16,7 @@ use crate::env::{Clock, Env};
 use crate::mail::Reply;
 use crate::queue::LastAnswer;
 use crate::routing::{HopTls, NextHop};
-use crate::smtp::client::{ClientEvent, Closing, Opening, Pipelining, StartTls, Unfit};
+use crate::smtp::client::{ClientEvent, Closing, Opening, Peer, Pipelining, StartTls, Unfit};
 use crate::smtp::sign_in::SignIn;
 use crate::track::Reason;
 
@@ -112,6 +112,10 @@ impl Approach<'_> {
         match made {
             Ok((stream, protection)) => {
                 session.stream = Stream::Tls(Box::new(stream));
+                session.client.judged(match &protection.proof {
+                    Ok(_) => Peer::Proved,
+                    Err(_) => Peer::Unproved,
+                });
                 session.protection = Some(protection);
                 Ok(())
             }
@@ -175,6 +179,11 @@ fn no_session(closing: Closing, shown: &str) -> NoSession {
             Reason::SignInUnavailable,
             (4, 7, 4),
             "the password is not said without TLS",
+        ),
+        Closing::Unfit(Unfit::NotProved) => ours(
+            Reason::SignInUnavailable,
+            (4, 7, 4),
+            "the password is not said to a host whose certificate does not prove its name, and it does not take SCRAM-SHA-256",
         ),
         Closing::Unfit(Unfit::SignInBroken(fault)) => {
             ours(Reason::SignInUnavailable, (4, 7, 8), &format!("AUTH: {fault}"))

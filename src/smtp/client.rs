@@ -4,7 +4,8 @@
 //! [`ClientEvent`]s: one outcome per recipient, whatever happens.
 //! Never: a recipient counted as taken without a 2yz to a final dot that covered it; a second message from one
 //! transaction; content to a peer that accepted nobody (a 354 is then answered by the dot alone, RFC 2920 §3.1);
-//! anything believed that came before TLS (RFC 3207 §4.2); a password to a peer that others can hear, unless told so.
+//! anything believed that came before TLS (RFC 3207 §4.2); a password to a peer that others can hear or pretend to be,
+//! unless told so.
 //!
 //! ```text
 //! let mut session = ClientSession::new("mail.contoso.example", Pipelining::WhereOffered);
@@ -13,7 +14,7 @@
 //!     select! {
 //!         n = socket.write(session.output()), if !session.output().is_empty() => session.written(n),
 //!         n = socket.read(&mut buffer) => for event in session.receive(&buffer[..n]) { match event {
-//!             StartTls => { socket = handshake(socket); session.tls_established() }
+//!             StartTls => { socket = handshake(socket); session.judged(peer); session.tls_established() }
 //!             Ready => session.start_transaction(plan),
 //!             SendContent => { session.write_content(chunk) …; session.finish_content() }
 //!             Ended(result) => settle, next plan or quit
@@ -25,12 +26,14 @@
 //! ```
 //! At end of file, error or timeout the driver calls [`ClientSession::connection_lost`], which ends the transaction.
 
+mod introduction;
+
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 
-use super::extension::{Extensions, Mechanism};
-pub use super::opening::{Closing, Opening, Pipelining, StartTls, Unfit};
+use super::extension::Extensions;
+pub use super::opening::{Closing, Opening, Peer, Pipelining, StartTls, Unfit};
 use super::plan::TransactionPlan;
 use super::reply_parser::{ReplyFault, ReplyParser};
 use super::sign_in::Exchange;
@@ -96,6 +99,8 @@ pub struct ClientSession {
     is_signed_in: bool,
     /// Whole replies that have come.
     replies: u64,
+    /// Whether it is proved who the peer is.
+    peer: Peer,
     parser: ReplyParser,
     output: BytesMut,
     extensions: Extensions,
@@ -138,6 +143,7 @@ impl ClientSession {
             opening,
             is_signed_in: false,
             replies: 0,
+            peer: Peer::Unproved,
             parser: ReplyParser::default(),
             output: BytesMut::new(),
             extensions: Extensions::default(),
@@ -295,6 +301,11 @@ impl ClientSession {
         self.state = State::Ehlo;
     }
 
+    /// The handshake has shown whether the peer is who it is said to be. Before it is told, the peer could be anybody.
+    pub fn judged(&mut self, peer: Peer) {
+        self.peer = peer;
+    }
+
     /// Takes octets of the peer.
     pub fn receive(&mut self, octets: &[u8]) -> Vec<ClientEvent> {
         let mut events = Vec::new();
@@ -347,104 +358,6 @@ impl ClientSession {
                 Err(fault) => self.close(None, Closing::Fault(fault), events),
             },
             State::Handshake | State::Closed => {}
-        }
-    }
-
-    fn take_greeting(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
-        if reply.code != 220 {
-            return self.part("QUIT", Closing::Refused(reply), events);
-        }
-        self.say_hello("EHLO");
-        self.state = State::Ehlo;
-    }
-
-    fn take_ehlo(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
-        if reply.is_positive() {
-            self.extensions = Extensions::parse(&reply.text);
-            self.introduced(events);
-        } else if reply.is_permanent() && !self.is_protected {
-            // RFC 5321 §4.1.4: a server that does not know EHLO may know HELO.
-            self.say_hello("HELO");
-            self.state = State::Helo;
-        } else {
-            self.part("QUIT", Closing::Refused(reply), events);
-        }
-    }
-
-    fn take_helo(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
-        if reply.is_positive() {
-            self.introduced(events);
-        } else {
-            self.part("QUIT", Closing::Refused(reply), events);
-        }
-    }
-
-    /// EHLO or HELO was taken: TLS comes next, then AUTH.
-    fn introduced(&mut self, events: &mut Vec<ClientEvent>) {
-        if self.is_protected {
-            return self.begin_sign_in(events);
-        }
-        match self.opening.starttls {
-            StartTls::WhereOffered | StartTls::Required if self.extensions.starttls => {
-                self.output.extend_from_slice(b"STARTTLS\r\n");
-                self.state = State::StartTls;
-            }
-            StartTls::Required => self.part("QUIT", Closing::Unfit(Unfit::TlsNotOffered), events),
-            StartTls::Never | StartTls::WhereOffered | StartTls::Already => self.begin_sign_in(events),
-        }
-    }
-
-    fn take_starttls(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
-        match (reply.code, self.opening.starttls) {
-            (220, _) => {
-                self.state = State::Handshake;
-                events.push(ClientEvent::StartTls);
-            }
-            (421, _) => self.close(None, Closing::Unavailable(reply), events),
-            (_, StartTls::Required) => self.part("QUIT", Closing::Unfit(Unfit::TlsRefused(reply)), events),
-            // RFC 3207 §4: it is for the client to decide; with TLS where offered, mail goes as without the offer.
-            _ if is_refusal(&reply) => self.begin_sign_in(events),
-            _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
-        }
-    }
-
-    fn begin_sign_in(&mut self, events: &mut Vec<ClientEvent>) {
-        let Some(sign_in) = &self.opening.sign_in else {
-            return self.ready(events);
-        };
-        if !self.is_protected && !sign_in.in_clear {
-            return self.part("QUIT", Closing::Unfit(Unfit::NotProtected), events);
-        }
-        let offered = self.extensions.auth.without(Mechanism::ScramSha256Plus);
-        let allowed = offered.iter().find(|each| sign_in.mechanisms.contains(*each));
-        let Some(mechanism) = allowed else {
-            return self.part("QUIT", Closing::Unfit(Unfit::NoMechanism), events);
-        };
-        let (exchange, command) = Exchange::begin(sign_in.clone(), mechanism);
-        self.say(&command);
-        self.state = State::SignIn(Box::new(exchange));
-    }
-
-    fn take_sign_in(&mut self, reply: Reply, events: &mut Vec<ClientEvent>) {
-        let State::SignIn(exchange) = &mut self.state else {
-            return;
-        };
-        match reply.code {
-            334 => match exchange.answer(&reply.text) {
-                Ok(answer) => self.say(&answer),
-                // RFC 4954 §4: `*` cancels what cannot go on.
-                Err(fault) => self.part("*\r\nQUIT", Closing::Unfit(Unfit::SignInBroken(fault)), events),
-            },
-            235 => match exchange.finish() {
-                Ok(()) => {
-                    self.is_signed_in = true;
-                    self.ready(events);
-                }
-                Err(fault) => self.part("QUIT", Closing::Unfit(Unfit::SignInBroken(fault)), events),
-            },
-            421 => self.close(None, Closing::Unavailable(reply), events),
-            _ if is_refusal(&reply) => self.part("QUIT", Closing::Unfit(Unfit::SignInRefused(reply)), events),
-            _ => self.close(None, Closing::Fault(ReplyFault::OutOfTurn), events),
         }
     }
 

@@ -15,6 +15,7 @@ const HELLO: &str = "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250-PIPELINI
 fn replies_count_by_their_first_digit() {
     for (said, told) in [
         ("299 odd", "taken dot"),
+        ("571 no", "FinalDot:571 dot"),
         ("250", "taken dot"),
         ("250 5.7.1 refused, says the text", "taken dot"),
         ("499 odd", "FinalDot:499 dot"),
@@ -422,13 +423,16 @@ fn a_plan_over_ten_thousand_recipients_is_one_group() {
     assert_eq!((result.taken(), result.recipient_limit()), (9_999, None));
 }
 
+/// A session whose peer is proved, once there is TLS.
 fn opened(starttls: StartTls, sign_in: Option<SignIn>) -> ClientSession {
-    ClientSession::open(Opening {
+    let mut session = ClientSession::open(Opening {
         hostname: "us.example".to_owned(),
         pipelining: Pipelining::WhereOffered,
         starttls,
         sign_in,
-    })
+    });
+    session.judged(Peer::Proved);
+    session
 }
 
 const OFFER: &str =
@@ -634,6 +638,22 @@ fn sign_in_dialogues() {
         "the setting names one",
         &only,
         opened(StartTls::Already, known(&[Mechanism::ScramSha256], false)),
+    );
+    for (offer, told) in [
+        ("AUTH PLAIN LOGIN", "= closed NotProved\nC: QUIT"),
+        ("AUTH PLAIN SCRAM-SHA-256", "C: AUTH SCRAM-SHA-256 biwsbj1sZW5hLHI9YWJj"),
+        ("AUTH NTLM", "= closed NoMechanism\nC: QUIT"),
+    ] {
+        let mut session = opened(StartTls::Already, known(&all, false));
+        session.judged(Peer::Unproved);
+        run_from("to anybody", &format!("{}{told}", hello(offer)), session);
+    }
+    let mut session = opened(StartTls::Already, known(&all, true));
+    session.judged(Peer::Unproved);
+    run_from(
+        "to anybody, allowed",
+        &format!("{}{plain}S: 235 ok\n= ready", hello("AUTH PLAIN")),
+        session,
     );
     let after = format!(
         "{OFFER}C: STARTTLS\nS: 220 go\n= starttls\n> tls\nC: EHLO us.example\nS: 250-hop\nS: 250 AUTH PLAIN\n{plain}S: 235 ok\n= ready"

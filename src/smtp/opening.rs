@@ -26,6 +26,15 @@ pub enum StartTls {
     Already,
 }
 
+/// Whether it is proved over TLS whom we talk to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// Yes: by a certificate of its name, or its key.
+    Proved,
+    /// No: it could be anybody who sits on the way.
+    Unproved,
+}
+
 /// How a session begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Opening {
@@ -69,6 +78,8 @@ pub enum Unfit {
     NoMechanism,
     /// The secret may not be said over this connection.
     NotProtected,
+    /// The secret may not be said to a peer that nothing proves, and the peer takes nothing else.
+    NotProved,
     /// The peer does not take who we say we are.
     SignInRefused(Reply),
     /// The exchange went wrong.

@@ -318,21 +318,33 @@ const LENA: &str = "AGxlbmEAczNjcmV0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_hop_is_told_who_we_are() {
-    let server = Authority::new().leaf(&["127.0.0.1"]).server();
+    let authority = Authority::new();
+    let server = authority.leaf(&["127.0.0.1"]).server();
+    let proved = || HopTls {
+        trust: authority.trust(),
+        ..tls(TlsMode::Required)
+    };
     let mut behaviour = offering(server, Begins::ByStartTls);
     behaviour.sign_in = Some(LENA.to_owned());
     let hop = Hop::start(behaviour.clone()).await;
-    assert!(
-        delivered(&hop, &world(&hop, tls(TlsMode::Required), lena("s3cret", false)))
-            .await
-            .0
-    );
+    assert!(delivered(&hop, &world(&hop, proved(), lena("s3cret", false))).await.0);
     // RFC 4954 §5: who we are to the hop is not who wrote the message.
     hop.seen(|seen| assert!(seen.copies[0].mail.ends_with(" AUTH=<>"), "{:?}", seen.copies[0]));
     // A wrong password is a mistake to be put right: mail waits.
     let hop = Hop::start(behaviour.clone()).await;
-    let (reason, said) = waits(&hop, &world(&hop, tls(TlsMode::Required), lena("wrong", false))).await;
+    let (reason, said) = waits(&hop, &world(&hop, proved(), lena("wrong", false))).await;
     assert_eq!((reason, said.as_str()), (Reason::SignInRefused, "535 5.7.8 no"));
+    // RFC 4954 §14: to a host that nothing proves a password is not told, unless settings say so.
+    let hop = Hop::start(behaviour.clone()).await;
+    let (reason, said) = waits(&hop, &world(&hop, tls(TlsMode::Required), lena("s3cret", false))).await;
+    assert_eq!(reason, Reason::SignInUnavailable);
+    assert!(said.contains("does not prove its name"), "{said}");
+    let hop = Hop::start(behaviour.clone()).await;
+    assert!(
+        delivered(&hop, &world(&hop, tls(TlsMode::Required), lena("s3cret", true)))
+            .await
+            .0
+    );
     // In clear text nothing is told, unless settings say so.
     behaviour.tls = None;
     let hop = Hop::start(behaviour.clone()).await;
@@ -352,7 +364,8 @@ async fn the_next_hop_is_told_who_we_are() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_goes_wrong_in_starttls_and_auth_is_temporary_and_nothing_is_said_in_clear_text() {
-    let server = Authority::new().leaf(&["127.0.0.1"]).server();
+    let authority = Authority::new();
+    let server = authority.leaf(&["127.0.0.1"]).server();
     let acts = [
         Act::Close,
         Act::Silence,
@@ -369,7 +382,11 @@ async fn whatever_goes_wrong_in_starttls_and_auth_is_temporary_and_nothing_is_sa
             behaviour.sign_in = Some(LENA.to_owned());
             behaviour.acts.insert(step, [act.clone()].into());
             let hop = Hop::start(behaviour).await;
-            let world = world(&hop, tls(TlsMode::Required), lena("s3cret", false));
+            let wanted = HopTls {
+                trust: authority.trust(),
+                ..tls(TlsMode::Required)
+            };
+            let world = world(&hop, wanted, lena("s3cret", false));
             assert!(delivered(&hop, &world).await.0, "{step:?} {act:?}");
             assert_eq!(world.count("DEFER"), 1, "{step:?} {act:?}");
             assert!(world.reports().is_empty(), "{step:?} {act:?}");

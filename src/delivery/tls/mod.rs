@@ -328,7 +328,7 @@ impl ServerCertVerifier for JudgedLater {
 mod tests {
     use super::*;
 
-    /// RFC 7672 §2.2.3, RFC 8461 §4: the name of the exchanger stands in SNI, so that one host can have many certificates.
+    /// RFC 7672 §8.1: the name of the exchanger stands in SNI, so that one host can have many certificates.
     #[test]
     fn a_host_is_asked_for_by_its_name() {
         for (host, asked) in [

@@ -60,7 +60,7 @@ pub const PROTECTION: &[Requirement] = &[
     ),
     shown(
         3207,
-        "5",
+        "6",
         "nothing that stands behind STARTTLS in clear text counts within TLS",
         "tests/dialogues/tls.txt::What was injected behind STARTTLS is not read within TLS: the connection is cut",
     ),
@@ -170,12 +170,12 @@ pub const PROTECTION: &[Requirement] = &[
     shown(
         4954,
         "14",
-        "PLAIN is not said to a server that others can hear",
-        "src/delivery/tests/tls.rs::whatever_goes_wrong_in_starttls_and_auth_is_temporary_and_nothing_is_said_in_clear_text",
+        "PLAIN is not said to a server that others can hear, nor to one whose certificate does not have its name",
+        "src/delivery/tests/tls.rs::the_next_hop_is_told_who_we_are",
     ),
     shown(
         7672,
-        "2.1.1",
+        "2.1.2",
         "DNS that cannot be trusted or asked is trouble: mail waits, without falling back",
         "tests/interop/04-protected-postfix.sh::mail whose TLSA record was changed on the way",
     ),
@@ -187,14 +187,14 @@ pub const PROTECTION: &[Requirement] = &[
     ),
     departure(
         7672,
-        "2.2.2",
+        "2.2.3",
         "for an exchanger that is an alias, TLSA records are looked for at the end of the chain and at its name",
         "An exchanger may not be an alias (RFC 5321 §5.1). One that is all the same is reached as without DANE, by the settings \
          of the hop; what it would gain is TLS that its zone got wrong.",
     ),
     shown(
         7672,
-        "2.2.3",
+        "8.1",
         "the name of the exchanger is asked for in the handshake (SNI)",
         "src/delivery/tls/mod.rs::a_host_is_asked_for_by_its_name",
     ),
@@ -225,7 +225,7 @@ pub const PROTECTION: &[Requirement] = &[
     shown(
         8314,
         "4.1",
-        "TLS is 1.2 or newer, on every port",
+        "TLS is 1.2 or newer (RFC 8997), on every port",
         "tests/interop/06-clients.sh::for version in tlsv1 tlsv1_1; do",
     ),
     shown(
