@@ -40,14 +40,11 @@ fn a_signature_of_our_domain_proves_and_others_do_not() {
         replies.last().expect("a reply").clone()
     };
     let lena = message("lena@contoso.example", inside, "signed");
+    // Once: a signature tells its second.
+    let signed = ours.signed(&lena);
     let boss = message("boss@contoso.example", inside, "unsigned");
     for (from, mail, expected, why) in [
-        (
-            "lena@contoso.example",
-            ours.signed(&lena),
-            "250 ",
-            "signed by our domain",
-        ),
+        ("lena@contoso.example", signed.clone(), "250 ", "signed by our domain"),
         ("boss@contoso.example", boss.clone(), "550 5.7.1 ", "not signed"),
         (
             "boss@contoso.example",
@@ -57,19 +54,19 @@ fn a_signature_of_our_domain_proves_and_others_do_not() {
         ),
         (
             "boss@contoso.example",
-            ours.signed(&lena),
+            signed.clone(),
             "550 5.7.1 ",
             "a colleague's message sent again in the boss's name",
         ),
         (
             "lena@contoso.example",
-            ours.signed(&lena).replace("Hello.", "Pay now."),
+            signed.replace("Hello.", "Pay now."),
             "550 5.7.1 ",
             "changed on the way",
         ),
         (
             "lena@contoso.example",
-            format!("From: <boss@contoso.example>\r\n{}", ours.signed(&lena)),
+            format!("From: <boss@contoso.example>\r\n{signed}"),
             "550 5.7.1 ",
             "a second author above the signed one",
         ),
@@ -87,11 +84,7 @@ fn a_signature_of_our_domain_proves_and_others_do_not() {
         ),
         "{content}"
     );
-    assert!(
-        copy.content.ends_with(&ours.signed(&lena)),
-        "as it came: {}",
-        copy.content
-    );
+    assert!(copy.content.ends_with(&signed), "as it came: {}", copy.content);
 }
 
 #[test]
