@@ -137,7 +137,9 @@ impl CurrentRoutes for Today {
         let hop = chosen(&routes, &ruling, Some(place), address.domain()).ok()?;
         Some(CurrentRoute {
             forward_path: address.to_string(),
-            next_hop: routes.label(hop, address.domain()).into_owned(),
+            next_hop: routes
+                .label(hop, address.domain(), waiting.message.envelope.tls())
+                .into_owned(),
         })
     }
 }
@@ -152,5 +154,6 @@ fn about(message: &StoredMessage) -> routing::About<'_> {
         size_bytes: Some(message.size_bytes.saturating_sub(message.prefix.len() as u64)),
         listener: Some(&message.arrival.listener),
         recipients: &message.envelope.recipients,
+        tls: message.envelope.tls(),
     }
 }

@@ -8,12 +8,12 @@ use super::outcome::outcome;
 use super::pass::{self, Candidate, Completion, Moment, acceptance, receive_event, tells_by_report};
 use super::{Categorizer, Organisation};
 use crate::expansion::{Detail, Expansion, ReportFacts, Request, Start};
-use crate::mail::header::HeaderFacts;
+use crate::mail::header::{HeaderFacts, TLS_REQUIRED_FIELD};
 use crate::mail::report::{
     AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient, compose,
     compose_notice, returns_whole,
 };
-use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReversePath};
+use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReturnContent, ReversePath, TlsWish};
 use crate::policy::Refusal;
 use crate::resolver::{Relaying, Sender};
 use crate::spool::content::Content;
@@ -59,6 +59,19 @@ impl<'a> About<'a> {
     }
 }
 
+/// What becomes of a message of our own, beside what it says.
+pub(super) struct OwnOrigin {
+    /// The message that it is about.
+    pub about: MessageId,
+    /// What it is.
+    pub report: ReportKind,
+    /// `<>`, or where failures are to be told.
+    pub reverse_path: ReversePath,
+    /// What the sender of the message that it is about wanted: what our own says of that message is protected in the
+    /// same way (RFC 8689 §5, §6).
+    pub tls: TlsWish,
+}
+
 impl Categorizer {
     /// A delivery status notification to a reverse-path, unless it is null; with its own outcome.
     pub fn delivery_report(
@@ -70,7 +83,12 @@ impl Categorizer {
     ) -> Option<Acceptance> {
         let to = to.mailbox()?;
         let action = recipients.first()?.action;
-        let whole = returns_whole(action, about.envelope.ret, about.content.len())
+        // RFC 8689 §5: of a message that requires TLS only the header section goes back, whatever `RET=` says.
+        let ret = match about.envelope.tls() {
+            TlsWish::Required => Some(ReturnContent::Headers),
+            TlsWish::Unsaid | TlsWish::Optional => about.envelope.ret,
+        };
+        let whole = returns_whole(action, ret, about.content.len())
             .then(|| whole(about.content))
             .flatten();
         let letterhead = self.letterhead(to);
@@ -85,14 +103,26 @@ impl Categorizer {
                 whole: whole.as_deref(),
             },
         });
-        self.own_message(&letterhead, composed, about.id, report_kind(action), ReversePath::Null)
+        let origin = OwnOrigin {
+            about: about.id,
+            report: report_kind(action),
+            reverse_path: ReversePath::Null,
+            tls: about.envelope.tls(),
+        };
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// A letter about a message, with its own outcome.
     pub fn notice(&self, about: &About<'_>, to: &Mailbox, kind: ReportKind, notice: &Notice<'_>) -> Option<Acceptance> {
         let letterhead = self.letterhead(to);
         let composed = compose_notice(&letterhead, &about.words(), notice);
-        self.own_message(&letterhead, composed, about.id, kind, ReversePath::Null)
+        let origin = OwnOrigin {
+            about: about.id,
+            report: kind,
+            reverse_path: ReversePath::Null,
+            tls: about.envelope.tls(),
+        };
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// What becomes of an accepted message of which nobody is left: one report, or silence to `<>`.
@@ -263,10 +293,14 @@ impl Categorizer {
         &self,
         letterhead: &Letterhead,
         composed: Composed,
-        about: MessageId,
-        report: ReportKind,
-        reverse_path: ReversePath,
+        origin: OwnOrigin,
     ) -> Option<Acceptance> {
+        let OwnOrigin {
+            about,
+            report,
+            reverse_path,
+            tls,
+        } = origin;
         let sender = Sender {
             reverse_path: reverse_path.clone(),
             ..Sender::system()
@@ -279,7 +313,12 @@ impl Categorizer {
             notify,
             ..EnvelopeRecipient::plain(letterhead.to.clone())
         });
-        let content = Content::in_memory(composed.octets);
+        envelope.set_tls(tls);
+        let octets = match tls {
+            TlsWish::Optional => [format!("{TLS_REQUIRED_FIELD}: No\r\n").as_bytes(), &composed.octets].concat(),
+            TlsWish::Required | TlsWish::Unsaid => composed.octets,
+        };
+        let content = Content::in_memory(octets);
         let candidate = Candidate {
             id: letterhead.id,
             received_at: letterhead.made_at,

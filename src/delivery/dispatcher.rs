@@ -29,7 +29,7 @@ use crate::env::Env;
 use crate::mail::SetId;
 use crate::queue::{Batch, Bounds, DestinationId, Masks, NewSet, Queue, retry};
 use crate::rolls::suspect::Learner;
-use crate::routing::{NextHop, Routes};
+use crate::routing::{self, NextHop, Routes};
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, SpoolFault};
@@ -241,7 +241,13 @@ impl Shared {
     pub fn hop(&self, label: &str) -> Option<(NextHop, Option<String>)> {
         let routes = self.routes.load();
         let (id, domain) = routes.by_label(label)?;
-        Some((routes.hop(id).clone(), domain.map(str::to_owned)))
+        let mut hop = routes.hop(id).clone();
+        if routing::is_tls_optional(label) {
+            // RFC 8689 §4.2.2: TLS where it works, and no policy that could make the mail wait. What the hop's own settings
+            // require stays: they are the word of our operator, not of the recipients' domain.
+            (hop.dane, hop.mta_sts) = (false, false);
+        }
+        Some((hop, domain.map(str::to_owned)))
     }
 
     /// The destination of a label, made if it is new.

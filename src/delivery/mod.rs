@@ -42,7 +42,7 @@ use crate::mail::{MessageId, SetId};
 use crate::queue::Masks;
 use crate::queue::snapshot::QueueView;
 use crate::rolls::suspect::Learner;
-use crate::routing::Routes;
+use crate::routing::{self, Routes};
 use crate::spool::SharedSpool;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage, StoredSet};
@@ -214,7 +214,7 @@ impl DeliveryHandle {
     fn destinations(&self, queue: &crate::queue::Queue, label: &str) -> Vec<crate::queue::DestinationId> {
         let routes = self.shared.routes.load();
         let is_meant = |name: &str| {
-            name == label
+            routing::is_of(name, label)
                 || routes
                     .by_label(name)
                     .is_some_and(|(id, _)| routes.hop(id).name == label)

@@ -371,8 +371,8 @@ pub const RFCS: &[Rfc] = &[
         8689,
         "REQUIRETLS",
         Partly,
-        "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host; the TLS-Required \
-         field is not read",
+        "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host; `TLS-Required: No` \
+         sets aside MTA-STS and DANE, never what settings of a next hop require",
     ),
     rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
     rfc(8997, "TLS 1.2 for mail", Done, "the least that is agreed on"),

@@ -19,6 +19,7 @@ use crate::delivery::stopped::GiveUp;
 use crate::mail::{Mailbox, MessageId, SetId};
 use crate::queue::marks::{Suspension, ranges};
 use crate::queue::{HeldBack, Masks};
+use crate::routing;
 use crate::spool::Spool as _;
 use crate::spool::message::StoredSet;
 use crate::store::StoreFault;
@@ -188,10 +189,12 @@ fn reroute(service: &Service, meant: &Meant, waiting: &Masks, to: &str) -> Resul
     let mut by_label: HashMap<String, Masks> = HashMap::new();
     for (set, ranks) in waiting {
         let stored = service.spool.set(*set).map_err(unavailable)?;
+        let message = service.spool.message(stored.set.message).map_err(unavailable)?;
         for rank in ranks {
             let path = stored.set.roster.forward_path(rank);
             let domain = path.rsplit_once('@').map_or("", |(_, domain)| domain);
-            let masks = by_label.entry(routes.label(hop, domain).into_owned()).or_default();
+            let label = routes.label(hop, domain, message.envelope.tls()).into_owned();
+            let masks = by_label.entry(label).or_default();
             masks.entry(*set).or_default().insert(rank);
         }
     }
@@ -271,7 +274,7 @@ fn suspend(service: &Service, caller: &Caller, order: &SuspendOrder) -> Result<H
     let view = service.delivery.snapshot();
     let is_there = |label: &str| {
         let hop = routes.by_label(label).map(|(id, _)| routes.hop(id).name.as_str());
-        label == name || hop == Some(name.as_str())
+        routing::is_of(label, name) || hop == Some(name.as_str())
     };
     let there: Vec<_> = view.items.iter().filter(|item| is_there(&item.next_hop)).collect();
     Ok(HopSuspended {

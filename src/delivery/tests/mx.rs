@@ -325,6 +325,12 @@ async fn a_domains_mta_sts_policy_decides_where_and_how_its_mail_goes() {
             ..DeliverySettings::default()
         };
         let world = World::start_with(vec![next], settings, Arc::new(AsQueued));
+        // RFC 8689 §4.2.2: what says `TLS-Required: No` does not wait for the policy, and has TLS all the same.
+        let optional = Letter::to("domain:fabrikam.example,tls-optional", &["o@fabrikam.example"]);
+        world.send(vec![optional]).await;
+        hop.wait(|seen| seen.copies.len() == 1).await;
+        assert!(hop.seen(|seen| seen.copies[0].protected), "{mode} {mx}");
+        hop.forget();
         world.send(vec![letter()]).await;
         let Some(wanted) = wanted else {
             world.idle().await;
