@@ -117,6 +117,7 @@ impl Categorizer {
             about: hold.message,
             report: ReportKind::Approval,
             reverse_path,
+            standing: Standing::System,
             tls: candidate.envelope.tls(),
         };
         self.own_message(&letterhead, composed, origin)
@@ -196,6 +197,7 @@ impl Categorizer {
             about: hold.message,
             report,
             reverse_path: ReversePath::Null,
+            standing: Standing::System,
             tls,
         };
         self.own_message(&letterhead, composed, origin)

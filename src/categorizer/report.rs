@@ -8,14 +8,15 @@ use super::outcome::outcome;
 use super::pass::{self, Candidate, Completion, Moment, acceptance, receive_event, tells_by_report};
 use super::{Categorizer, Organisation};
 use crate::expansion::{Detail, Expansion, ReportFacts, Request, Start};
-use crate::mail::header::{HeaderFacts, TLS_REQUIRED_FIELD};
+use crate::mail::header::{HeaderFacts, HeaderSection, TLS_REQUIRED_FIELD};
 use crate::mail::report::{
-    AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient, compose,
-    compose_notice, returns_whole,
+    AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient,
+    TlsReport, compose, compose_notice, compose_tls_report, returns_whole,
 };
+use crate::mail::signature::{BodyHash, Signed, Signing, SigningFault, fields};
 use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReturnContent, ReversePath, TlsWish};
 use crate::policy::Refusal;
-use crate::resolver::{Relaying, Sender};
+use crate::resolver::{Relaying, Sender, Standing};
 use crate::spool::content::Content;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
 use crate::track::{Event, EventKind, ReportKind};
@@ -67,6 +68,8 @@ pub(super) struct OwnOrigin {
     pub report: ReportKind,
     /// `<>`, or where failures are to be told.
     pub reverse_path: ReversePath,
+    /// As whom we send.
+    pub standing: Standing,
     /// What the sender of the message that it is about wanted: what our own says of that message is protected in the
     /// same way (RFC 8689 §5, §6).
     pub tls: TlsWish,
@@ -107,6 +110,7 @@ impl Categorizer {
             about: about.id,
             report: report_kind(action),
             reverse_path: ReversePath::Null,
+            standing: Standing::System,
             tls: about.envelope.tls(),
         };
         self.own_message(&letterhead, composed, origin)
@@ -120,7 +124,38 @@ impl Categorizer {
             about: about.id,
             report: kind,
             reverse_path: ReversePath::Null,
+            standing: Standing::System,
             tls: about.envelope.tls(),
+        };
+        self.own_message(&letterhead, composed, origin)
+    }
+
+    /// A TLS report to where its domain wants it, with its own outcome. Signed where settings name keys; one that cannot be
+    /// signed goes without: receivers may ignore it then, and the log says so.
+    #[must_use]
+    pub fn tls_report(&self, report: &TlsReport) -> Option<Acceptance> {
+        let letterhead = Letterhead {
+            postmaster: report.contact.clone(),
+            ..self.letterhead(&report.to)
+        };
+        let mut composed = compose_tls_report(&letterhead, report);
+        match signature_over(
+            &composed.octets,
+            &self.organisation().report_signing,
+            letterhead.made_at,
+        ) {
+            Ok(fields) => composed.octets.splice(..0, fields.into_bytes()).for_each(drop),
+            Err(fault) => tracing::error!(%fault, domain = %report.domain, "a TLS report could not be signed"),
+        }
+        let origin = OwnOrigin {
+            about: letterhead.id,
+            report: ReportKind::Tls,
+            reverse_path: ReversePath::Null,
+            // The address is somebody else's word. It gets what any stranger could send there: a group of ours that is closed
+            // to strangers stays so.
+            standing: Standing::External,
+            // RFC 8460 §5.3: it must arrive where TLS does not work.
+            tls: TlsWish::Optional,
         };
         self.own_message(&letterhead, composed, origin)
     }
@@ -299,11 +334,12 @@ impl Categorizer {
             about,
             report,
             reverse_path,
+            standing,
             tls,
         } = origin;
         let sender = Sender {
             reverse_path: reverse_path.clone(),
-            ..Sender::system()
+            standing,
         };
         let notify = (reverse_path == ReversePath::Null).then_some(Notify::NEVER);
         let mut envelope = Envelope::from(reverse_path);
@@ -370,6 +406,21 @@ impl Categorizer {
         made.events.insert(0, making.event(receive_event(candidate, &prefix)));
         Some(acceptance(candidate, prefix, Some(made)))
     }
+}
+
+/// DKIM signatures of a message of our own, to stand above it.
+fn signature_over(message: &[u8], signing: &Signing, now: Timestamp) -> Result<String, SigningFault> {
+    if signing.is_nothing() {
+        return Ok(String::new());
+    }
+    let section = HeaderSection::parse(message)?;
+    let signed = Signed {
+        head: message,
+        prefix: b"",
+        body: BodyHash::of(message.get(section.octets + 2..).unwrap_or_default()),
+        at: now,
+    };
+    fields(&signed, signing)
 }
 
 /// Adds a report and its event to an outcome, if there is one.

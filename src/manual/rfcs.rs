@@ -98,6 +98,12 @@ pub const RFCS: &[Rfc] = &[
         "in our Received fields",
     ),
     rfc(
+        3986,
+        "URIs",
+        Partly,
+        "octets that are written with `%` are read where a record names a mailbox",
+    ),
+    rfc(
         4013,
         "SASLprep",
         Partly,
@@ -348,10 +354,17 @@ pub const RFCS: &[Rfc] = &[
     rfc(8314, "Implicit TLS", Partly, "to a next hop"),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
     rfc(
+        8460,
+        "TLS reports",
+        Partly,
+        "counted and sent once a day where settings name an organisation; `dane-required` is never said, `receiving-mx-helo` \
+         and `additional-information` are left out; reports about us are ordinary mail",
+    ),
+    rfc(
         8461,
         "MTA-STS",
         Partly,
-        "enforced where a domain says so, policies are kept over restarts; testing policies are read and not reported on",
+        "enforced where a domain says so, policies are kept over restarts; what a testing policy would hold up is reported",
     ),
     rfc(8463, "Ed25519 for DKIM", Done, "signed and verified"),
     rfc(

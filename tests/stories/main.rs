@@ -15,6 +15,7 @@ mod a_stop_holds_what_is_not_delivered;
 mod a_storm_of_replies_is_braked;
 mod a_stranger_on_a_list_reaches_only_postmaster;
 mod a_test_reaches_only_the_tester;
+mod a_tls_report_reaches_the_domain;
 mod an_account_sends_as_itself;
 mod an_author_is_the_sender_or_has_permitted_him;
 mod an_export_reads_back_as_the_same_directory;

@@ -11,11 +11,14 @@ use roaring::RoaringBitmap;
 use super::answering::with_groups;
 use super::orders::user_name;
 use super::queue::{self, chosen, unavailable};
-use crate::admin::answer::{HopSuspended, QueueActed, QueueAnswer};
+use crate::admin::answer::{
+    HopSuspended, QueueActed, QueueAnswer, TlsCounted, TlsFailure, TlsReportEnded, TlsReportsShown,
+};
 use crate::admin::command::{Intent, QueueAction, QueueCommand, QueueOrder, QueueSelection, SuspendOrder};
 use crate::admin::service::{Caller, Refusal, RefusalKind};
 use crate::app::service::Service;
 use crate::delivery::stopped::GiveUp;
+use crate::delivery::tls_reports::book::{Detail, Ending};
 use crate::mail::{Mailbox, MessageId, SetId};
 use crate::queue::marks::{Suspension, ranges};
 use crate::queue::{HeldBack, Masks};
@@ -30,6 +33,7 @@ pub(super) fn answer(service: &Arc<Service>, caller: &Caller, command: &QueueCom
     Ok(match command {
         QueueCommand::QueueAct(order) => QueueAnswer::QueueAct(act(service, caller, order)?),
         QueueCommand::QueueSuspend(order) => QueueAnswer::QueueSuspend(suspend(service, caller, order)?),
+        QueueCommand::TlsReports { domain } => QueueAnswer::TlsReports(tls_reports(service, domain.as_deref())),
     })
 }
 
@@ -249,6 +253,52 @@ fn known_hop(service: &Service, name: &str) -> Result<(), Refusal> {
     let names: Vec<&str> = routes.hops().map(|(_, hop)| hop.name.as_str()).collect();
     let text = format!("there is no next hop `{name}`; there are {}", names.join(", "));
     Err(Refusal::new(RefusalKind::Usage, text))
+}
+
+/// What TLS came to.
+fn tls_reports(service: &Service, domain: Option<&str>) -> TlsReportsShown {
+    let Some(book) = service.delivery.tls_reports() else {
+        return TlsReportsShown::default();
+    };
+    let is_meant = |known: &str| domain.is_none_or(|domain| known.eq_ignore_ascii_case(domain));
+    let failure = |detail: &Detail| TlsFailure {
+        result: detail.result.word().to_owned(),
+        host: detail.host.clone(),
+        address: detail.to.map(|address| address.to_string()),
+        why: detail.why.clone(),
+        sessions: detail.sessions,
+    };
+    let mut shown = TlsReportsShown {
+        on: true,
+        left_out: book.days.values().map(|day| day.left_out).sum(),
+        ..TlsReportsShown::default()
+    };
+    for (day, counts) in &book.days {
+        for (domain, counts) in counts.domains.iter().filter(|(domain, _)| is_meant(domain)) {
+            shown.counted.extend(counts.policies.iter().map(|policy| TlsCounted {
+                day: day.to_string(),
+                domain: domain.clone(),
+                policy: policy.policy.kind.word().to_owned(),
+                succeeded: policy.succeeded,
+                failed: policy.failed,
+                failures: policy.details.iter().map(failure).collect(),
+                due_at: counts.due_at,
+                tries: counts.tries,
+            }));
+        }
+    }
+    let ended = book.ended.into_iter().filter(|ended| is_meant(&ended.domain));
+    shown.ended = ended
+        .map(|ended| TlsReportEnded {
+            day: ended.day.to_string(),
+            domain: ended.domain,
+            at: ended.at,
+            sent: ended.ending == Ending::Sent,
+            arrived: ended.arrived,
+            missed: ended.missed,
+        })
+        .collect();
+    shown
 }
 
 fn suspend(service: &Service, caller: &Caller, order: &SuspendOrder) -> Result<HopSuspended, Refusal> {

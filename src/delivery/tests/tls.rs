@@ -41,9 +41,17 @@ impl Authority {
     }
 
     pub fn leaf(&self, names: &[&str]) -> Leaf {
+        self.leaf_until(names, None)
+    }
+
+    /// A certificate whose time ended then.
+    pub fn leaf_until(&self, names: &[&str], year: Option<i32>) -> Leaf {
         let key = KeyPair::generate().expect("a key");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names).expect("names");
+        if let Some(year) = year {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        }
         let own = params.signed_by(&key, &self.issuer).expect("a certificate");
         Leaf {
             chain: vec![own.der().clone(), self.certificate.clone()],

@@ -22,11 +22,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connect::Candidate;
+use super::tls_reports::result::{AppliedPolicy, PolicyKind, ResultType, Shortfall, Standard};
 use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
 use crate::smtp::client::StartTls;
 use dane::{Dane, Tlsa};
-use sts::Policy;
-pub use verify::{Proof, Wanted};
+use sts::{Policy, StsWord};
+pub use verify::{Mistrust, Proof, Wanted};
 
 /// How a session with one host is to be protected.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Demand {
     pub wanted: Wanted,
     /// Whether the session ends if it is not that.
     pub strict: bool,
+    /// What a policy asks of the certificate that is reported on and not enforced.
+    pub reported: Option<Wanted>,
 }
 
 impl Demand {
@@ -59,6 +62,8 @@ pub struct Protection {
     pub cipher: String,
     /// What the certificate proved, or why nothing.
     pub proof: Result<Proof, String>,
+    /// Why it falls short of [`Demand::reported`].
+    pub short: Option<Mistrust>,
 }
 
 impl fmt::Display for Protection {
@@ -77,7 +82,7 @@ pub enum TlsFault {
     /// The handshake went wrong.
     Handshake(String),
     /// The certificate is not the one that is wanted.
-    Unverified(String),
+    Unverified(Mistrust),
 }
 
 /// What handshakes share: authorities that the system trusts, and tickets of sessions.
@@ -94,17 +99,20 @@ type Kept = (Option<Arc<ClientCertificate>>, Arc<ClientConfig>);
 /// Most configurations kept. Settings that are loaded again bring new ones; the old are of no use.
 const CONFIGS_MAX: usize = 64;
 
-impl Default for TlsClients {
-    fn default() -> Self {
+impl TlsClients {
+    /// Trusts these authorities instead of the system's, or the system's if there are none.
+    #[must_use]
+    pub fn trusting(authorities: &[CertificateDer<'static>]) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities.iter().cloned());
+        let known = (!authorities.is_empty()).then(|| Arc::new(roots));
         Self {
             provider: Arc::new(aws_lc_rs::default_provider()),
-            system: OnceCell::new(),
+            system: OnceCell::new_with(known),
             configs: Mutex::default(),
         }
     }
-}
 
-impl TlsClients {
     /// What settings want of a session with a host, DANE before its domain's MTA-STS policy before the settings of
     /// opportunistic or required TLS (RFC 8461 §2). An error says why the host may not be used at all.
     pub async fn demand(&self, tls: &HopTls, candidate: &Candidate, policy: Option<&Policy>) -> Result<Demand, String> {
@@ -125,6 +133,7 @@ impl TlsClients {
             },
             wanted: Wanted::Name(self.system_roots().await, vec![server_name(candidate)]),
             strict: true,
+            reported: None,
         })
     }
 
@@ -158,6 +167,7 @@ impl TlsClients {
                     .collect(),
             }),
             strict: true,
+            reported: None,
         }
     }
 
@@ -190,6 +200,42 @@ impl TlsClients {
             starttls,
             wanted,
             strict: tls.mode == TlsMode::Verified,
+            reported: None,
+        }
+    }
+
+    /// What a session with a host counts against in TLS reports, and what its certificate is held against for that: the
+    /// same as where the policy is enforced (RFC 8461 §5, mode `testing`).
+    pub async fn standard(&self, candidate: &Candidate, word: &StsWord) -> (Standard, Option<Wanted>) {
+        let shown = |kind, lines, mx| AppliedPolicy { kind, lines, mx };
+        if let Some(records) = &candidate.tlsa {
+            let lines = records.iter().map(Tlsa::shown).collect();
+            let why = "none of the TLSA records can be used";
+            let standard = Standard {
+                policy: shown(PolicyKind::Tlsa, lines, Vec::new()),
+                flaw: (!has_usable(records)).then(|| Shortfall::new(ResultType::TlsaInvalid, why)),
+            };
+            return (standard, None);
+        }
+        match word {
+            StsWord::Policy(policy) if policy.mode != sts::Mode::None => {
+                let why = format!("the policy does not name {}", candidate.host);
+                let flaw = || Shortfall::new(ResultType::ValidationFailure, why);
+                let standard = Standard {
+                    policy: shown(PolicyKind::Sts, policy.lines(), policy.mx.clone()),
+                    flaw: (!policy.names(&candidate.host)).then(flaw),
+                };
+                let wanted = Wanted::Name(self.system_roots().await, vec![server_name(candidate)]);
+                (standard, Some(wanted))
+            }
+            StsWord::Unavailable(fault) => {
+                let standard = Standard {
+                    policy: shown(PolicyKind::Sts, Vec::new(), Vec::new()),
+                    flaw: Some(fault.clone()),
+                };
+                (standard, None)
+            }
+            StsWord::Policy(_) | StsWord::Nothing => (Standard::default(), None),
         }
     }
 
@@ -231,9 +277,11 @@ impl TlsClients {
         let chain = session.peer_certificates().unwrap_or_default();
         let algorithms = &self.provider.signature_verification_algorithms;
         let proof = verify::judge(chain, &demand.wanted, algorithms, now);
-        if let (Err(why), true) = (&proof, demand.strict) {
-            return Err(TlsFault::Unverified(why.clone()));
+        if let (Err(mistrust), true) = (&proof, demand.strict) {
+            return Err(TlsFault::Unverified(mistrust.clone()));
         }
+        let reported = demand.reported.as_ref();
+        let short = reported.and_then(|wanted| verify::judge(chain, wanted, algorithms, now).err());
         let shown = |value: Option<String>| value.unwrap_or_default();
         let version = shown(session.protocol_version().and_then(|version| {
             let name = version.as_str()?;
@@ -244,7 +292,12 @@ impl TlsClients {
                 .negotiated_cipher_suite()
                 .map(|suite| format!("{:?}", suite.suite())),
         );
-        let protection = Protection { version, cipher, proof };
+        let protection = Protection {
+            version,
+            cipher,
+            proof: proof.map_err(|mistrust| mistrust.why),
+            short,
+        };
         Ok((stream, protection))
     }
 
