@@ -194,7 +194,7 @@ impl Shared {
             dns: Dns::new(&settings.name_servers, settings.dns_timeout, &settings.dnssec),
             signer: Signer::default(),
             tls: TlsClients::trusting(&settings.web.authorities),
-            tokens: Tokens::default(),
+            tokens: Tokens::new(settings.web.clone()),
             policies: Policies::kept_in(settings.mta_sts_file.clone(), settings.web.clone()),
             tls_reports: settings
                 .tls_reports
