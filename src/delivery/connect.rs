@@ -28,6 +28,8 @@ pub struct Candidate {
     pub domain: Option<String>,
     /// Its TLSA records, if DNSSEC vouches for them (RFC 7672); never empty.
     pub tlsa: Option<Arc<[Tlsa]>>,
+    /// The name that they stand at: the host's, or what it is an alias of (RFC 7672 §2.2.2).
+    pub tlsa_base: Option<String>,
 }
 
 impl Candidate {
@@ -166,10 +168,20 @@ async fn host(
     dns: &Dns,
     unvouched: &mut Unvouched,
 ) -> Result<Vec<Candidate>, DnsFault> {
-    let addresses = dns.addresses(name).await?;
-    let tlsa = if hop.dane && secure && addresses.secure {
-        match dns.certificates(name, hop.mx_port).await {
-            Ok(records) => records,
+    let reached = dns.reach(name).await?;
+    let bases = if hop.dane && secure {
+        reached.tlsa_bases(name)
+    } else {
+        Vec::new()
+    };
+    let mut dane = None;
+    for base in bases {
+        match dns.certificates(base, hop.mx_port).await {
+            Ok(records) if records.is_empty() => {}
+            Ok(records) => {
+                dane = Some((records.into(), base.to_owned()));
+                break;
+            }
             // RFC 7672 §2.2: the host counts as one that cannot be reached; else whoever can disturb DNS could undo DANE.
             Err(fault) => {
                 let why = match fault {
@@ -180,13 +192,12 @@ async fn host(
                 return Err(DnsFault::Temporary(format!("the TLSA records of {name}: {why}")));
             }
         }
-    } else {
-        Vec::new()
-    };
-    let tlsa: Option<Arc<[Tlsa]>> = (!tlsa.is_empty()).then(|| tlsa.into());
-    let candidates = at_port(name, interleaved(addresses.value), hop.mx_port).map(|candidate| Candidate {
+    }
+    let (tlsa, base): (Option<Arc<[Tlsa]>>, Option<String>) = dane.unzip();
+    let candidates = at_port(name, interleaved(reached.addresses.value), hop.mx_port).map(|candidate| Candidate {
         domain: Some(domain.to_owned()),
         tlsa: tlsa.clone(),
+        tlsa_base: base.clone(),
         ..candidate
     });
     Ok(candidates.collect())
@@ -207,6 +218,7 @@ fn at_port(host: &str, addresses: Vec<IpAddr>, port: u16) -> impl Iterator<Item 
         address: SocketAddr::new(ip, port),
         domain: None,
         tlsa: None,
+        tlsa_base: None,
     })
 }
 

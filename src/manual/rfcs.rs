@@ -324,7 +324,7 @@ pub const RFCS: &[Rfc] = &[
         7672,
         "DANE for SMTP",
         Partly,
-        "for mail exchangers, with `dns.dnssec`; not for hosts that settings name, nor names behind a CNAME",
+        "for mail exchangers, with `dns.dnssec`; not for hosts that settings name, nor for domains that are aliases themselves",
     ),
     rfc(
         7677,

@@ -391,6 +391,7 @@ async fn a_connection_comes_from_the_address_that_settings_name() {
         address: listener.local_addr().expect("bound"),
         domain: None,
         tlsa: None,
+        tlsa_base: None,
     };
     let sources = ["2001:db8::1", "127.0.0.2"].map(|source| source.parse().expect("an address"));
     let stream = crate::delivery::connect::connect(&candidate, &sources, PATIENCE)

@@ -156,7 +156,7 @@ impl TlsClients {
             let settings = self.by_settings(tls, candidate).await;
             return Demand { starttls, ..settings };
         }
-        let names = [Some(&candidate.host), candidate.domain.as_ref()];
+        let names = [candidate.tlsa_base.as_ref(), candidate.domain.as_ref()];
         let names = names.into_iter().flatten();
         Demand {
             starttls,
@@ -268,7 +268,7 @@ impl TlsClients {
         now: UnixTime,
     ) -> Result<(TlsStream<TcpStream>, Protection), TlsFault> {
         let config = self.config(tls.certificate.as_ref()).map_err(TlsFault::Handshake)?;
-        let connecting = TlsConnector::from(config).connect(server_name(candidate), stream);
+        let connecting = TlsConnector::from(config).connect(asked_name(candidate), stream);
         let stream = tokio::time::timeout(patience, connecting)
             .await
             .map_err(|_| TlsFault::Handshake("no TLS session in time".to_owned()))?
@@ -332,7 +332,14 @@ fn has_usable(records: &[Tlsa]) -> bool {
     records.iter().any(Tlsa::is_usable)
 }
 
-/// The name that a host is asked by (SNI, RFC 6066 §3): its own, or none if it is an address.
+/// The name that a host is asked by (SNI, RFC 6066 §3): that of its TLSA records (RFC 7672 §8.1), else its own.
+fn asked_name(candidate: &Candidate) -> ServerName<'static> {
+    let base = candidate.tlsa_base.clone();
+    let base = base.and_then(|base| ServerName::try_from(base).ok());
+    base.unwrap_or_else(|| server_name(candidate))
+}
+
+/// The name of a host, or none if it is an address.
 fn server_name(candidate: &Candidate) -> ServerName<'static> {
     ServerName::try_from(candidate.host.clone())
         .unwrap_or_else(|_| ServerName::IpAddress(candidate.address.ip().into()))
