@@ -39,6 +39,7 @@ const RINGS: [(&str, &[&str]); 5] = [
             "connectors",
             "observe",
             "backends",
+            "trust",
             "web",
         ],
     ),

@@ -25,6 +25,7 @@ use super::connect::Candidate;
 use super::tls_reports::result::{AppliedPolicy, PolicyKind, ResultType, Shortfall, Standard};
 use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
 use crate::smtp::client::StartTls;
+use crate::trust;
 use dane::{Dane, Tlsa};
 use sts::{Policy, StsWord};
 pub use verify::{Mistrust, Proof, Wanted};
@@ -242,17 +243,10 @@ impl TlsClients {
     /// Authorities that the system trusts.
     pub async fn system_roots(&self) -> Arc<RootCertStore> {
         let load = || async {
-            let load = || {
-                let found = rustls_native_certs::load_native_certs();
-                for fault in found.errors {
-                    tracing::warn!(%fault, "authorities of the system");
-                }
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(found.certs);
-                roots
-            };
-            let loaded = tokio::task::spawn_blocking(load).await;
-            Arc::new(loaded.unwrap_or_else(|_| RootCertStore::empty()))
+            let loaded = tokio::task::spawn_blocking(|| trust::roots(None)).await;
+            // Those of the system are never an error; there may be none.
+            let none = || Arc::new(RootCertStore::empty());
+            loaded.ok().and_then(Result::ok).unwrap_or_else(none)
         };
         Arc::clone(self.system.get_or_init(load).await)
     }
