@@ -40,6 +40,12 @@ impl Authority {
         }
     }
 
+    /// Its certificate as a file holds it.
+    pub fn pem(&self) -> String {
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &self.certificate);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
     pub fn leaf(&self, names: &[&str]) -> Leaf {
         self.leaf_until(names, None)
     }
