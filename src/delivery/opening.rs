@@ -64,7 +64,7 @@ impl Approach<'_> {
             .open_once(candidate, demand, demand.starttls, patience, &mut from)
             .await;
         if let (Some(tally), Some(came)) = (&self.tally, came_to(&opened)) {
-            tally.session(standard, candidate, from, came.as_ref().map(|()| ()));
+            tally.session(standard, candidate, from, came.as_ref().copied());
         }
         let failed = match opened {
             Ok(session) => return Ok(session),

@@ -45,6 +45,7 @@ mod half_cloud_half_on_premises;
 mod held_message_survives_restart;
 mod keys_that_cannot_sign_are_found_before;
 mod lettre_is_an_independent_client;
+mod mail_that_says_so_does_not_wait_for_tls;
 mod mailbox_forwarding_follows_the_setting;
 mod many_messages_are_cleared_at_once;
 mod mass_loss_of_objects_is_held;

@@ -134,4 +134,19 @@ mod tests {
             assert_eq!(found.join(" "), named, "{texts:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_zone_says_is_read_and_leads_to_few_places(rest in ".{0,200}", uri in "[a-z:/%@,;=?0-9!.-]{0,80}") {
+            for text in [format!("v=TLSRPTv1;{rest}"), format!("v=TLSRPTv1;rua={uri}"), rest] {
+                let found = places(&[text]);
+                assert!(found.len() <= PLACES_MAX);
+                for place in found {
+                    let shown = place.to_string();
+                    assert!(shown.starts_with("mailto:") || shown.starts_with("https://"), "{shown}");
+                    assert!(!shown.contains(char::is_control), "{shown}");
+                }
+            }
+        }
+    }
 }
