@@ -37,6 +37,7 @@ pub mod connectors;
 pub mod delivery;
 pub mod listener;
 pub mod observe;
+pub mod trust;
 pub mod web;
 
 pub mod admin;

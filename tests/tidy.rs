@@ -40,6 +40,7 @@ const RINGS: [(&str, &[&str]); 5] = [
             "connectors",
             "observe",
             "backends",
+            "trust",
             "web",
         ],
     ),

@@ -212,6 +212,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::delivery::tests::tls::Authority;
+    use crate::delivery::tests::web::{Answer as Said, Host as Https};
     use crate::env::Env;
 
     const ISSUER: &str = "https://login.contoso.example";
@@ -326,5 +328,142 @@ mod tests {
         ] {
             assert_eq!(keys(asked).are_due(seconds(now), knows), due, "{asked:?} {now} {knows}");
         }
+    }
+
+    /// A clock that is set by hand.
+    #[derive(Default)]
+    struct ByHand(std::sync::atomic::AtomicU64);
+
+    impl Clock for ByHand {
+        fn now(&self) -> jiff::Timestamp {
+            jiff::Timestamp::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(std::sync::atomic::Ordering::SeqCst))
+        }
+    }
+
+    impl ByHand {
+        fn forward(&self, seconds: u64) {
+            self.0.fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+
+    /// A key with this id, and its public half as an answer of the issuer.
+    fn published(id: &str) -> (EncodingKey, Said) {
+        let key = EncodingKey::from_ec_der(&rcgen::KeyPair::generate().expect("a key").serialize_der());
+        let mut public = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
+        public.common.key_id = Some(id.to_owned());
+        let set = serde_json::to_vec(&JwkSet { keys: vec![public] }).expect("JSON");
+        (key, Said::ok("application/json", set))
+    }
+
+    /// An issuer over HTTPS whose certificate an authority of a file vouches for.
+    async fn over_https(answers: Vec<Said>, keys: Option<&str>, clock: &Arc<ByHand>) -> (Https, Issuer) {
+        let authority = Authority::new();
+        let host = Https::start(&authority.leaf(&["127.0.0.1"]), answers).await;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), authority.pem()).expect("writable");
+        let base = format!("https://{}", host.address);
+        let settings = IssuerSettings {
+            issuer: base.clone(),
+            audience: "muster".to_owned(),
+            keys_url: keys.map(|path| format!("{base}{path}")),
+            name_claim: "email".to_owned(),
+            authorities_file: Some(file.path().to_owned()),
+        };
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        (host, Issuer::new(&settings, clock).expect("good settings"))
+    }
+
+    fn of(issuer: &Issuer, key: &EncodingKey, id: &str) -> Secret {
+        let mut claims = claims();
+        claims["iss"] = json!(issuer.settings.issuer);
+        token(key, Algorithm::ES256, id, &claims)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn keys_come_over_https_and_new_ones_take_the_place_of_old_ones() {
+        let clock = Arc::new(ByHand::default());
+        let ((one, first), (two, second)) = (published("one"), published("two"));
+        let (host, issuer) = over_https(vec![first, second], Some("/keys"), &clock).await;
+        let (old, new) = (of(&issuer, &one, "one"), of(&issuer, &two, "two"));
+        assert_eq!(issuer.ask("", &old).await.answer, Answer::Vouched);
+        assert_eq!(issuer.ask("", &old).await.answer, Answer::Vouched);
+        assert_eq!(host.asked().len(), 1, "keys are kept");
+        assert_eq!(
+            issuer.ask("", &new).await.answer,
+            Answer::Refused,
+            "not asked again at once"
+        );
+        clock.forward(61);
+        assert_eq!(issuer.ask("", &new).await.answer, Answer::Vouched);
+        clock.forward(61);
+        assert_eq!(
+            issuer.ask("", &old).await.answer,
+            Answer::Refused,
+            "the issuer has it no more"
+        );
+        assert_eq!(host.asked().len(), 3);
+        assert!(host.asked()[0].head.starts_with("GET /keys HTTP/1.1\r\n"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_discovery_document_leads_to_the_keys_of_this_issuer_only() {
+        for (claimed, answer) in [
+            (None, Answer::Vouched),
+            (Some("https://evil.example"), Answer::Unavailable),
+        ] {
+            let clock = Arc::new(ByHand::default());
+            let (key, keys) = published("one");
+            let (host, issuer) = over_https(Vec::new(), None, &clock).await;
+            let base = &issuer.settings.issuer;
+            let document = json!({"issuer": claimed.unwrap_or(base), "jwks_uri": format!("{base}/keys")});
+            host.answer([Said::ok("application/json", document.to_string()), keys]);
+            assert_eq!(issuer.ask("", &of(&issuer, &key, "one")).await.answer, answer);
+            let asked: Vec<String> = host.asked().into_iter().map(|request| request.head).collect();
+            assert!(
+                asked[0].starts_with("GET /.well-known/openid-configuration "),
+                "{asked:?}"
+            );
+            assert_eq!(asked.len(), 2 - usize::from(claimed.is_some()));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_issuer_that_answers_anything_else_is_away_and_nobody_is_refused_for_it() {
+        let (key, keys) = published("one");
+        for answer in [
+            Said::status(500, ""),
+            Said::status(302, "Location: https://127.0.0.1:1/keys\r\n"),
+            Said::ok("text/html", "<html>"),
+            Said::ok("application/json", vec![b' '; ANSWER_OCTETS_MAX + 1]),
+            Said::Silence,
+        ] {
+            let clock = Arc::new(ByHand::default());
+            let (host, issuer) = over_https(vec![answer.clone()], Some("/keys"), &clock).await;
+            let token = of(&issuer, &key, "one");
+            assert_eq!(issuer.ask("", &token).await.answer, Answer::Unavailable, "{answer:?}");
+            // It comes back.
+            host.answer([keys.clone()]);
+            assert_eq!(issuer.ask("", &token).await.answer, Answer::Vouched);
+            // And while it is away again, what is known serves.
+            host.answer([answer]);
+            clock.forward(4_000);
+            assert_eq!(issuer.ask("", &token).await.answer, Answer::Vouched);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_issuer_that_nobody_vouches_for_is_not_believed() {
+        let clock = Arc::new(ByHand::default());
+        let (key, keys) = published("one");
+        let (host, mut issuer) = over_https(vec![keys], Some("/keys"), &clock).await;
+        issuer.settings.authorities_file = None;
+        issuer = Issuer::new(&issuer.settings, Arc::clone(&clock) as Arc<dyn Clock>).expect("good settings");
+        let token = of(&issuer, &key, "one");
+        assert_eq!(issuer.ask("", &token).await.answer, Answer::Unavailable);
+        assert!(host.asked().is_empty());
     }
 }

@@ -22,7 +22,7 @@ pub use mail::{
     BranchLeft, ExpandedGroup, Explained, RecipientFate, RecipientLeft, RouteTaken, SeenAs, SendTested, TracedMessage,
     Verdict, VerdictKind, WasList, WasMember,
 };
-pub use queue::{HopSuspended, QueueActed, QueueAnswer};
+pub use queue::{HopSuspended, QueueActed, QueueAnswer, TlsCounted, TlsFailure, TlsReportEnded, TlsReportsShown};
 pub use roll::{
     Alert, CauseShown, EntryChange, GroupConverted, GuardDecided, GuardHeld, PinChanged, PinShown, RollAnswer,
     RollDiff, RollHistory, RollRefreshed, RollVersion, RollsRefreshed, RollsVerified, StaleMember, SuspectChanged,

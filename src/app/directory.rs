@@ -12,6 +12,7 @@ use crate::connectors::files::{self, FileFault, Loaded, Snapshot};
 use crate::connectors::sync::{Acceptance, Applied, Changed, KeeperSettings, Ticked};
 use crate::directory::SourceId;
 
+use super::changes;
 use super::service::Service;
 use super::wiring;
 
@@ -256,7 +257,7 @@ pub async fn reload(service: &Arc<Service>, guard: GuardIntent) -> Reloaded {
     let Some(snapshots) = read_all(&before, &mut reloaded).await else {
         return reloaded;
     };
-    reloaded.changes = wiring::changes(&before, &settings);
+    reloaded.changes = changes::changes(&before, &settings);
     let acceptance = match guard {
         GuardIntent::Respect => Acceptance::Guarded,
         GuardIntent::Accept => Acceptance::Accepted,

@@ -13,7 +13,7 @@ use crate::categorizer::{HopSource, NextHops};
 use crate::directory::{self, Directory, Ordinal};
 use crate::env::Clock;
 use crate::expansion::{HopId, Place, Router};
-use crate::mail::{Mailbox, Priority};
+use crate::mail::{Mailbox, Priority, TlsWish};
 use crate::rolls::View;
 use crate::routing::{self, About, Class, LiveRules, Routes, Rows, Ruling};
 use crate::track::Reason;
@@ -49,6 +49,7 @@ impl HopSource for RoutedHops {
             } else {
                 addressed.iter().map(|to| row(&to.forward_path)).collect()
             },
+            tls: about.map_or(TlsWish::Unsaid, |about| about.tls),
             live,
             routes: Arc::clone(&self.routes),
             destinations: Mutex::default(),
@@ -125,6 +126,8 @@ struct PassHops {
     live: LiveRules,
     /// Rows of the addressed recipients.
     addressed: Vec<Option<u32>>,
+    /// What the sender wants of TLS.
+    tls: TlsWish,
     destinations: Mutex<Vec<Met>>,
 }
 
@@ -163,7 +166,7 @@ impl PassHops {
     /// The number of a destination in this pass.
     fn number(&self, hop: routing::HopId, ruling: &Ruling, domain: &str) -> HopId {
         let met = Met {
-            label: self.routes.label(hop, domain).into_owned(),
+            label: self.routes.label(hop, domain, self.tls).into_owned(),
             hop,
             rule: ruling.rule.clone(),
             priority: ruling.priority,

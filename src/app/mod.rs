@@ -1,5 +1,6 @@
 //! Composition: the service, the demo.
 
+pub mod changes;
 pub mod commands;
 mod comparison;
 pub mod demo;

@@ -10,7 +10,7 @@ use crate::directory::Ordinal;
 use crate::expansion::Place;
 use crate::mail::Mailbox;
 use crate::mail::header::HeaderFacts;
-use crate::mail::report as written;
+use crate::mail::report::{self as written, TlsReport};
 use crate::routing::{self, Routes, Ruling, Side};
 use crate::spool::message::{Acceptance, MessageKind, StoredMessage};
 use crate::track::ReportKind;
@@ -21,6 +21,10 @@ use super::hops::{RuleRows, chosen, location};
 pub struct DeliveryReports(pub Arc<Categorizer>);
 
 impl Reporter for DeliveryReports {
+    fn tls_report(&self, report: &TlsReport) -> Option<Acceptance> {
+        self.0.tls_report(report)
+    }
+
     fn report(&self, request: ReportRequest) -> Option<Acceptance> {
         if self.0.is_request(&request.message) {
             // Nobody reads reports to an answer address: they are told to the hold.
@@ -34,7 +38,7 @@ impl Reporter for DeliveryReports {
             ReportKind::Delayed => written::Action::Delayed,
             ReportKind::Relayed => written::Action::Relayed,
             ReportKind::Expanded => written::Action::Expanded,
-            ReportKind::Owner | ReportKind::Moderation | ReportKind::Approval => return None,
+            ReportKind::Owner | ReportKind::Moderation | ReportKind::Approval | ReportKind::Tls => return None,
         };
         let head = HeaderFacts::read(&request.content.head).unwrap_or_default();
         let mut envelope = request.message.envelope.clone();
@@ -137,7 +141,9 @@ impl CurrentRoutes for Today {
         let hop = chosen(&routes, &ruling, Some(place), address.domain()).ok()?;
         Some(CurrentRoute {
             forward_path: address.to_string(),
-            next_hop: routes.label(hop, address.domain()).into_owned(),
+            next_hop: routes
+                .label(hop, address.domain(), waiting.message.envelope.tls())
+                .into_owned(),
         })
     }
 }
@@ -152,5 +158,6 @@ fn about(message: &StoredMessage) -> routing::About<'_> {
         size_bytes: Some(message.size_bytes.saturating_sub(message.prefix.len() as u64)),
         listener: Some(&message.arrival.listener),
         recipients: &message.envelope.recipients,
+        tls: message.envelope.tls(),
     }
 }

@@ -196,6 +196,7 @@ pub async fn assemble(settings_path: &Path, settings: Settings, env: Env) -> Res
             dns_timeout: settings.dns.timeout,
             dnssec: wiring::dnssec(&settings),
             mta_sts_file: Some(settings.data_dir.join("mta-sts.json")),
+            tls_reports: wiring::tls_reports(&settings),
             own_names: vec![settings.hostname.to_string()],
             ..DeliverySettings::default()
         },
@@ -246,6 +247,7 @@ impl Service {
             .map_err(|fault| StartFault::Other(format!("decisions about the queue cannot be taken up: {fault}")))?;
         self.delivery.suspend(self.marks.suspended());
         self.delivery.recover_stopped(recovered.sets, masks, &marks);
+        self.delivery.begin_tls_reports();
         let mut listeners = Vec::new();
         for listener in &self.settings.load().listeners {
             listeners.push(self.bind(listener)?);

@@ -1,6 +1,5 @@
 //! From the settings file to the settings of the rooms.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -11,6 +10,7 @@ use crate::categorizer::Organisation;
 use crate::config::settings::{self, NextHopTarget, Settings};
 use crate::connectors::sync::{KeeperSettings, SourceSettings};
 use crate::delivery::dns::Dnssec;
+use crate::delivery::tls_reports::TlsReportSettings;
 use crate::directory::SourceId;
 use crate::directory::filter::EvaluationOptions;
 use crate::directory::group::RefreshMode;
@@ -20,7 +20,7 @@ use crate::listener;
 use crate::mail::Mailbox;
 use crate::mail::header::sieve::Stamp;
 use crate::mail::return_path::{OwnDomain, ReturnKey, ReturnPathRule, ReturnPaths};
-use crate::mail::signature::{Sealing, Signing};
+use crate::mail::signature::{Sealing, Signing, SigningKey};
 use crate::moderation::letter::Letters;
 use crate::moderation::token::AnswerAddresses;
 use crate::moderation::{Moderation, Substitutes};
@@ -144,12 +144,14 @@ fn next_hop(hop: &settings::NextHopSettings, settings: &Settings, returns: Optio
     made
 }
 
+fn signing_key(name: &settings::Name, settings: &Settings) -> Option<Arc<SigningKey>> {
+    let stated = settings.signing_keys.iter().find(|key| key.name == *name);
+    stated.and_then(|stated| stated.key.clone())
+}
+
 /// The keys that a next hop names; settings were refused if one is missing.
 fn signing(hop: &settings::NextHopSettings, settings: &Settings) -> Signing {
-    let key = |name: &settings::Name| {
-        let stated = settings.signing_keys.iter().find(|key| key.name == *name);
-        stated.and_then(|stated| stated.key.clone())
-    };
+    let key = |name: &settings::Name| signing_key(name, settings);
     Signing {
         dkim: hop.dkim_sign.iter().filter_map(key).collect(),
         arc: hop.arc_seal.as_ref().and_then(key).map(|key| Sealing {
@@ -379,7 +381,28 @@ pub fn organisation(
         authenticator: Arc::new(authenticity.clone()),
         received_fields_max: settings.limits.received_fields_max as usize,
         return_paths,
+        report_signing: report_signing(settings),
     }
+}
+
+/// The keys that TLS reports are signed with.
+fn report_signing(settings: &Settings) -> Arc<Signing> {
+    let names = settings.tls_reports.iter().flat_map(|reports| &reports.dkim_sign);
+    Arc::new(Signing {
+        dkim: names.filter_map(|name| signing_key(name, settings)).collect(),
+        arc: None,
+    })
+}
+
+/// What delivery counts and reports on TLS.
+#[must_use]
+pub fn tls_reports(settings: &Settings) -> Option<TlsReportSettings> {
+    let stated = settings.tls_reports.as_ref()?;
+    Some(TlsReportSettings {
+        organization: stated.organization.clone(),
+        contact: stated.contact.clone(),
+        file: Some(settings.data_dir.join("tls-reports.json")),
+    })
 }
 
 pub(super) fn moderation(settings: &Settings) -> Moderation {
@@ -444,54 +467,4 @@ pub fn role(role: settings::Role) -> crate::categorizer::intake::ListenerRole {
         settings::Role::Relay => crate::categorizer::intake::ListenerRole::Relay,
         settings::Role::Submission => crate::categorizer::intake::ListenerRole::Submission,
     }
-}
-
-/// Differences between two settings that an operator should hear of, one line each.
-#[must_use]
-pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut note = |what: &str, differs: bool| {
-        if differs {
-            lines.push(format!("{what} changed"));
-        }
-    };
-    note("[policy]", before.policy != after.policy);
-    note("[routing]", before.routing != after.routing);
-    note("[[next_hops]]", before.next_hops != after.next_hops);
-    note("[[signing_keys]]", before.signing_keys != after.signing_keys);
-    note(
-        "[[trusted_networks]]",
-        before.trusted_networks != after.trusted_networks,
-    );
-    note("[authenticity]", before.authenticity != after.authenticity);
-    note("accepted_domains", before.accepted_domains != after.accepted_domains);
-    note("[moderation]", before.moderation != after.moderation);
-    note("[storm]", before.storm != after.storm);
-    note("[rolls]", before.rolls != after.rolls);
-    note("[queue]", before.queue != after.queue);
-    note("[[filters]]", before.filters != after.filters);
-    note("[return_paths]", before.return_paths != after.return_paths);
-    let fixed: HashMap<&str, bool> = HashMap::from([
-        ("[[listeners]]", before.listeners != after.listeners),
-        ("data_dir", before.data_dir != after.data_dir),
-        ("[dns]", before.dns != after.dns),
-        ("control_socket", before.control_socket != after.control_socket),
-        ("[[sources]]", before.sources != after.sources),
-        ("[web]", before.web != after.web),
-        (
-            "[limits] disk_free_min",
-            before.limits.disk_free_min != after.limits.disk_free_min,
-        ),
-    ]);
-    let mut restart: Vec<&str> = fixed
-        .into_iter()
-        .filter_map(|(what, differs)| differs.then_some(what))
-        .collect();
-    restart.sort_unstable();
-    lines.extend(
-        restart
-            .into_iter()
-            .map(|what| format!("{what} changed: takes effect at the next start")),
-    );
-    lines
 }

@@ -11,7 +11,7 @@ use super::pass::{Candidate, receive_event};
 use super::release::ReleaseFault;
 use super::{Categorizer, Organisation};
 use crate::mail::header::{Authors, AutoSubmitted};
-use crate::mail::{Envelope, HoldId, Mailbox, Reply, ReversePath};
+use crate::mail::{Envelope, HoldId, Mailbox, Reply, ReversePath, TlsWish};
 use crate::moderation::answer::{self, ANSWER_OCTETS_MAX};
 use crate::moderation::facts::Facts;
 use crate::moderation::letter::Kind;
@@ -260,7 +260,7 @@ impl Categorizer {
         kind: Kind,
         more: impl FnOnce(&mut Facts),
     ) -> Reply {
-        let letter = self.hold_letter(hold, moderator, kind, "auto-replied", more);
+        let letter = self.hold_letter(hold, moderator, kind, ("auto-replied", TlsWish::Unsaid), more);
         if let Some(letter) = letter {
             let going: Acceptance = letter.clone();
             if let Err(fault) = self.spool.accept(letter).await {

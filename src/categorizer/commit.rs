@@ -191,6 +191,8 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
         relaying,
         findings,
     } = identified;
+    let mut envelope = submission.envelope;
+    envelope.tls_optional = head.tls_optional;
     Candidate {
         id: submission.id,
         received_at: submission.received_at,
@@ -220,7 +222,7 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
         findings,
         quarantined: false,
         added: String::new(),
-        envelope: submission.envelope,
+        envelope,
     }
 }
 

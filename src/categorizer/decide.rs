@@ -10,7 +10,7 @@ use super::pass::Candidate;
 use super::release::ReleaseFault;
 use super::report::push_report;
 use crate::directory::{Lookup, ObjectId, Reference};
-use crate::mail::{HoldId, Mailbox, ReversePath};
+use crate::mail::{HoldId, Mailbox, ReversePath, TlsWish};
 use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Answer, Effect, Step, Surroundings};
 use crate::moderation::{Actor, DecisionFault, Substitutes};
@@ -281,7 +281,7 @@ impl Categorizer {
             }
         }
         for reader in to {
-            let letter = self.hold_letter(hold, &reader, Kind::Alarm, "auto-generated", |_| {});
+            let letter = self.hold_letter(hold, &reader, Kind::Alarm, ("auto-generated", TlsWish::Unsaid), |_| {});
             let path = ReversePath::Mailbox(reader);
             push_report(outcome, hold.message, &path, ReportKind::Owner, letter, self.now());
         }

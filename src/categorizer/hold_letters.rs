@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use mail_parser::MessageParser;
 
 use super::pass::Candidate;
-use super::report::push_report;
+use super::report::{OwnOrigin, push_report};
 use super::{Categorizer, Organisation};
 use crate::directory::ObjectId;
 use crate::directory::delivery::ModerationNotice;
@@ -16,7 +16,7 @@ use crate::limits::{
     APPROVAL_ORIGINAL_OCTETS_MAX, APPROVAL_ROUND_OCTETS_MAX, EXCERPT_CHARACTERS_MAX, EXCERPT_SOURCE_OCTETS_MAX,
 };
 use crate::mail::report::{AboutMessage, Letter, Original, compose_letter, one_line, readable_subject};
-use crate::mail::{Envelope, Mailbox, ReversePath};
+use crate::mail::{Mailbox, ReversePath, TlsWish};
 use crate::moderation::facts::{Facts, Links, MailLinks};
 use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Round};
@@ -113,12 +113,14 @@ impl Categorizer {
         };
         let composed = compose_letter(&letterhead, &about(hold, candidate.head.message_id.clone()), &letter);
         let reverse_path = answers.clone().map_or(ReversePath::Null, ReversePath::Mailbox);
-        // RFC 8689 §4.2.1: the message travels in the request.
-        let envelope = Envelope {
-            require_tls: candidate.envelope.require_tls,
-            ..Envelope::from(reverse_path)
+        let origin = OwnOrigin {
+            about: hold.message,
+            report: ReportKind::Approval,
+            reverse_path,
+            standing: Standing::System,
+            tls: candidate.envelope.tls(),
         };
-        self.own_message(&letterhead, composed, hold.message, ReportKind::Approval, envelope)
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// The notice to the sender, as `SendModerationNotifications` allows.
@@ -145,7 +147,8 @@ impl Categorizer {
             return;
         }
         let subjects: Vec<String> = also.iter().map(|subject| readable_subject(Some(subject))).collect();
-        let letter = self.hold_letter(hold, sender, kind, "auto-replied", |facts| {
+        let tls = candidate.envelope.tls();
+        let letter = self.hold_letter(hold, sender, kind, ("auto-replied", tls), |facts| {
             about_message(facts, candidate);
             facts.also = indented(&subjects.join("\n"));
         });
@@ -159,13 +162,14 @@ impl Categorizer {
         );
     }
 
-    /// A letter about a hold that needs no answer.
+    /// A letter about a hold that needs no answer, with the keyword of `Auto-Submitted`, and what the held message's sender
+    /// wanted of TLS if that is known: the message itself may have left.
     pub(super) fn hold_letter(
         &self,
         hold: &Hold,
         to: &Mailbox,
         kind: Kind,
-        auto_submitted: &'static str,
+        (auto_submitted, tls): (&'static str, TlsWish),
         more: impl FnOnce(&mut Facts),
     ) -> Option<Acceptance> {
         let organisation = self.organisation();
@@ -189,8 +193,14 @@ impl Categorizer {
             Kind::Request | Kind::Confirm | Kind::Late | Kind::Counted | Kind::Unclear => ReportKind::Approval,
         };
         let composed = compose_letter(&letterhead, &about(hold, None), &letter);
-        let envelope = Envelope::from(ReversePath::Null);
-        self.own_message(&letterhead, composed, hold.message, report, envelope)
+        let origin = OwnOrigin {
+            about: hold.message,
+            report,
+            reverse_path: ReversePath::Null,
+            standing: Standing::System,
+            tls,
+        };
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// What the hold alone tells; enough for letters after its message has left.

@@ -36,6 +36,7 @@ use crate::directory::ObjectId;
 use crate::env::Env;
 use crate::expansion::{self, HopId, Router};
 use crate::mail::return_path::ReturnPaths;
+use crate::mail::signature::Signing;
 use crate::mail::trace::LoopKey;
 use crate::mail::{HoldId, Mailbox, MessageId, Priority};
 use crate::moderation::Moderation;
@@ -103,6 +104,8 @@ pub struct Organisation {
     pub received_fields_max: usize,
     /// Addresses that reports come back to, if a next hop's copies are sent with any.
     pub return_paths: Option<Arc<ReturnPaths>>,
+    /// Keys that TLS reports are signed with.
+    pub report_signing: Arc<Signing>,
     /// Settings of moderation.
     pub moderation: Moderation,
 }

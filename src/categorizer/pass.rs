@@ -85,6 +85,7 @@ impl Candidate {
             size_bytes: Some(self.content.len()),
             listener: Some(&self.arrival.listener),
             recipients: &self.envelope.recipients,
+            tls: self.envelope.tls(),
         }
     }
 }

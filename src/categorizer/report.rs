@@ -8,14 +8,15 @@ use super::outcome::outcome;
 use super::pass::{self, Candidate, Completion, Moment, acceptance, receive_event, tells_by_report};
 use super::{Categorizer, Organisation};
 use crate::expansion::{Detail, Expansion, ReportFacts, Request, Start};
-use crate::mail::header::HeaderFacts;
+use crate::mail::header::{HeaderFacts, HeaderSection, TLS_REQUIRED_FIELD};
 use crate::mail::report::{
-    AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient, compose,
-    compose_notice, returns_whole,
+    AboutMessage, Action, Composed, DeliveryReport, Disclosure, Letterhead, Notice, Original, ReportRecipient,
+    TlsReport, compose, compose_notice, compose_tls_report, returns_whole,
 };
-use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReturnContent, ReversePath};
+use crate::mail::signature::{BodyHash, Signed, Signing, SigningFault, fields};
+use crate::mail::{Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReturnContent, ReversePath, TlsWish};
 use crate::policy::Refusal;
-use crate::resolver::{Relaying, Sender};
+use crate::resolver::{Relaying, Sender, Standing};
 use crate::spool::content::Content;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
 use crate::track::{Event, EventKind, ReportKind};
@@ -59,6 +60,21 @@ impl<'a> About<'a> {
     }
 }
 
+/// What becomes of a message of our own, beside what it says.
+pub(super) struct OwnOrigin {
+    /// The message that it is about.
+    pub about: MessageId,
+    /// What it is.
+    pub report: ReportKind,
+    /// `<>`, or where failures are to be told.
+    pub reverse_path: ReversePath,
+    /// As whom we send.
+    pub standing: Standing,
+    /// What the sender of the message that it is about wanted: what our own says of that message is protected in the
+    /// same way (RFC 8689 §5, §6).
+    pub tls: TlsWish,
+}
+
 impl Categorizer {
     /// A delivery status notification to a reverse-path, unless it is null; with its own outcome.
     pub fn delivery_report(
@@ -70,12 +86,10 @@ impl Categorizer {
     ) -> Option<Acceptance> {
         let to = to.mailbox()?;
         let action = recipients.first()?.action;
-        // RFC 8689 §5: what may go over verified TLS only is not returned as a whole, and its report may go no other way.
-        let require_tls = about.envelope.require_tls;
-        let ret = if require_tls {
-            Some(ReturnContent::Headers)
-        } else {
-            about.envelope.ret
+        // RFC 8689 §5: of a message that requires TLS only the header section goes back, whatever `RET=` says.
+        let ret = match about.envelope.tls() {
+            TlsWish::Required => Some(ReturnContent::Headers),
+            TlsWish::Unsaid | TlsWish::Optional => about.envelope.ret,
         };
         let whole = returns_whole(action, ret, about.content.len())
             .then(|| whole(about.content))
@@ -92,19 +106,58 @@ impl Categorizer {
                 whole: whole.as_deref(),
             },
         });
-        let envelope = Envelope {
-            require_tls,
-            ..Envelope::from(ReversePath::Null)
+        let origin = OwnOrigin {
+            about: about.id,
+            report: report_kind(action),
+            reverse_path: ReversePath::Null,
+            standing: Standing::System,
+            tls: about.envelope.tls(),
         };
-        self.own_message(&letterhead, composed, about.id, report_kind(action), envelope)
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// A letter about a message, with its own outcome.
     pub fn notice(&self, about: &About<'_>, to: &Mailbox, kind: ReportKind, notice: &Notice<'_>) -> Option<Acceptance> {
         let letterhead = self.letterhead(to);
         let composed = compose_notice(&letterhead, &about.words(), notice);
-        let envelope = Envelope::from(ReversePath::Null);
-        self.own_message(&letterhead, composed, about.id, kind, envelope)
+        let origin = OwnOrigin {
+            about: about.id,
+            report: kind,
+            reverse_path: ReversePath::Null,
+            standing: Standing::System,
+            tls: about.envelope.tls(),
+        };
+        self.own_message(&letterhead, composed, origin)
+    }
+
+    /// A TLS report to where its domain wants it, with its own outcome. Signed where settings name keys; one that cannot be
+    /// signed goes without: receivers may ignore it then, and the log says so.
+    #[must_use]
+    pub fn tls_report(&self, report: &TlsReport) -> Option<Acceptance> {
+        let letterhead = Letterhead {
+            postmaster: report.contact.clone(),
+            ..self.letterhead(&report.to)
+        };
+        let mut composed = compose_tls_report(&letterhead, report);
+        match signature_over(
+            &composed.octets,
+            &self.organisation().report_signing,
+            letterhead.made_at,
+        ) {
+            Ok(fields) => composed.octets.splice(..0, fields.into_bytes()).for_each(drop),
+            Err(fault) => tracing::error!(%fault, domain = %report.domain, "a TLS report could not be signed"),
+        }
+        let origin = OwnOrigin {
+            about: letterhead.id,
+            report: ReportKind::Tls,
+            reverse_path: ReversePath::Null,
+            // The address is somebody else's word. It gets what any stranger could send there: a group of ours that is closed
+            // to strangers stays so.
+            standing: Standing::External,
+            // RFC 8460 §5.3: it must arrive where TLS does not work.
+            tls: TlsWish::Optional,
+        };
+        self.own_message(&letterhead, composed, origin)
     }
 
     /// What becomes of an accepted message of which nobody is left: one report, or silence to `<>`.
@@ -269,28 +322,39 @@ impl Categorizer {
         }
     }
 
-    /// A message of our own through a pass of its own: to one mailbox, by the rules for the system. The envelope names
-    /// nobody yet; it is from `<>`, or from where failures are to be told.
+    /// A message of our own through a pass of its own: to one mailbox, by the rules for the system. From `<>`, or
+    /// from where failures are to be told.
     pub(super) fn own_message(
         &self,
         letterhead: &Letterhead,
         composed: Composed,
-        about: MessageId,
-        report: ReportKind,
-        mut envelope: Envelope,
+        origin: OwnOrigin,
     ) -> Option<Acceptance> {
+        let OwnOrigin {
+            about,
+            report,
+            reverse_path,
+            standing,
+            tls,
+        } = origin;
         let sender = Sender {
-            reverse_path: envelope.reverse_path.clone(),
-            ..Sender::system()
+            reverse_path: reverse_path.clone(),
+            standing,
         };
-        let notify = (envelope.reverse_path == ReversePath::Null).then_some(Notify::NEVER);
+        let notify = (reverse_path == ReversePath::Null).then_some(Notify::NEVER);
+        let mut envelope = Envelope::from(reverse_path);
         envelope.body = composed.body;
         envelope.smtputf8 = composed.smtputf8;
         envelope.recipients.push(EnvelopeRecipient {
             notify,
             ..EnvelopeRecipient::plain(letterhead.to.clone())
         });
-        let content = Content::in_memory(composed.octets);
+        envelope.set_tls(tls);
+        let octets = match tls {
+            TlsWish::Optional => [format!("{TLS_REQUIRED_FIELD}: No\r\n").as_bytes(), &composed.octets].concat(),
+            TlsWish::Required | TlsWish::Unsaid => composed.octets,
+        };
+        let content = Content::in_memory(octets);
         let candidate = Candidate {
             id: letterhead.id,
             received_at: letterhead.made_at,
@@ -342,6 +406,21 @@ impl Categorizer {
         made.events.insert(0, making.event(receive_event(candidate, &prefix)));
         Some(acceptance(candidate, prefix, Some(made)))
     }
+}
+
+/// DKIM signatures of a message of our own, to stand above it.
+fn signature_over(message: &[u8], signing: &Signing, now: Timestamp) -> Result<String, SigningFault> {
+    if signing.is_nothing() {
+        return Ok(String::new());
+    }
+    let section = HeaderSection::parse(message)?;
+    let signed = Signed {
+        head: message,
+        prefix: b"",
+        body: BodyHash::of(message.get(section.octets + 2..).unwrap_or_default()),
+        at: now,
+    };
+    fields(&signed, signing)
 }
 
 /// Adds a report and its event to an outcome, if there is one.

@@ -169,6 +169,7 @@ fn build(file: &SettingsFile, surroundings: Surroundings<'_>) -> Option<Settings
         rolls: rolls(&or(&file.rolls, Rolls::default())),
         queue,
         return_paths: return_paths(file),
+        tls_reports: super::tls_reports::tls_reports(file),
         limits: limit_settings(&or(&file.limits, Limits::default())),
         tracking_retention: file
             .tracking

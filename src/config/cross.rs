@@ -39,6 +39,7 @@ pub(super) fn check(file: &SettingsFile, surroundings: Surroundings<'_>, finding
     checks.sources();
     checks.return_paths();
     checks.signing();
+    checks.tls_reports();
     checks.protection();
     checks.quantities();
     if !checks.findings.has_errors() {

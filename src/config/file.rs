@@ -16,6 +16,7 @@ use super::hop::NextHop;
 use super::listen::{Listener, TrustedNetwork};
 use super::route::{Queue, Routing};
 use super::storm::Storm;
+use super::tls_reports::TlsReports;
 use super::word::{
     AcceptedDomainKind, Author, AutoReplies, DisabledAccounts, DomainPattern, Forwarding, LargeGroup, LogFormat,
     LogLevel, Membership, Name, Names, NestedRestrictions, NotifyPartial, ReplyDialect, RollMode, Selector, SourceKind,
@@ -86,6 +87,8 @@ keys! {
         optional limits: Limits,
         /// Addresses of our own that reports about copies come back to. Needed by next hops that say so.
         optional return_paths: ReturnPaths,
+        /// Reports to domains about TLS with their mail exchangers (RFC 8460).
+        optional tls_reports: TlsReports,
         /// What became of each message, kept for `muster trace`.
         optional tracking: Tracking,
     }

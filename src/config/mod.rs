@@ -25,6 +25,7 @@ pub mod signing;
 pub mod storm;
 pub mod strangers;
 pub mod terms;
+pub mod tls_reports;
 mod trust;
 pub mod word;
 

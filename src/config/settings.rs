@@ -83,6 +83,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Addresses that reports come back to; none: next hops are sent the original.
     pub return_paths: Option<ReturnPathSettings>,
+    /// Reports about TLS; none: none are made.
+    pub tls_reports: Option<TlsReportSettings>,
     /// How long tracking events are kept.
     pub tracking_retention: Duration,
 }
@@ -281,6 +283,17 @@ pub struct ReturnPathSettings {
     pub srs_domain: Domain,
     /// How long.
     pub valid_for: Duration,
+}
+
+/// `[tls_reports]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsReportSettings {
+    /// Our organisation.
+    pub organization: String,
+    /// Who answers for reports.
+    pub contact: Mailbox,
+    /// Keys that reports by mail are signed with.
+    pub dkim_sign: Vec<Name>,
 }
 
 /// Where a next hop is.

@@ -74,6 +74,7 @@ impl Checks<'_> {
         let file = self.file;
         let used: Vec<&Name> = numbered(&file.next_hops)
             .flat_map(|(_, hop)| named(hop).iter().chain(&hop.arc_seal))
+            .chain(value(&file.tls_reports).map_or(&[][..], |table| named_in(&table.dkim_sign)))
             .map(Spanned::get_ref)
             .collect();
         for (index, each) in numbered(&file.signing_keys) {
@@ -89,7 +90,12 @@ impl Checks<'_> {
 }
 
 fn named(hop: &NextHop) -> &[Spanned<Name>] {
-    value(&hop.dkim_sign).map_or(&[], |Names(names)| names)
+    named_in(&hop.dkim_sign)
+}
+
+/// Names of keys, with their places.
+pub(super) fn named_in(stated: &Option<Spanned<Names>>) -> &[Spanned<Name>] {
+    value(stated).map_or(&[], |Names(names)| names)
 }
 
 /// A key of checked settings; its file has not been read yet.

@@ -203,6 +203,7 @@ fn the_documented_defaults_are_the_defaults() {
         settings.listeners[0].rates = crate::listener::RateSettings::default();
         settings.routing.side_by_side = None;
         settings.return_paths = None;
+        settings.tls_reports = None;
         settings.moderation.substitutes = None;
         settings.policy.quarantine_moderators = None;
         settings.moderation.templates = None;

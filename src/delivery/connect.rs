@@ -28,6 +28,8 @@ pub struct Candidate {
     pub domain: Option<String>,
     /// Its TLSA records, if DNSSEC vouches for them (RFC 7672); never empty.
     pub tlsa: Option<Arc<[Tlsa]>>,
+    /// The name that they stand at: the host's, or what it is an alias of (RFC 7672 §2.2.2).
+    pub tlsa_base: Option<String>,
 }
 
 impl Candidate {
@@ -51,6 +53,9 @@ pub enum NoConnection {
     ForGood(Reason, Reply),
 }
 
+/// Mail exchangers that are left out because their TLSA records could not be had, and why.
+pub type Unvouched = Vec<(String, String)>;
+
 /// Addresses of a next hop in the order to be tried; `domain` is the one whose mail exchangers are meant for
 /// [`Target::Mx`].
 pub async fn candidates(
@@ -59,10 +64,11 @@ pub async fn candidates(
     own_names: &[String],
     dns: &Dns,
     chance: &dyn Chance,
+    unvouched: &mut Unvouched,
 ) -> Result<Vec<Candidate>, NoConnection> {
     match (&hop.target, domain) {
         (Target::Hosts(hosts), _) => of_hosts(hosts, chance).await,
-        (Target::Mx, Some(domain)) => of_domain(hop, domain, own_names, dns, chance).await,
+        (Target::Mx, Some(domain)) => of_domain(hop, domain, own_names, dns, chance, unvouched).await,
         (Target::Mx, None) | (Target::DropDirectory(_), _) => Ok(Vec::new()),
     }
 }
@@ -92,6 +98,7 @@ async fn of_domain(
     own_names: &[String],
     dns: &Dns,
     chance: &dyn Chance,
+    unvouched: &mut Unvouched,
 ) -> Result<Vec<Candidate>, NoConnection> {
     if let Some(address) = literal(domain) {
         return Ok(at_port(domain, vec![address], hop.mx_port).collect());
@@ -99,10 +106,10 @@ async fn of_domain(
     let Found { value: records, secure } = match dns.exchangers(domain).await {
         Ok(found) => found,
         // RFC 5321 §5.1: without MX records the domain is its own exchanger.
-        Err(DnsFault::NoSuchRecord) => return implicit(hop, domain, dns).await,
+        Err(DnsFault::NoSuchRecord) => return implicit(hop, domain, dns, unvouched).await,
         // Some resolvers leave the authority out. It may be so, but nothing final follows.
         Err(DnsFault::Empty) => {
-            let found = implicit(hop, domain, dns).await;
+            let found = implicit(hop, domain, dns, unvouched).await;
             return found.map_err(|_| dns_trouble(EMPTY.to_owned()));
         }
         Err(DnsFault::NoSuchName) => return Err(no_domain()),
@@ -126,7 +133,7 @@ async fn of_domain(
         if found.len() >= limits::HOST_ADDRESSES_MAX {
             break;
         }
-        match host(hop, &record.host, secure, domain, dns).await {
+        match host(hop, &record.host, secure, domain, dns, unvouched).await {
             Ok(candidates) => found.extend(candidates),
             Err(DnsFault::NoSuchName | DnsFault::NoSuchRecord) => {}
             Err(DnsFault::Empty) => trouble = Some(EMPTY.to_owned()),
@@ -136,9 +143,14 @@ async fn of_domain(
     some_or(found, || trouble.map_or_else(unroutable, dns_trouble))
 }
 
-async fn implicit(hop: &NextHop, domain: &str, dns: &Dns) -> Result<Vec<Candidate>, NoConnection> {
+async fn implicit(
+    hop: &NextHop,
+    domain: &str,
+    dns: &Dns,
+    unvouched: &mut Unvouched,
+) -> Result<Vec<Candidate>, NoConnection> {
     // If its addresses are secure, so is the word of the same zone that it has no exchangers.
-    match host(hop, domain, true, domain, dns).await {
+    match host(hop, domain, true, domain, dns, unvouched).await {
         Ok(candidates) => Ok(candidates),
         Err(DnsFault::NoSuchName) => Err(no_domain()),
         Err(DnsFault::NoSuchRecord) => Err(unroutable()),
@@ -148,27 +160,44 @@ async fn implicit(hop: &NextHop, domain: &str, dns: &Dns) -> Result<Vec<Candidat
 }
 
 /// A mail exchanger's addresses, with its TLSA records if all that led there is secure (RFC 7672 §2.2).
-async fn host(hop: &NextHop, name: &str, secure: bool, domain: &str, dns: &Dns) -> Result<Vec<Candidate>, DnsFault> {
-    let addresses = dns.addresses(name).await?;
-    let tlsa = if hop.dane && secure && addresses.secure {
-        match dns.certificates(name, hop.mx_port).await {
-            Ok(records) => records,
+async fn host(
+    hop: &NextHop,
+    name: &str,
+    secure: bool,
+    domain: &str,
+    dns: &Dns,
+    unvouched: &mut Unvouched,
+) -> Result<Vec<Candidate>, DnsFault> {
+    let reached = dns.reach(name).await?;
+    let bases = if hop.dane && secure {
+        reached.tlsa_bases(name)
+    } else {
+        Vec::new()
+    };
+    let mut dane = None;
+    for base in bases {
+        match dns.certificates(base, hop.mx_port).await {
+            Ok(records) if records.is_empty() => {}
+            Ok(records) => {
+                dane = Some((records.into(), base.to_owned()));
+                break;
+            }
             // RFC 7672 §2.2: the host counts as one that cannot be reached; else whoever can disturb DNS could undo DANE.
             Err(fault) => {
                 let why = match fault {
                     DnsFault::Temporary(why) => why,
                     DnsFault::Empty | DnsFault::NoSuchName | DnsFault::NoSuchRecord => EMPTY.to_owned(),
                 };
+                unvouched.push((name.to_owned(), why.clone()));
                 return Err(DnsFault::Temporary(format!("the TLSA records of {name}: {why}")));
             }
         }
-    } else {
-        Vec::new()
-    };
-    let tlsa: Option<Arc<[Tlsa]>> = (!tlsa.is_empty()).then(|| tlsa.into());
-    let candidates = at_port(name, interleaved(addresses.value), hop.mx_port).map(|candidate| Candidate {
+    }
+    let (tlsa, base): (Option<Arc<[Tlsa]>>, Option<String>) = dane.unzip();
+    let candidates = at_port(name, interleaved(reached.addresses.value), hop.mx_port).map(|candidate| Candidate {
         domain: Some(domain.to_owned()),
         tlsa: tlsa.clone(),
+        tlsa_base: base.clone(),
         ..candidate
     });
     Ok(candidates.collect())
@@ -189,6 +218,7 @@ fn at_port(host: &str, addresses: Vec<IpAddr>, port: u16) -> impl Iterator<Item 
         address: SocketAddr::new(ip, port),
         domain: None,
         tlsa: None,
+        tlsa_base: None,
     })
 }
 

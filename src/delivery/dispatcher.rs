@@ -23,13 +23,14 @@ use super::shelf::{Loaded, Shelf};
 use super::signing::Signer;
 use super::tls::TlsClients;
 use super::tls::sts::Policies;
+use super::tls_reports::{Tally, TlsReports};
 use super::tokens::Tokens;
 use super::work;
 use crate::env::Env;
 use crate::mail::SetId;
 use crate::queue::{Batch, Bounds, DestinationId, Masks, NewSet, Queue, retry};
 use crate::rolls::suspect::Learner;
-use crate::routing::{NextHop, Routes};
+use crate::routing::{self, NextHop, Routes, Target, TlsMode};
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::spool::{SharedSpool, SpoolFault};
@@ -153,6 +154,8 @@ pub struct Shared {
     pub tokens: Tokens,
     /// MTA-STS policies.
     pub policies: Policies,
+    /// Counts for TLS reports, if they are made.
+    pub tls_reports: Option<Arc<TlsReports>>,
     /// How often they may be sent to.
     pub pace: Pace,
     /// Where tasks run.
@@ -190,9 +193,13 @@ impl Shared {
             env,
             dns: Dns::new(&settings.name_servers, settings.dns_timeout, &settings.dnssec),
             signer: Signer::default(),
-            tls: TlsClients::default(),
-            tokens: Tokens::default(),
-            policies: Policies::kept_in(settings.mta_sts_file.clone()),
+            tls: TlsClients::trusting(&settings.web.authorities),
+            tokens: Tokens::new(settings.web.clone()),
+            policies: Policies::kept_in(settings.mta_sts_file.clone(), settings.web.clone()),
+            tls_reports: settings
+                .tls_reports
+                .clone()
+                .map(|stated| Arc::new(TlsReports::new(stated))),
             pace: Pace::default(),
             runtime,
             timer: Notify::new(),
@@ -241,7 +248,25 @@ impl Shared {
     pub fn hop(&self, label: &str) -> Option<(NextHop, Option<String>)> {
         let routes = self.routes.load();
         let (id, domain) = routes.by_label(label)?;
-        Some((routes.hop(id).clone(), domain.map(str::to_owned)))
+        let mut hop = routes.hop(id).clone();
+        if routing::is_tls_optional(label) {
+            // RFC 8689 §4.2.2: TLS where it works, and no policy that could make the mail wait. What the hop's own settings
+            // require stays: they are the word of our operator, not of the recipients' domain.
+            (hop.dane, hop.mta_sts) = (false, false);
+        }
+        Some((hop, domain.map(str::to_owned)))
+    }
+
+    /// Counts sessions with a domain's mail exchangers, if settings ask for TLS reports. Sessions for mail that wants no
+    /// policy are left out: ours with reports are among them (RFC 8460 §3). So are those that use no TLS by settings.
+    pub fn tally<'a>(&'a self, hop: &NextHop, domain: &'a str, label: &str) -> Option<Tally<'a>> {
+        let reports = self.tls_reports.as_deref()?;
+        let counts = hop.target == Target::Mx && hop.tls.mode != TlsMode::None && !domain.starts_with('[');
+        (counts && !routing::is_tls_optional(label)).then_some(Tally {
+            reports,
+            domain,
+            env: &self.env,
+        })
     }
 
     /// The destination of a label, made if it is new.

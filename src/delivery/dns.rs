@@ -44,6 +44,30 @@ pub struct Found<T> {
     pub secure: bool,
 }
 
+/// Addresses of a host, and how they were reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reached {
+    /// They.
+    pub addresses: Found<Vec<IpAddr>>,
+    /// If the host is an alias: the name at the end of the chain, and whether the first alias is secure.
+    pub alias: Option<Found<String>>,
+}
+
+impl Reached {
+    /// Names at which TLSA records may stand, the first that has any counts (RFC 7672 §2.2.2); none if nobody vouches for
+    /// the way there. With a chain that is secure to its end it is that end, then the name we began with; a chain that
+    /// leaves secure zones leaves the latter, if its own alias is secure (RFC 7672 §2.1.3).
+    #[must_use]
+    pub fn tlsa_bases<'a>(&'a self, host: &'a str) -> Vec<&'a str> {
+        match (&self.alias, self.addresses.secure) {
+            (None, true) => vec![host],
+            (Some(alias), true) => vec![&alias.value, host],
+            (Some(alias), false) if alias.secure => vec![host],
+            (Some(_) | None, false) => Vec::new(),
+        }
+    }
+}
+
 /// How answers are validated.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Dnssec {
@@ -169,6 +193,11 @@ impl Dns {
 
     /// Addresses of a host in DNS; IPv6 and IPv4. Permanent only if both look-ups say so.
     pub async fn addresses(&self, host: &str) -> Result<Found<Vec<IpAddr>>, DnsFault> {
+        Ok(self.reach(host).await?.addresses)
+    }
+
+    /// The same, with what an alias led to.
+    pub async fn reach(&self, host: &str) -> Result<Reached, DnsFault> {
         let resolver = self.resolver()?;
         let (v6, v4) = tokio::join!(
             resolver.ipv6_lookup(absolute(host)),
@@ -176,12 +205,14 @@ impl Dns {
         );
         let mut addresses = Vec::new();
         let mut secure = true;
+        let mut alias = None;
         let mut faults = Vec::new();
         for found in [v6, v4] {
             match found {
                 Ok(found) if found.answers().iter().all(is_alias) => faults.push(DnsFault::Empty),
                 Ok(found) => {
                     secure &= is_secure(&found);
+                    alias = alias.or_else(|| alias_of(host, found.answers()));
                     addresses.extend(found.answers().iter().filter_map(|record| match &record.data {
                         RData::A(a) => Some(IpAddr::V4(a.0)),
                         RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
@@ -193,7 +224,10 @@ impl Dns {
         }
         if !addresses.is_empty() {
             let value = addresses;
-            return Ok(Found { value, secure });
+            return Ok(Reached {
+                addresses: Found { value, secure },
+                alias,
+            });
         }
         // The least sure of the two answers counts.
         faults.sort_by_key(|fault| match fault {
@@ -272,6 +306,24 @@ fn is_alias(record: &Record) -> bool {
     matches!(record.data, RData::CNAME(_))
 }
 
+/// What an alias led to in the end. An answer that leads round in circles ends where it began to.
+fn alias_of(host: &str, answers: &[Record]) -> Option<Found<String>> {
+    let fold = |name: &Name| name.to_ascii().trim_end_matches('.').to_ascii_lowercase();
+    let mut name = host.trim_end_matches('.').to_ascii_lowercase();
+    let mut first = None;
+    for _ in 0..answers.len() {
+        let next = answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if fold(&record.name) == name => Some((fold(&target.0), record)),
+            _ => None,
+        });
+        let Some((target, record)) = next else { break };
+        let secure = matches!(DnssecSummary::from_records([record].into_iter()), DnssecSummary::Secure);
+        first.get_or_insert(secure);
+        name = target;
+    }
+    first.map(|secure| Found { value: name, secure })
+}
+
 fn fault(error: NetError) -> DnsFault {
     match &error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
@@ -288,5 +340,63 @@ fn fault(error: NetError) -> DnsFault {
             _ => DnsFault::Temporary(error.to_string()),
         },
         _ => DnsFault::Temporary(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::rr::rdata::{A, CNAME};
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(format!("{text}.")).expect("a name")
+    }
+
+    fn alias(from: &str, to: &str) -> Record {
+        Record::from_rdata(name(from), 60, RData::CNAME(CNAME(name(to))))
+    }
+
+    #[test]
+    fn aliases_are_followed_to_their_end_whatever_their_order() {
+        let address = Record::from_rdata(name("c.example"), 60, RData::A(A([192, 0, 2, 1].into())));
+        let chain = [
+            alias("b.example", "C.example"),
+            address.clone(),
+            alias("A.example", "b.example"),
+        ];
+        let end = |host: &str, answers: &[Record]| alias_of(host, answers).map(|found| found.value);
+        assert_eq!(end("a.example", &chain).as_deref(), Some("c.example"));
+        assert_eq!(end("b.EXAMPLE.", &chain).as_deref(), Some("c.example"));
+        assert_eq!(end("c.example", &chain), None);
+        let circle = [alias("a.example", "b.example"), alias("b.example", "a.example")];
+        assert!(end("a.example", &circle).is_some(), "and it ends");
+    }
+
+    #[test]
+    fn tlsa_records_stand_where_the_way_is_secure() {
+        let reached = |secure: bool, alias: Option<bool>| Reached {
+            addresses: Found {
+                value: Vec::new(),
+                secure,
+            },
+            alias: alias.map(|secure| Found {
+                value: "end.example".to_owned(),
+                secure,
+            }),
+        };
+        for (secure, alias, bases) in [
+            (true, None, &["mx.example"][..]),
+            (false, None, &[]),
+            (true, Some(true), &["end.example", "mx.example"]),
+            (false, Some(true), &["mx.example"]),
+            (false, Some(false), &[]),
+        ] {
+            assert_eq!(
+                reached(secure, alias).tlsa_bases("mx.example"),
+                bases,
+                "{secure} {alias:?}"
+            );
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod dispatcher;
 pub mod dns;
 pub mod drop_directory;
+mod kept;
 pub mod learning;
 pub mod opening;
 pub mod pace;
@@ -25,12 +26,14 @@ pub mod signing;
 pub mod stopped;
 pub mod stream;
 pub mod tls;
+pub mod tls_reports;
 pub mod tokens;
 pub mod verdict;
+pub mod web;
 mod work;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +45,7 @@ use crate::mail::{MessageId, SetId};
 use crate::queue::Masks;
 use crate::queue::snapshot::QueueView;
 use crate::rolls::suspect::Learner;
-use crate::routing::Routes;
+use crate::routing::{self, Routes};
 use crate::spool::SharedSpool;
 use crate::spool::content::Content;
 use crate::spool::message::{DeliverySet, StoredMessage, StoredSet};
@@ -131,6 +134,12 @@ impl DeliveryHandle {
         self.shared.recover(sets, Masks::new(), &[]);
     }
 
+    /// Begins to send TLS reports, if settings ask for them. Once, after [`DeliveryHandle::recover`]: a report is a message.
+    pub fn begin_tls_reports(&self) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.runtime.spawn(shared.keep_tls_reports());
+    }
+
     /// Takes over new routes. Sessions that are open end with their transactions.
     pub fn set_routes(&self, routes: Arc<Routes>) {
         self.shared.routes.store(routes);
@@ -140,6 +149,12 @@ impl DeliveryHandle {
     #[must_use]
     pub fn signing_counts(&self) -> signing::SigningCounts {
         self.shared.signer.counts()
+    }
+
+    /// What is counted for TLS reports and what was sent; none if settings ask for no reports.
+    #[must_use]
+    pub fn tls_reports(&self) -> Option<tls_reports::book::Book> {
+        self.shared.tls_reports.as_ref().map(|reports| reports.book())
     }
 
     /// The queue as it stands.
@@ -214,7 +229,7 @@ impl DeliveryHandle {
     fn destinations(&self, queue: &crate::queue::Queue, label: &str) -> Vec<crate::queue::DestinationId> {
         let routes = self.shared.routes.load();
         let is_meant = |name: &str| {
-            name == label
+            routing::is_of(name, label)
                 || routes
                     .by_label(name)
                     .is_some_and(|(id, _)| routes.hop(id).name == label)
@@ -265,6 +280,9 @@ impl DeliveryHandle {
         };
         let finished = tokio::time::timeout(deadline, ended).await.is_ok();
         self.shared.phase.send_replace(Phase::Stopped);
+        if let Some(reports) = &self.shared.tls_reports {
+            reports.keep().await;
+        }
         finished
     }
 }

@@ -3,6 +3,7 @@
 //! In: a candidate, the settings of its next hop. Out: a session, or a typed answer why there is none.
 //! Never: a word in clear text where the settings want TLS; more than one further connection because of TLS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use super::connect::{Candidate, connect};
 use super::session::Session;
 use super::stream::Stream;
 use super::tls::{Demand, TlsClients, TlsFault};
+use super::tls_reports::Tally;
+use super::tls_reports::result::{ResultType, Shortfall, Standard};
 use crate::env::{Clock, Env};
 use crate::mail::Reply;
 use crate::queue::LastAnswer;
@@ -30,6 +33,8 @@ pub struct Approach<'a> {
     pub sign_in: Option<SignIn>,
     /// Time and chance.
     pub env: &'a Env,
+    /// Counts sessions, if they are to be counted.
+    pub tally: Option<Tally<'a>>,
 }
 
 /// Why there is no session.
@@ -39,13 +44,29 @@ pub struct NoSession {
     pub answer: LastAnswer,
     /// TLS was to blame: in clear text there may be one.
     pub by_tls: bool,
+    /// TLS was to blame, as reports tell it.
+    pub short: Option<Shortfall>,
 }
 
 impl Approach<'_> {
     /// A session with a host, as the settings want it. With TLS where offered, a handshake that goes wrong is followed
     /// by one attempt in clear text (RFC 7435 §3). `patience` is for the connection.
-    pub async fn open(&self, candidate: &Candidate, demand: &Demand, patience: Duration) -> Result<Session, NoSession> {
-        let failed = match self.open_once(candidate, demand, demand.starttls, patience).await {
+    /// Counted once, by what came of TLS.
+    pub async fn open(
+        &self,
+        candidate: &Candidate,
+        demand: &Demand,
+        standard: &Standard,
+        patience: Duration,
+    ) -> Result<Session, NoSession> {
+        let mut from = None;
+        let opened = self
+            .open_once(candidate, demand, demand.starttls, patience, &mut from)
+            .await;
+        if let (Some(tally), Some(came)) = (&self.tally, came_to(&opened)) {
+            tally.session(standard, candidate, from, came.as_ref().copied());
+        }
+        let failed = match opened {
             Ok(session) => return Ok(session),
             Err(failed) => failed,
         };
@@ -53,7 +74,8 @@ impl Approach<'_> {
             return Err(failed);
         }
         tracing::info!(host = %candidate.shown(), why = ?failed.answer.reply, "TLS does not work: in clear text");
-        self.open_once(candidate, demand, StartTls::Never, patience).await
+        self.open_once(candidate, demand, StartTls::Never, patience, &mut from)
+            .await
     }
 
     async fn open_once(
@@ -62,16 +84,19 @@ impl Approach<'_> {
         demand: &Demand,
         starttls: StartTls,
         patience: Duration,
+        from: &mut Option<IpAddr>,
     ) -> Result<Session, NoSession> {
         let hop = self.hop;
         let shown = candidate.shown();
         let unreachable = |why: String| NoSession {
             answer: answer(Reason::NextHopUnreachable, (4, 4, 1), format!("{shown}: {why}")),
             by_tls: false,
+            short: None,
         };
         let stream = connect(candidate, &hop.sources, patience)
             .await
             .map_err(|error| unreachable(error.to_string()))?;
+        *from = stream.local_addr().ok().map(|address| address.ip());
         let opening = Opening {
             hostname: hop.helo.clone(),
             pipelining: Pipelining::WhereOffered,
@@ -120,23 +145,50 @@ impl Approach<'_> {
                 Ok(())
             }
             Err(fault) => {
-                let (reason, why) = match fault {
-                    TlsFault::Handshake(why) => (Reason::TlsFailed, why),
-                    TlsFault::Unverified(why) => (Reason::TlsUnverified, why),
+                let (reason, short) = match fault {
+                    TlsFault::Handshake(why) => (Reason::TlsFailed, Shortfall::new(ResultType::ValidationFailure, why)),
+                    TlsFault::Unverified(mistrust) => (Reason::TlsUnverified, Shortfall::from(&mistrust)),
                 };
+                let why = &short.why;
                 Err(NoSession {
                     // RFC 3463 §3.8: X.7.5, cryptographic failure.
                     answer: answer(reason, (4, 7, 5), format!("{}: {why}", candidate.shown())),
                     by_tls: true,
+                    short: Some(short),
                 })
             }
         }
     }
 }
 
+/// What a session came to, as far as TLS is concerned; nothing if it ended for another reason.
+fn came_to(opened: &Result<Session, NoSession>) -> Option<Result<(), Shortfall>> {
+    let short = match opened {
+        Ok(session) => match &session.protection {
+            None => Some(not_supported("the host does not offer STARTTLS, or refused it")),
+            Some(protection) => protection.short.as_ref().map(Shortfall::from),
+        },
+        Err(failed) => Some(failed.short.clone()?),
+    };
+    Some(short.map_or(Ok(()), Err))
+}
+
+fn not_supported(why: &str) -> Shortfall {
+    Shortfall::new(ResultType::StarttlsNotSupported, why)
+}
+
 fn no_session(closing: Closing, shown: &str) -> NoSession {
     let ours = |reason: Reason, status: (u8, u16, u16), why: &str| answer(reason, status, format!("{shown}: {why}"));
     let mut by_tls = false;
+    let short = match &closing {
+        Closing::Unfit(Unfit::TlsNotOffered) => Some(not_supported("the host does not offer STARTTLS")),
+        Closing::Unfit(Unfit::TlsRefused(reply)) => Some(not_supported(&format!("STARTTLS was refused: {reply}"))),
+        Closing::Unfit(Unfit::TlsInjected) => {
+            let why = "octets in clear text came behind the answer to STARTTLS";
+            Some(Shortfall::new(ResultType::ValidationFailure, why))
+        }
+        _ => None,
+    };
     let answer = match closing {
         Closing::Refused(reply) | Closing::Unavailable(reply) => LastAnswer {
             reason: Reason::NextHopDeferred,
@@ -189,7 +241,7 @@ fn no_session(closing: Closing, shown: &str) -> NoSession {
             ours(Reason::SignInUnavailable, (4, 7, 8), &format!("AUTH: {fault}"))
         }
     };
-    NoSession { answer, by_tls }
+    NoSession { answer, by_tls, short }
 }
 
 /// Mail waits for this.

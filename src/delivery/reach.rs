@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::connect::{NoConnection, candidates};
+use super::connect::{Candidate, NoConnection, candidates};
 use super::opening::{Approach, answer};
 use super::session::Session;
-use super::tls::sts::Policy;
+use super::tls::Demand;
+use super::tls::sts::StsWord;
 use super::verdict::Verdict;
 use super::work::Place;
 use crate::limits;
@@ -18,10 +19,17 @@ use crate::track::Reason;
 
 impl Place {
     /// Connects to the first host that answers.
-    pub(super) async fn open(&mut self, hop: &NextHop, domain: Option<&str>) -> Option<Session> {
+    pub(super) async fn open(&mut self, hop: &NextHop, domain: Option<&str>, label: &str) -> Option<Session> {
         let shared = Arc::clone(&self.shared);
         let own_names = &shared.settings.own_names;
-        let found = candidates(hop, domain, own_names, &shared.dns, &*shared.env.chance).await;
+        let tally = domain.and_then(|domain| shared.tally(hop, domain, label));
+        let mut unvouched = Vec::new();
+        let found = candidates(hop, domain, own_names, &shared.dns, &*shared.env.chance, &mut unvouched).await;
+        for (host, why) in &unvouched {
+            if let Some(tally) = &tally {
+                tally.unvouched(host, why);
+            }
+        }
         let mut found = match found {
             Ok(found) => found,
             Err(NoConnection::ForNow(answer)) => {
@@ -38,11 +46,7 @@ impl Place {
             let mut state = shared.state();
             found.sort_by_key(|candidate| state.is_avoided(self.id, candidate.address, now));
         }
-        let mut last = LastAnswer {
-            reason: Reason::NextHopUnreachable,
-            reply: None,
-        };
-        let policy = self.policy(hop, domain).await;
+        let word = self.word(hop, domain).await;
         let sign_in = match &hop.sign_in {
             None => None,
             Some(sign_in) => match shared.tokens.sign_in(sign_in, &shared.env).await {
@@ -58,13 +62,32 @@ impl Place {
             tls: &shared.tls,
             sign_in,
             env: &shared.env,
+            tally,
         };
         found.truncate(limits::HOST_ADDRESSES_MAX);
+        self.first_that_answers(&approach, found, &word).await
+    }
+
+    async fn first_that_answers(
+        &mut self,
+        approach: &Approach<'_>,
+        found: Vec<Candidate>,
+        word: &StsWord,
+    ) -> Option<Session> {
+        let (hop, shared) = (approach.hop, Arc::clone(&self.shared));
+        let mut last = LastAnswer {
+            reason: Reason::NextHopUnreachable,
+            reply: None,
+        };
         let last_index = found.len().saturating_sub(1);
         for (index, candidate) in found.into_iter().enumerate() {
-            let demand = match shared.tls.demand(&hop.tls, &candidate, policy.as_ref()).await {
-                Ok(demand) => demand,
+            let (standard, reported) = shared.tls.standard(&candidate, word).await;
+            let demand = match shared.tls.demand(&hop.tls, &candidate, word.policy()).await {
+                Ok(demand) => Demand { reported, ..demand },
                 Err(why) => {
+                    if let Some(tally) = &approach.tally {
+                        tally.session(&standard, &candidate, None, Ok(()));
+                    }
                     last = answer(Reason::MtaStsFailed, (4, 7, 5), why);
                     continue;
                 }
@@ -74,7 +97,7 @@ impl Place {
                 _ if index == last_index => hop.timeouts.connect,
                 _ => hop.timeouts.connect.min(limits::CONNECT_BESIDE_OTHERS_MAX),
             };
-            match approach.open(&candidate, &demand, patience).await {
+            match approach.open(&candidate, &demand, &standard, patience).await {
                 Ok(session) => {
                     self.greeted();
                     return Some(session);
@@ -94,12 +117,13 @@ impl Place {
     }
 
     /// What the domain says about TLS to its mail exchangers (RFC 8461).
-    async fn policy(&self, hop: &NextHop, domain: Option<&str>) -> Option<Policy> {
-        let domain = domain.filter(|domain| hop.mta_sts && hop.target == Target::Mx && !domain.starts_with('['))?;
+    async fn word(&self, hop: &NextHop, domain: Option<&str>) -> StsWord {
+        let asked = domain.filter(|domain| hop.mta_sts && hop.target == Target::Mx && !domain.starts_with('['));
+        let Some(domain) = asked else { return StsWord::Nothing };
         let shared = &self.shared;
         let texts = shared.dns.texts(&format!("_mta-sts.{domain}")).await.ok();
         let clock = &shared.env.clock;
-        shared.policies.policy(domain, texts.as_deref(), clock).await
+        shared.policies.word(domain, texts.as_deref(), clock).await
     }
 
     /// The destination takes no mail: everything for it fails.

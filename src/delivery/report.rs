@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::mail::report::TlsReport;
 use crate::mail::{Notify, OriginalRecipient, Reply, ReturnContent, ReversePath};
 use crate::spool::content::Content;
 use crate::spool::message::{Acceptance, StoredMessage};
@@ -14,6 +15,10 @@ pub trait Reporter: Send + Sync + 'static {
     /// The report as a message with the outcome of its pass, to be stored together with the outcomes it speaks of.
     /// None if no report may be made. May block; called on a blocking thread.
     fn report(&self, request: ReportRequest) -> Option<Acceptance>;
+
+    /// A TLS report as a message, with the outcome of its pass. None if nobody is reached. May block; called on a blocking
+    /// thread.
+    fn tls_report(&self, report: &TlsReport) -> Option<Acceptance>;
 }
 
 /// A report to be made.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::dns::Dnssec;
+use super::tls_reports::TlsReportSettings;
+use super::web::Web;
 use crate::limits;
 
 /// Settings of delivery.
@@ -28,6 +30,10 @@ pub struct DeliverySettings {
     pub dnssec: Dnssec,
     /// Where MTA-STS policies are kept; none: until a restart.
     pub mta_sts_file: Option<PathBuf>,
+    /// Reports to domains about TLS with their mail exchangers; none: nothing is counted.
+    pub tls_reports: Option<TlsReportSettings>,
+    /// Whom HTTPS trusts.
+    pub web: Web,
 }
 
 impl Default for DeliverySettings {
@@ -42,6 +48,8 @@ impl Default for DeliverySettings {
             dns_timeout: Duration::from_secs(5),
             dnssec: Dnssec::Off,
             mta_sts_file: None,
+            tls_reports: None,
+            web: Web::default(),
         }
     }
 }

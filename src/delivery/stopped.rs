@@ -6,6 +6,7 @@ use super::verdict::Verdict;
 use crate::mail::{MessageId, Reply, SetId};
 use crate::queue::marks::{SetMarks, bitmap};
 use crate::queue::{HeldBack, Masks};
+use crate::routing;
 use crate::spool::message::StoredSet;
 use crate::track::Reason;
 use roaring::RoaringBitmap;
@@ -131,7 +132,9 @@ impl Shared {
     pub(super) fn is_suspended(&self, suspended: &[String], label: &str) -> bool {
         let routes = self.routes.load();
         let hop = routes.by_label(label).map(|(id, _)| routes.hop(id).name.as_str());
-        suspended.iter().any(|name| name == label || Some(name.as_str()) == hop)
+        suspended
+            .iter()
+            .any(|name| routing::is_of(label, name) || Some(name.as_str()) == hop)
     }
 
     /// What an operator had decided about a set. The caller holds the lock.

@@ -117,7 +117,7 @@ impl Place {
                 drop_directory::run(&self, &hop, directory).await;
             }
             Target::Hosts(_) | Target::Mx => {
-                if let Some(session) = self.open(&hop, domain.as_deref()).await {
+                if let Some(session) = self.open(&hop, domain.as_deref(), &label).await {
                     self.serve(session, &hop, &routes).await;
                 }
             }

@@ -90,6 +90,18 @@ pub struct OriginalRecipient {
     pub xtext: Box<str>,
 }
 
+/// What a sender wants of TLS on the way (RFC 8689).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum TlsWish {
+    /// Nothing: each next hop's settings and its domain's policies decide.
+    #[default]
+    Unsaid,
+    /// `REQUIRETLS` (§2): verified TLS all the way, or the message comes back.
+    Required,
+    /// `TLS-Required: No` (§3): policies of recipients' domains do not hold it up.
+    Optional,
+}
+
 /// One accepted forward-path with its RFC 3461 parameters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct EnvelopeRecipient {
@@ -131,6 +143,10 @@ pub struct Envelope {
     /// `REQUIRETLS` was given (RFC 8689): no hop may take it without verified TLS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_tls: bool,
+    /// The header section says `TLS-Required: No`, and `REQUIRETLS` was not given (RFC 8689 §3): it rather arrives in
+    /// clear text than not at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_optional: bool,
     /// Accepted RCPT TOs, in order.
     pub recipients: Vec<EnvelopeRecipient>,
 }
@@ -147,7 +163,25 @@ impl Envelope {
             ret: None,
             envid: None,
             require_tls: false,
+            tls_optional: false,
             recipients: Vec::new(),
         }
+    }
+
+    /// What the sender wants of TLS.
+    #[must_use]
+    pub fn tls(&self) -> TlsWish {
+        match (self.require_tls, self.tls_optional) {
+            // RFC 8689 §3: beside `REQUIRETLS` the field counts for nothing.
+            (true, _) => TlsWish::Required,
+            (false, true) => TlsWish::Optional,
+            (false, false) => TlsWish::Unsaid,
+        }
+    }
+
+    /// Takes over what the sender of another message wanted.
+    pub fn set_tls(&mut self, wish: TlsWish) {
+        self.require_tls = wish == TlsWish::Required;
+        self.tls_optional = wish == TlsWish::Optional;
     }
 }

@@ -19,7 +19,7 @@ use crate::limits;
 
 pub use addressees::addressees_of;
 pub use author::{AuthorFault, Authors, authors_of};
-pub use facts::{AutoSubmitted, HeaderFacts, ReportFacts};
+pub use facts::{AutoSubmitted, HeaderFacts, ReportFacts, TLS_REQUIRED_FIELD};
 pub use media::MediaType;
 pub use thread::ThreadFacts;
 pub use words::decoded_for_display;

@@ -15,7 +15,7 @@ pub mod status;
 pub mod trace;
 
 pub use address::{AddressFault, AddressKey, Domain, Mailbox, ReversePath};
-pub use envelope::{BodyType, Envelope, EnvelopeRecipient, Notify, OriginalRecipient, ReturnContent};
+pub use envelope::{BodyType, Envelope, EnvelopeRecipient, Notify, OriginalRecipient, ReturnContent, TlsWish};
 pub use id::{HoldId, MessageId, SetId, StopId};
 pub use priority::Priority;
 pub use reply::Reply;

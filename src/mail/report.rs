@@ -14,6 +14,7 @@ mod letter;
 mod machine;
 mod notice;
 mod text;
+mod tls;
 
 use std::collections::HashSet;
 
@@ -28,6 +29,7 @@ use crate::limits;
 pub use letter::{Letter, compose_letter};
 pub use notice::{BrakeWords, Notice, compose_notice};
 pub use text::{one_line, readable_subject};
+pub use tls::{TlsReport, compose_tls_report};
 
 /// From whom, to whom, when: what every report begins with.
 #[derive(Clone, Debug)]

@@ -32,7 +32,7 @@ pub use chain::{Chain, is_on};
 pub use key::{KeyFault, SigningKey};
 
 /// Fields that are signed where they stand (RFC 6376 §5.4.1). None of them is one that a relay adds.
-const SIGNED: [&str; 22] = [
+const SIGNED: [&str; 24] = [
     "From",
     "Sender",
     "Reply-To",
@@ -55,6 +55,9 @@ const SIGNED: [&str; 22] = [
     "List-Subscribe",
     "List-Post",
     "List-Owner",
+    // RFC 8460 §5.3.
+    "TLS-Report-Domain",
+    "TLS-Report-Submitter",
 ];
 
 /// Fields that are named once more than they stand, so that nobody adds a second one (RFC 6376 §8.15). `From` is

@@ -98,6 +98,12 @@ pub const RFCS: &[Rfc] = &[
         "in our Received fields",
     ),
     rfc(
+        3986,
+        "URIs",
+        Partly,
+        "octets that are written with `%` are read where a record names a mailbox",
+    ),
+    rfc(
         4013,
         "SASLprep",
         Partly,
@@ -318,7 +324,7 @@ pub const RFCS: &[Rfc] = &[
         7672,
         "DANE for SMTP",
         Partly,
-        "for mail exchangers, with `dns.dnssec`; not for hosts that settings name, nor names behind a CNAME",
+        "for mail exchangers, with `dns.dnssec`; not for hosts that settings name, nor for domains that are aliases themselves",
     ),
     rfc(
         7677,
@@ -353,10 +359,17 @@ pub const RFCS: &[Rfc] = &[
     ),
     rfc(8410, "Ed25519 keys", Partly, "private keys in PKCS #8 are read"),
     rfc(
+        8460,
+        "TLS reports",
+        Partly,
+        "counted and sent once a day where settings name an organisation; `dane-required` is never said, `receiving-mx-helo` \
+         and `additional-information` are left out; reports about us are ordinary mail",
+    ),
+    rfc(
         8461,
         "MTA-STS",
         Partly,
-        "enforced where a domain says so, policies are kept over restarts; testing policies are read and not reported on",
+        "enforced where a domain says so, policies are kept over restarts; what a testing policy would hold up is reported",
     ),
     rfc(8463, "Ed25519 for DKIM", Done, "signed and verified"),
     rfc(
@@ -377,7 +390,7 @@ pub const RFCS: &[Rfc] = &[
         "REQUIRETLS",
         Partly,
         "taken within TLS, passed on to a proved next hop that offers it, else returned from the first host without its body; \
-         the TLS-Required field is not read",
+         `TLS-Required: No` sets aside MTA-STS and DANE, never what settings of a next hop require",
     ),
     rfc(8996, "No TLS 1.0 and 1.1", Done, "TLS 1.2 is the least"),
     rfc(8997, "TLS 1.2 for mail", Done, "the least that is agreed on"),

@@ -14,4 +14,4 @@ pub use candidates::{ExchangeFault, MailExchanger, by_preference, by_weight, exc
 pub use next_hop::{HopId, HopTimeouts, HostPort, NextHop, RetrySchedule, Target};
 pub use ordered::{About, Class, Conditions, DomainPattern, LiveRules, OrderedRule, Rows, Ruling, SenderPattern, Side};
 pub use protection::{ClientCertificate, HopSignIn, HopTls, SignInProof, TlsMode, TokenSource, Trust};
-pub use rule::{Location, RouteFault, Routes, RoutesDraft};
+pub use rule::{Location, RouteFault, Routes, RoutesDraft, is_of, is_tls_optional};

@@ -17,7 +17,7 @@ use crate::directory::filter::plan::{self, PlanOptions};
 use crate::directory::filter::{CompiledRule, EvaluationOptions, RuleFault};
 use crate::directory::group::{DynamicRule, FilterLanguage, RuleCondition};
 use crate::directory::kind::RecipientKind;
-use crate::mail::{AddressKey, Domain, EnvelopeRecipient, Mailbox, Priority, ReversePath};
+use crate::mail::{AddressKey, Domain, EnvelopeRecipient, Mailbox, Priority, ReversePath, TlsWish};
 use crate::resolver::Sender;
 
 /// Most rules: a kind of recipient is a bit for each.
@@ -141,6 +141,8 @@ pub struct About<'a> {
     pub listener: Option<&'a str>,
     /// To whom it is addressed.
     pub recipients: &'a [EnvelopeRecipient],
+    /// What its sender wants of TLS; no rule asks for it, labels do.
+    pub tls: TlsWish,
 }
 
 /// A condition on recipient objects as rules of groups are written (OPATH).

@@ -89,6 +89,7 @@ fn internal(sender: &ReversePath) -> About<'_> {
         size_bytes: Some(1_000),
         listener: Some("relay"),
         recipients: &[],
+        tls: TlsWish::Unsaid,
     }
 }
 

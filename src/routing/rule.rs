@@ -10,11 +10,28 @@ use std::sync::Arc;
 
 use super::next_hop::{HopId, NextHop, Target};
 use super::ordered::{OrderedRule, RULES_MAX};
-use crate::mail::Domain;
+use super::protection::TlsMode;
+use crate::mail::{Domain, TlsWish};
 use crate::track::Reason;
 
 /// How delivery sets for MX delivery are named: this and the domain.
 const DOMAIN_PREFIX: &str = "domain:";
+
+/// Behind the domain, where policies of the domain about TLS are not to hold mail up (RFC 8689 §4.2.2).
+const TLS_OPTIONAL: &str = ",tls-optional";
+
+/// True of a destination whose mail wants no policy about TLS.
+#[must_use]
+pub fn is_tls_optional(label: &str) -> bool {
+    label.starts_with(DOMAIN_PREFIX) && label.ends_with(TLS_OPTIONAL)
+}
+
+/// True if a destination is meant by a label: it bears it, or is the one beside it with [`is_tls_optional`].
+#[must_use]
+pub fn is_of(destination: &str, label: &str) -> bool {
+    let rest = destination.strip_prefix(label);
+    rest.is_some_and(|rest| rest.is_empty() || (rest == TLS_OPTIONAL && label.starts_with(DOMAIN_PREFIX)))
+}
 
 /// Where a recipient's mailbox lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -277,12 +294,15 @@ impl Routes {
     }
 
     /// What a delivery set for this hop and final domain is called: the hop's name, or `domain:example.org`
-    /// for MX delivery, where each domain is a destination of its own.
+    /// for MX delivery, where each domain is a destination of its own; a second one for mail that no policy about TLS is
+    /// to hold up. A hop whose settings want TLS anyway has no such second one, nor one that heeds no policies.
     #[must_use]
-    pub fn label(&self, id: HopId, final_domain: &str) -> Cow<'_, str> {
+    pub fn label(&self, id: HopId, final_domain: &str, tls: TlsWish) -> Cow<'_, str> {
         let hop = self.hop(id);
+        let optional = tls == TlsWish::Optional && hop.tls.mode == TlsMode::Opportunistic && (hop.dane || hop.mta_sts);
+        let suffix = if optional { TLS_OPTIONAL } else { "" };
         match hop.target {
-            Target::Mx => Cow::Owned(format!("{DOMAIN_PREFIX}{}", fold(final_domain))),
+            Target::Mx => Cow::Owned(format!("{DOMAIN_PREFIX}{}{suffix}", fold(final_domain))),
             Target::Hosts(_) | Target::DropDirectory(_) => Cow::Borrowed(&hop.name),
         }
     }
@@ -295,6 +315,7 @@ impl Routes {
         let Some(domain) = label.strip_prefix(DOMAIN_PREFIX) else {
             return self.by_name(label).map(|id| (id, None));
         };
+        let domain = domain.strip_suffix(TLS_OPTIONAL).unwrap_or(domain);
         let is_mx = |id: &HopId| self.hop(*id).target == Target::Mx;
         let ruling = self.domains.find(domain).or(self.external).or(self.default);
         let ruling = ruling.filter(is_mx).or(self.default.filter(is_mx));
@@ -420,9 +441,18 @@ mod tests {
             ),
         ] {
             let id = routes.by_name(name).expect("known");
-            let made = routes.label(id, domain);
+            let made = routes.label(id, domain, TlsWish::Required);
             assert_eq!(made, label);
             assert_eq!(routes.by_label(&made), Some((id, back)));
+            assert!(is_of(&made, &made) && !is_tls_optional(&made));
+            let optional = routes.label(id, domain, TlsWish::Optional);
+            assert_eq!(routes.by_label(&optional), Some((id, back)));
+            assert_eq!(
+                is_tls_optional(&optional),
+                back.is_some(),
+                "hosts that settings name have no policies"
+            );
+            assert!(is_of(&optional, &made) && (optional == made || !is_of(&made, &optional)));
         }
         assert_eq!(routes.by_label("gone"), None);
     }

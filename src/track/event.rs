@@ -69,6 +69,8 @@ pub enum ReportKind {
     Moderation,
     /// Request to a moderator, or what his answer came to.
     Approval,
+    /// To a domain about TLS with its mail exchangers (RFC 8460).
+    Tls,
 }
 
 /// What happened. The tag in JSON is the stable event name.

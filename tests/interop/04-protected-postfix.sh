@@ -16,9 +16,10 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     -keyout "$scratch/ca.key" -out "$scratch/ca.pem" 2> /dev/null
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=mx.signed.example" \
     -keyout "$scratch/mx.key" -out "$scratch/mx.csr" 2> /dev/null
-printf 'subjectAltName=DNS:mx.signed.example,IP:127.0.0.1\n' > "$scratch/names"
+printf 'subjectAltName=DNS:mx.signed.example,DNS:host.aliased.example,IP:127.0.0.1\n' > "$scratch/names"
 openssl x509 -req -in "$scratch/mx.csr" -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" -CAcreateserial -days 2 \
     -extfile "$scratch/names" -out "$scratch/mx.pem" 2> /dev/null
+cat "$scratch/mx.pem" "$scratch/ca.pem" > "$scratch/chain.pem"
 
 cat > "$pf/etc/main.cf" <<CF
 compatibility_level = 3.6
@@ -33,7 +34,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
-virtual_mailbox_domains = contoso.example signed.example lying.example tampered.example verified.example
+virtual_mailbox_domains = contoso.example signed.example aliased.example lying.example tampered.example verified.example
 virtual_mailbox_base = $pf/mail
 virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:$(id -u nobody)
@@ -41,7 +42,7 @@ virtual_gid_maps = static:$(id -g nobody)
 maillog_file = $pf/mail.log
 maillog_file_prefixes = $scratch
 default_transport = discard
-smtpd_tls_cert_file = $scratch/mx.pem
+smtpd_tls_cert_file = $scratch/chain.pem
 smtpd_tls_key_file = $scratch/mx.key
 smtpd_tls_security_level = encrypt
 smtpd_tls_received_header = yes
@@ -78,7 +79,7 @@ until_true "Postfix to listen" port_open "$postfix_port"
 # A signed zone. In lying.example the TLSA record names another key.
 zone_port="$(free_port)" resolver_port="$(free_port)"
 key_hash() { openssl x509 -in "$1" -pubkey -noout | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1; }
-zone() { # NAME TLSA
+zone() { # NAME TLSA [RECORDS OF mx] [OWNER OF TLSA]
     cat > "$scratch/$1.zone" <<ZONE
 \$ORIGIN $1.
 \$TTL 60
@@ -86,8 +87,8 @@ zone() { # NAME TLSA
 @ NS ns.$1.
 ns A 127.0.0.1
 @ MX 10 mx.$1.
-mx A 127.0.0.1
-_$postfix_port._tcp.mx TLSA $2
+${3:-mx A 127.0.0.1}
+_$postfix_port._tcp.${4:-mx} TLSA $2
 ZONE
     ( cd "$scratch"
       local key
@@ -99,6 +100,9 @@ zone signed.example "3 1 1 $(key_hash "$scratch/mx.pem")"
 zone tampered.example "3 1 1 $(key_hash "$scratch/mx.pem")"
 # Somebody on the way puts another key in: the signature over the record fits no more.
 sed -i -E '/IN[[:space:]]+TLSA/ s/(TLSA[[:space:]]+3 1 1 ).*/\1'"$(printf other | sha256sum | cut -d' ' -f1)"'/' "$scratch/tampered.example.zone.signed"
+# Its exchanger is an alias; the record stands where the alias leads, and names the authority, so that the name counts.
+zone aliased.example "2 1 1 $(key_hash "$scratch/ca.pem")" "mx CNAME host
+host A 127.0.0.1" host
 zone lying.example "3 1 1 $(printf other | sha256sum | cut -d' ' -f1)"
 cat > "$scratch/nsd.conf" <<CF
 server:
@@ -116,6 +120,9 @@ remote-control:
 zone:
   name: signed.example
   zonefile: signed.example.zone.signed
+zone:
+  name: aliased.example
+  zonefile: aliased.example.zone.signed
 zone:
   name: lying.example
   zonefile: lying.example.zone.signed
@@ -148,6 +155,9 @@ stub-zone:
   name: tampered.example
   stub-addr: 127.0.0.1@$zone_port
 stub-zone:
+  name: aliased.example
+  stub-addr: 127.0.0.1@$zone_port
+stub-zone:
   name: lying.example
   stub-addr: 127.0.0.1@$zone_port
 CF
@@ -159,6 +169,10 @@ until_true "the resolver to answer" port_open "$resolver_port"
 cat >> "$scratch/muster.toml" <<TOML
 [[routing.domains]]
 domain = "signed.example"
+next_hop = "internet"
+
+[[routing.domains]]
+domain = "aliased.example"
 next_hop = "internet"
 
 [[routing.domains]]
@@ -217,6 +231,8 @@ send three@contoso.example
 until_true "a copy over required TLS" sent_with p0@contoso.example unverified
 send a@signed.example
 until_true "a copy by DANE" sent_with a@signed.example "DANE"
+send a@aliased.example
+until_true "a copy by DANE behind an alias" sent_with a@aliased.example "DANE"
 send a@lying.example
 until_true "mail that DANE holds back" waits_for a@lying.example tls-unverified
 send a@tampered.example
@@ -227,4 +243,4 @@ until_true "mail for a host whose authority nobody knows" waits_for a@stranger.e
 send a@verified.example
 until_true "a copy for a host that is whom we want" sent_with a@verified.example " verified"
 grep -q 'TLSv1.3' "$pf/mail.log"
-echo "Postfix as next hop: TLS required and verified, DANE kept and held back"
+echo "Postfix as next hop: TLS required and verified, DANE kept, behind an alias too, and held back"

@@ -22,7 +22,7 @@ use super::exchange::{ExportArguments, ExportRequest, ImportRequest, ImportVerb}
 use super::values::{point_in_time, size_in_octets};
 use super::{CheckScope, Output};
 use crate::admin::Command;
-use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, RollCommand, TraceQuery};
+use crate::admin::command::{ExplainQuestion, GuardIntent, Intent, QueueCommand, RollCommand, TraceQuery};
 use crate::limits;
 use crate::mail::MessageId;
 use compare::{COMPARE_EXAMPLES, CompareArguments};
@@ -132,6 +132,12 @@ enum Verb {
     },
     /// Is the service well?
     Status,
+    /// Show what TLS with domains' mail exchangers came to, and which reports were sent about it (RFC 8460).
+    TlsReports {
+        /// Only of this domain.
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<String>,
+    },
     /// Make the line of an account for the file of passwords.
     #[command(after_help = PASSWORD_EXAMPLES)]
     Password(PasswordArguments),
@@ -280,6 +286,7 @@ impl Arguments {
                 },
             },
             Verb::Status => Command::Status,
+            Verb::TlsReports { domain } => Command::Queue(QueueCommand::TlsReports { domain }),
             Verb::Test(verb) => verb.command(),
         }))
     }

@@ -283,6 +283,12 @@ fn every_command_has_its_exit_code() {
                 1,
                 "nothing was sent",
             ),
+            (
+                "tls-reports",
+                0,
+                "103 x certificate-expired at mx1.fabrikam.example [203.0.113.56]",
+            ),
+            ("tls-reports --domain off.example", 0, "No reports are made"),
             ("queue summary", 0, "61,204"),
             ("queue show s-12", 0, "8,210 relayed"),
             ("queue retry", 0, "would retry 3 recipients"),

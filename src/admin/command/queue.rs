@@ -1,4 +1,5 @@
-//! Orders about the queue beyond trying again: hold, release, give up with a report, send elsewhere, suspend.
+//! Orders about the queue beyond trying again: hold, release, give up with a report, send elsewhere, suspend; and what
+//! became of TLS on the way out.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,12 @@ pub enum QueueCommand {
     QueueAct(QueueOrder),
     /// Leave a next hop alone, or do so no longer.
     QueueSuspend(SuspendOrder),
+    /// What TLS with domains' mail exchangers came to, and which reports were sent about it.
+    TlsReports {
+        /// Only of this domain.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+    },
 }
 
 /// Recipients that wait, and what is to become of them.
@@ -60,7 +67,7 @@ pub struct SuspendOrder {
 
 impl QueueCommand {
     /// Names of the protocol.
-    pub const NAMES: &'static [&'static str] = &["queue_act", "queue_suspend"];
+    pub const NAMES: &'static [&'static str] = &["queue_act", "queue_suspend", "tls_reports"];
 
     /// The protocol's name, for logs.
     #[must_use]
@@ -68,6 +75,7 @@ impl QueueCommand {
         match self {
             Self::QueueAct(_) => "queue_act",
             Self::QueueSuspend(_) => "queue_suspend",
+            Self::TlsReports { .. } => "tls_reports",
         }
     }
 }

@@ -16,6 +16,7 @@ mod spoof;
 mod status;
 mod stop;
 mod text;
+mod tls;
 mod trace;
 
 use jiff::Timestamp;
@@ -68,6 +69,7 @@ pub fn render(answer: &Answer, reader: &Reader) -> String {
         Answer::Stop(StopAnswer::StopList(stops)) => stop::list(stops, reader),
         Answer::Queue(QueueAnswer::QueueAct(acted)) => queue::acted(acted),
         Answer::Queue(QueueAnswer::QueueSuspend(done)) => queue::suspended(done),
+        Answer::Queue(QueueAnswer::TlsReports(shown)) => tls::reports(shown, reader),
     }
 }
 

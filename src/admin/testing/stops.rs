@@ -2,7 +2,8 @@
 
 use super::{at, text, texts};
 use crate::admin::answer::{
-    BrakeShown, HopSuspended, QueueActed, QueueAnswer, StopAnswer, StopDone, StopShown, ThreadShown, WatchShown,
+    BrakeShown, HopSuspended, QueueActed, QueueAnswer, StopAnswer, StopDone, StopShown, ThreadShown, TlsCounted,
+    TlsFailure, TlsReportEnded, TlsReportsShown, WatchShown,
 };
 use crate::admin::command::{Intent, QueueCommand, StopCommand, StopVerb};
 
@@ -118,6 +119,34 @@ pub(super) fn queue(command: &QueueCommand) -> QueueAnswer {
             recipients: 1_204,
             in_flight: 500,
             by: text("eva"),
+        }),
+        QueueCommand::TlsReports { domain } => QueueAnswer::TlsReports(TlsReportsShown {
+            on: domain.as_deref() != Some("off.example"),
+            counted: vec![TlsCounted {
+                day: text("2026-11-21"),
+                domain: text("fabrikam.example"),
+                policy: text("sts"),
+                succeeded: 5_326,
+                failed: 103,
+                failures: vec![TlsFailure {
+                    result: text("certificate-expired"),
+                    host: text("mx1.fabrikam.example"),
+                    address: Some(text("203.0.113.56")),
+                    why: text("invalid peer certificate: Expired"),
+                    sessions: 103,
+                }],
+                due_at: at("2026-11-22T01:20:00Z"),
+                tries: 0,
+            }],
+            left_out: 0,
+            ended: vec![TlsReportEnded {
+                day: text("2026-11-20"),
+                domain: text("fabrikam.example"),
+                at: at("2026-11-21T02:00:00Z"),
+                sent: false,
+                arrived: texts(&["mailto:tls@fabrikam.example"]),
+                missed: texts(&["https://reports.fabrikam.example/v1: status 503"]),
+            }],
         }),
         QueueCommand::QueueSuspend(order) => QueueAnswer::QueueSuspend(HopSuspended {
             next_hop: order.next_hop.clone(),

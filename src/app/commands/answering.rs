@@ -289,7 +289,9 @@ impl Answers for Commands {
                 messages: acted.messages,
                 recipients: acted.recipients,
             }),
-            QueueAnswer::QueueSuspend(_) => Err(Refusal::new(RefusalKind::Broken, "another question was answered")),
+            QueueAnswer::QueueSuspend(_) | QueueAnswer::TlsReports(_) => {
+                Err(Refusal::new(RefusalKind::Broken, "another question was answered"))
+            }
         }
     }
 

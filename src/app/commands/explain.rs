@@ -16,7 +16,7 @@ use crate::categorizer::{Categorizer, NextHops, Organisation};
 use crate::directory::ObjectId;
 use crate::expansion::{self, Detail, Expansion, Release, ReportFacts, Request, Start};
 use crate::mail::header::{Authors, HeaderFacts};
-use crate::mail::{Domain, EnvelopeRecipient, Mailbox, Reply, ReversePath};
+use crate::mail::{Domain, EnvelopeRecipient, Mailbox, Reply, ReversePath, TlsWish};
 use crate::policy::rules::SpoofedSender;
 use crate::policy::{Rules, author};
 use crate::resolver::sender::trusted;
@@ -66,6 +66,10 @@ impl Seen {
             size_bytes: asked.content.map(Content::len).or(asked.size_bytes),
             listener: self.client.as_ref().map(|client| &*client.listener),
             recipients,
+            tls: match asked.content.map(|content| HeaderFacts::read(&content.head)) {
+                Some(Ok(head)) if head.tls_optional => TlsWish::Optional,
+                Some(_) | None => TlsWish::Unsaid,
+            },
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::categorizer::identify::{Authenticator, Question};
 use crate::categorizer::intake::{
     AddressedRecipient, ClientFacts, Intake, ListenerRole, RcptParameters, Secured, Submission,
 };
+use crate::categorizer::report;
 use crate::categorizer::{Categorizer, Dispatch, HopSource, NextHops, Organisation, Views};
 use crate::directory::ObjectId;
 use crate::directory::testing::ObjectBuilder;
@@ -29,8 +30,12 @@ use crate::expansion::tests::organisations::{Dice, OBJECTS, dice, object, spelle
 use crate::expansion::tests::support::{Hops, mailbox, view};
 use crate::expansion::{HopId, Limits, Place, Router};
 use crate::mail::authentication::Findings;
+use crate::mail::header::HeaderFacts;
+use crate::mail::report::{Action, Disclosure, ReportRecipient};
 use crate::mail::trace::LoopKey;
-use crate::mail::{Domain, Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReversePath};
+use crate::mail::{
+    Domain, EnhancedStatus, Envelope, EnvelopeRecipient, Mailbox, MessageId, Reply, ReturnContent, ReversePath, TlsWish,
+};
 use crate::moderation::Actor;
 use crate::moderation::machine::Answer;
 use crate::policy::Rules;
@@ -43,7 +48,7 @@ use crate::rolls::View;
 use crate::rolls::past::PastFault;
 use crate::routing::About;
 use crate::spool::SharedSpool;
-use crate::spool::content::Content;
+use crate::spool::content::{Content, Octets};
 use crate::spool::memory::MemorySpool;
 use crate::spool::message::{DeliverySet, StoredMessage};
 use crate::track::{EventKind, Reason};
@@ -146,6 +151,7 @@ impl World {
             authenticator: Arc::new(Unasked),
             received_fields_max: 50,
             return_paths: None,
+            report_signing: Arc::default(),
             moderation: crate::moderation::moderation(),
         };
         let categorizer = Categorizer::new(
@@ -477,6 +483,52 @@ fn run(all: &[Dice], cases: &[Case]) -> Result<(), TestCaseError> {
         runtime.block_on(agree(&world, case))?;
     }
     Ok(())
+}
+
+/// RFC 8689 §5: what is said about a message is protected as the message was to be, and its body does not go back.
+#[test]
+fn reports_carry_on_what_the_sender_wanted_of_tls() {
+    let objects = [crate::directory::testing::person("lena@contoso.example")];
+    let world = World::new(view(objects), rules());
+    let content = Content::in_memory(b"Subject: x\r\n\r\na secret\r\n".to_vec());
+    let head = HeaderFacts::read(&content.head).expect("a section");
+    for wish in [TlsWish::Unsaid, TlsWish::Required, TlsWish::Optional] {
+        let to = ReversePath::Mailbox(mailbox("hr@outside.example"));
+        let mut envelope = Envelope::from(to.clone());
+        envelope.ret = Some(ReturnContent::Full);
+        envelope.set_tls(wish);
+        let about = report::About {
+            id: MessageId(uuid::Uuid::now_v7()),
+            received_at: world.env.clock.now(),
+            envelope: &envelope,
+            content: &content,
+            head: &head,
+        };
+        let recipient = ReportRecipient {
+            address: "a@fabrikam.example".to_owned(),
+            disclosure: Disclosure::Recipient,
+            original: None,
+            action: Action::Failed,
+            status: EnhancedStatus::new(5, 7, 30),
+            reply: None,
+            remote: None,
+            last_attempt_at: None,
+            will_retry_until: None,
+        };
+        let report = world.categorizer.delivery_report(&about, &to, vec![recipient], 0);
+        let message = report.expect("a report").message;
+        assert_eq!(message.message.envelope.tls(), wish);
+        let Octets::Memory(octets) = &message.content.octets else {
+            panic!("our own messages are in memory");
+        };
+        let text = String::from_utf8_lossy(octets);
+        assert_eq!(text.contains("a secret"), wish != TlsWish::Required, "{text}");
+        assert_eq!(
+            text.starts_with("TLS-Required: No\r\n"),
+            wish == TlsWish::Optional,
+            "{text}"
+        );
+    }
 }
 
 proptest! {

@@ -11,14 +11,18 @@ use roaring::RoaringBitmap;
 use super::answering::with_groups;
 use super::orders::user_name;
 use super::queue::{self, chosen, unavailable};
-use crate::admin::answer::{HopSuspended, QueueActed, QueueAnswer};
+use crate::admin::answer::{
+    HopSuspended, QueueActed, QueueAnswer, TlsCounted, TlsFailure, TlsReportEnded, TlsReportsShown,
+};
 use crate::admin::command::{Intent, QueueAction, QueueCommand, QueueOrder, QueueSelection, SuspendOrder};
 use crate::admin::service::{Caller, Refusal, RefusalKind};
 use crate::app::service::Service;
 use crate::delivery::stopped::GiveUp;
+use crate::delivery::tls_reports::book::{Detail, Ending};
 use crate::mail::{Mailbox, MessageId, SetId};
 use crate::queue::marks::{Suspension, ranges};
 use crate::queue::{HeldBack, Masks};
+use crate::routing;
 use crate::spool::Spool as _;
 use crate::spool::message::StoredSet;
 use crate::store::StoreFault;
@@ -29,6 +33,7 @@ pub(super) fn answer(service: &Arc<Service>, caller: &Caller, command: &QueueCom
     Ok(match command {
         QueueCommand::QueueAct(order) => QueueAnswer::QueueAct(act(service, caller, order)?),
         QueueCommand::QueueSuspend(order) => QueueAnswer::QueueSuspend(suspend(service, caller, order)?),
+        QueueCommand::TlsReports { domain } => QueueAnswer::TlsReports(tls_reports(service, domain.as_deref())),
     })
 }
 
@@ -188,10 +193,12 @@ fn reroute(service: &Service, meant: &Meant, waiting: &Masks, to: &str) -> Resul
     let mut by_label: HashMap<String, Masks> = HashMap::new();
     for (set, ranks) in waiting {
         let stored = service.spool.set(*set).map_err(unavailable)?;
+        let message = service.spool.message(stored.set.message).map_err(unavailable)?;
         for rank in ranks {
             let path = stored.set.roster.forward_path(rank);
             let domain = path.rsplit_once('@').map_or("", |(_, domain)| domain);
-            let masks = by_label.entry(routes.label(hop, domain).into_owned()).or_default();
+            let label = routes.label(hop, domain, message.envelope.tls()).into_owned();
+            let masks = by_label.entry(label).or_default();
             masks.entry(*set).or_default().insert(rank);
         }
     }
@@ -248,6 +255,52 @@ fn known_hop(service: &Service, name: &str) -> Result<(), Refusal> {
     Err(Refusal::new(RefusalKind::Usage, text))
 }
 
+/// What TLS came to.
+fn tls_reports(service: &Service, domain: Option<&str>) -> TlsReportsShown {
+    let Some(book) = service.delivery.tls_reports() else {
+        return TlsReportsShown::default();
+    };
+    let is_meant = |known: &str| domain.is_none_or(|domain| known.eq_ignore_ascii_case(domain));
+    let failure = |detail: &Detail| TlsFailure {
+        result: detail.result.word().to_owned(),
+        host: detail.host.clone(),
+        address: detail.to.map(|address| address.to_string()),
+        why: detail.why.clone(),
+        sessions: detail.sessions,
+    };
+    let mut shown = TlsReportsShown {
+        on: true,
+        left_out: book.days.values().map(|day| day.left_out).sum(),
+        ..TlsReportsShown::default()
+    };
+    for (day, counts) in &book.days {
+        for (domain, counts) in counts.domains.iter().filter(|(domain, _)| is_meant(domain)) {
+            shown.counted.extend(counts.policies.iter().map(|policy| TlsCounted {
+                day: day.to_string(),
+                domain: domain.clone(),
+                policy: policy.policy.kind.word().to_owned(),
+                succeeded: policy.succeeded,
+                failed: policy.failed,
+                failures: policy.details.iter().map(failure).collect(),
+                due_at: counts.due_at,
+                tries: counts.tries,
+            }));
+        }
+    }
+    let ended = book.ended.into_iter().filter(|ended| is_meant(&ended.domain));
+    shown.ended = ended
+        .map(|ended| TlsReportEnded {
+            day: ended.day.to_string(),
+            domain: ended.domain,
+            at: ended.at,
+            sent: ended.ending == Ending::Sent,
+            arrived: ended.arrived,
+            missed: ended.missed,
+        })
+        .collect();
+    shown
+}
+
 fn suspend(service: &Service, caller: &Caller, order: &SuspendOrder) -> Result<HopSuspended, Refusal> {
     let by = order.signed.by.clone().unwrap_or_else(|| user_name(caller));
     let name = &order.next_hop;
@@ -271,7 +324,7 @@ fn suspend(service: &Service, caller: &Caller, order: &SuspendOrder) -> Result<H
     let view = service.delivery.snapshot();
     let is_there = |label: &str| {
         let hop = routes.by_label(label).map(|(id, _)| routes.hop(id).name.as_str());
-        label == name || hop == Some(name.as_str())
+        routing::is_of(label, name) || hop == Some(name.as_str())
     };
     let there: Vec<_> = view.items.iter().filter(|item| is_there(&item.next_hop)).collect();
     Ok(HopSuspended {

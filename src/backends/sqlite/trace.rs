@@ -276,4 +276,62 @@ mod tests {
         let trace = SqliteTraceStore::open(folder.path()).expect("opens");
         assert_eq!(trace.stored_through(), through);
     }
+
+    /// Tables as version 1 had them.
+    const VERSION_1: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, message BLOB NOT NULL, event TEXT NOT NULL);
+CREATE INDEX events_message ON events (message);
+CREATE INDEX events_at ON events (at);
+CREATE TABLE rosters (
+    message BLOB NOT NULL, id INTEGER NOT NULL, at INTEGER NOT NULL, indexed INTEGER NOT NULL,
+    roster BLOB NOT NULL, PRIMARY KEY (message, id));
+CREATE INDEX rosters_at ON rosters (at) WHERE indexed = 0;
+CREATE TABLE recipients (
+    address TEXT NOT NULL, at INTEGER NOT NULL, message BLOB NOT NULL,
+    PRIMARY KEY (address, at, message)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+";
+
+    #[test]
+    fn what_version_1_stored_is_found_and_pruned() {
+        let event = |minute: i64| Event {
+            at: Timestamp::from_second(minute * 60).expect("a time"),
+            message: MessageId(uuid::Uuid::from_u128(minute as u128 % 2)),
+            kind: crate::track::EventKind::Done,
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let old = schema::connect(&folder.path().join("trace.db"), Role::Writer).expect("opens");
+        old.execute_batch(VERSION_1).expect("tables");
+        for number in 1..=5_000 {
+            let event = event(number);
+            let line = serde_json::to_string(&event).expect("plain");
+            old.prepare_cached("INSERT INTO events (number, at, message, event) VALUES (?1, ?2, ?3, ?4)")
+                .and_then(|mut insert| insert.execute((number, micros(event.at), IdColumn(event.message), line)))
+                .expect("inserts");
+        }
+        keep_meta(&old, "through", 5_000).expect("keeps");
+        drop(old);
+        let trace = SqliteTraceStore::open(folder.path()).expect("opens");
+        trace
+            .append(&[(5_001, event(5_001)), (5_002, event(5_002))], &[])
+            .expect("appends");
+        let numbers = |window, after| -> Vec<u64> {
+            let found = trace.between(window, after, 10_000).expect("reads");
+            found.into_iter().map(|(number, _)| number).collect()
+        };
+        assert_eq!(numbers(TraceWindow::ALL, 0), (1..=5_002).collect::<Vec<_>>());
+        assert_eq!(numbers(TraceWindow::ALL, 4_990), (4_991..=5_002).collect::<Vec<_>>());
+        let window = TraceWindow {
+            from: event(2_040).at,
+            until: event(2_060).at,
+        };
+        assert_eq!(numbers(window, 0), (2_040..2_060).collect::<Vec<_>>());
+        let of_one = trace.of_message(event(1).message).expect("reads");
+        assert_eq!(of_one.len(), 2_501);
+        assert!(of_one.is_sorted_by_key(|event| event.at));
+        assert_eq!(trace.prune(event(5_002).at), Ok(5_001));
+        assert_eq!(numbers(TraceWindow::ALL, 0), [5_002]);
+    }
 }

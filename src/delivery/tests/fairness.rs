@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use super::hop::{Act, Step};
 use super::*;
-use crate::limits::HOP_SESSIONS_START;
+use crate::limits::{HOP_SESSIONS_START, SMALL_MESSAGE_SESSIONS_PART};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_message_passes_a_huge_one_that_stands_before_a_slow_hop() {
     let hop = Hop::start(Behaviour::default()).await;
-    let others = HOP_SESSIONS_START - 1;
+    let others = HOP_SESSIONS_START - HOP_SESSIONS_START / SMALL_MESSAGE_SESSIONS_PART;
     // The hop takes as many final dots as there are sessions for the huge message, and answers none of them.
     hop.behave(|behaviour| {
         let silence = std::iter::repeat_n(Act::Silence, others);

@@ -181,6 +181,11 @@ impl Hop {
         look(&self.state.seen.lock().expect("no panic under the lock"))
     }
 
+    /// Forgets what it has seen.
+    pub fn forget(&self) {
+        *self.state.seen.lock().expect("no panic under the lock") = Seen::default();
+    }
+
     /// Addresses of all accepted recipients of all copies, sorted.
     pub fn recipients(&self) -> Vec<String> {
         let mut all: Vec<String> = self.seen(|seen| seen.copies.iter().flat_map(|copy| copy.rcpts.clone()).collect());

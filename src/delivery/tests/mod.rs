@@ -10,6 +10,8 @@ mod relay;
 mod reports;
 mod signing;
 pub mod tls;
+mod tls_reports;
+pub mod web;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,6 +22,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::env::Env;
+use crate::mail::report::TlsReport;
 use crate::mail::{BodyType, Envelope, EnvelopeRecipient, Mailbox, MessageId, Notify, ReversePath};
 use crate::routing::{HostPort, NextHop, RetrySchedule, RoutesDraft, Target};
 use crate::spool::content::Content;
@@ -37,9 +40,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 struct Notes {
     requests: Mutex<Vec<ReportRequest>>,
+    tls_reports: Mutex<Vec<TlsReport>>,
 }
 
 impl Reporter for Notes {
+    fn tls_report(&self, report: &TlsReport) -> Option<Acceptance> {
+        self.tls_reports
+            .lock()
+            .expect("no panic under the lock")
+            .push(report.clone());
+        None
+    }
+
     fn report(&self, request: ReportRequest) -> Option<Acceptance> {
         self.requests.lock().expect("no panic under the lock").push(request);
         None
@@ -141,6 +153,16 @@ impl World {
         settings: DeliverySettings,
         current: Arc<dyn CurrentRoutes>,
     ) -> Self {
+        Self::in_env(spool, routes, settings, current, Env::system())
+    }
+
+    fn in_env(
+        spool: Arc<MemorySpool>,
+        routes: Arc<Routes>,
+        settings: DeliverySettings,
+        current: Arc<dyn CurrentRoutes>,
+        env: Env,
+    ) -> Self {
         let notes = Arc::new(Notes::default());
         let school = Arc::new(learning::School::default());
         let delivery = Delivery {
@@ -149,7 +171,7 @@ impl World {
             reporter: Arc::clone(&notes) as Arc<dyn Reporter>,
             current: Arc::clone(&current),
             learner: Arc::clone(&school) as Arc<dyn crate::rolls::suspect::Learner>,
-            env: Env::system(),
+            env,
             settings: settings.clone(),
         }
         .start();

@@ -12,7 +12,7 @@ use super::*;
 
 /// What the name server answers to a question.
 #[derive(Clone)]
-enum Answer {
+pub(super) enum Answer {
     /// These records.
     Records(Vec<RData>),
     /// The name does not exist.
@@ -29,16 +29,16 @@ enum Answer {
     WrongId,
 }
 
-type Entry = (&'static str, RecordType, Answer);
+pub(super) type Entry = (&'static str, RecordType, Answer);
 
 /// A name server on loopback with an answer per name and type; anything else does not exist.
-struct Zone {
-    address: SocketAddr,
+pub(super) struct Zone {
+    pub(super) address: SocketAddr,
     answers: Arc<Mutex<HashMap<(String, RecordType), Answer>>>,
 }
 
 impl Zone {
-    async fn start(answers: Vec<Entry>) -> Self {
+    pub(super) async fn start(answers: Vec<Entry>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
         let address = socket.local_addr().expect("bound");
         let answers = answers
@@ -49,7 +49,7 @@ impl Zone {
         Self { address, answers }
     }
 
-    fn set(&self, name: &str, kind: RecordType, answer: Answer) {
+    pub(super) fn set(&self, name: &str, kind: RecordType, answer: Answer) {
         let mut answers = self.answers.lock().expect("no panic under the lock");
         answers.insert((name.to_owned(), kind), answer);
     }
@@ -96,14 +96,14 @@ fn authority(name: &Name) -> Record {
     Record::from_rdata(name.clone(), 0, RData::SOA(SOA::new(host.clone(), host, 1, 1, 1, 1, 0)))
 }
 
-fn mx(preference: u16, host: &str) -> RData {
+pub(super) fn mx(preference: u16, host: &str) -> RData {
     RData::MX(MX::new(
         preference,
         Name::from_ascii(format!("{host}.")).expect("a name"),
     ))
 }
 
-fn loopback() -> Answer {
+pub(super) fn loopback() -> Answer {
     Answer::Records(vec![RData::A(A(Ipv4Addr::LOCALHOST))])
 }
 
@@ -325,6 +325,12 @@ async fn a_domains_mta_sts_policy_decides_where_and_how_its_mail_goes() {
             ..DeliverySettings::default()
         };
         let world = World::start_with(vec![next], settings, Arc::new(AsQueued));
+        // RFC 8689 §4.2.2: what says `TLS-Required: No` does not wait for the policy, and has TLS all the same.
+        let optional = Letter::to("domain:fabrikam.example,tls-optional", &["o@fabrikam.example"]);
+        world.send(vec![optional]).await;
+        hop.wait(|seen| seen.copies.len() == 1).await;
+        assert!(hop.seen(|seen| seen.copies[0].protected), "{mode} {mx}");
+        hop.forget();
         world.send(vec![letter()]).await;
         let Some(wanted) = wanted else {
             world.idle().await;

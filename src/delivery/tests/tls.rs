@@ -40,10 +40,24 @@ impl Authority {
         }
     }
 
+    /// Its certificate as a file holds it.
+    pub fn pem(&self) -> String {
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &self.certificate);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
     pub fn leaf(&self, names: &[&str]) -> Leaf {
+        self.leaf_until(names, None)
+    }
+
+    /// A certificate whose time ended then.
+    pub fn leaf_until(&self, names: &[&str], year: Option<i32>) -> Leaf {
         let key = KeyPair::generate().expect("a key");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names).expect("names");
+        if let Some(year) = year {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        }
         let own = params.signed_by(&key, &self.issuer).expect("a certificate");
         Leaf {
             chain: vec![own.der().clone(), self.certificate.clone()],
@@ -402,6 +416,7 @@ async fn a_connection_comes_from_the_address_that_settings_name() {
         address: listener.local_addr().expect("bound"),
         domain: None,
         tlsa: None,
+        tlsa_base: None,
     };
     let sources = ["2001:db8::1", "127.0.0.2"].map(|source| source.parse().expect("an address"));
     let stream = crate::delivery::connect::connect(&candidate, &sources, PATIENCE)

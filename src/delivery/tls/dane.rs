@@ -9,7 +9,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::verify::{by_name, key_of};
+use super::verify::{Mistrust, MistrustKind, by_name, key_of};
 
 /// A TLSA record (RFC 6698 §2.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +35,13 @@ impl Tlsa {
             _ => false,
         };
         matches!(self.usage, 2 | 3) && matches!(self.selector, 0 | 1) && fits
+    }
+
+    /// As reports show it (RFC 8460 §4.4): `3 1 1 1F850A33…`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let data: String = self.data.iter().map(|octet| format!("{octet:02X}")).collect();
+        format!("{} {} {} {data}", self.usage, self.selector, self.matching)
     }
 
     fn fits(&self, certificate: &CertificateDer<'_>) -> bool {
@@ -75,12 +82,12 @@ impl Dane {
         above: &[CertificateDer<'_>],
         algorithms: &WebPkiSupportedAlgorithms,
         now: UnixTime,
-    ) -> Result<(), String> {
+    ) -> Result<(), Mistrust> {
         // RFC 7672 §3.1.1: with DANE-EE neither names nor dates count.
         if self.records.iter().any(|record| record.usage == 3 && record.fits(own)) {
             return Ok(());
         }
-        let mut why = "no TLSA record fits the certificate".to_owned();
+        let mut fault = Mistrust::new(MistrustKind::Untrusted, "no TLSA record fits the certificate");
         let authorities = self.records.iter().filter(|record| record.usage == 2);
         for record in authorities {
             // RFC 7672 §3.1.2: a host shows the authority with its chain; as a whole it may also stand in the record.
@@ -92,16 +99,17 @@ impl Dane {
                 .or(whole.as_ref());
             let Some(anchor) = anchor else { continue };
             let mut roots = RootCertStore::empty();
-            if let Err(fault) = roots.add(anchor.clone().into_owned()) {
-                why = format!("the authority of a TLSA record cannot be read: {fault}");
+            if let Err(unread) = roots.add(anchor.clone().into_owned()) {
+                let why = format!("the authority of a TLSA record cannot be read: {unread}");
+                fault = Mistrust::new(MistrustKind::Untrusted, why);
                 continue;
             }
             match by_name(own, above, &roots, &self.names, algorithms, now) {
                 Ok(()) => return Ok(()),
-                Err(fault) => why = fault,
+                Err(mistrust) => fault = mistrust,
             }
         }
-        Err(format!("DANE: {why}"))
+        Err(Mistrust::new(fault.kind, format!("DANE: {}", fault.why)))
     }
 }
 
@@ -134,7 +142,7 @@ mod tests {
         }
     }
 
-    fn judged(records: Vec<Tlsa>, leaf: &Leaf, name: &str) -> Result<(), String> {
+    fn judged(records: Vec<Tlsa>, leaf: &Leaf, name: &str) -> Result<(), Mistrust> {
         let dane = Dane {
             records: records.into(),
             names: vec![ServerName::try_from(name.to_owned()).expect("a name")],

@@ -22,11 +22,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connect::Candidate;
+use super::tls_reports::result::{AppliedPolicy, PolicyKind, ResultType, Shortfall, Standard};
 use crate::routing::{ClientCertificate, HopTls, TlsMode, Trust};
 use crate::smtp::client::StartTls;
+use crate::trust;
 use dane::{Dane, Tlsa};
-use sts::Policy;
-pub use verify::{Proof, Wanted};
+use sts::{Policy, StsWord};
+pub use verify::{Mistrust, Proof, Wanted};
 
 /// How a session with one host is to be protected.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub struct Demand {
     pub wanted: Wanted,
     /// Whether the session ends if it is not that.
     pub strict: bool,
+    /// What a policy asks of the certificate that is reported on and not enforced.
+    pub reported: Option<Wanted>,
 }
 
 impl Demand {
@@ -59,6 +63,8 @@ pub struct Protection {
     pub cipher: String,
     /// What the certificate proved, or why nothing.
     pub proof: Result<Proof, String>,
+    /// Why it falls short of [`Demand::reported`].
+    pub short: Option<Mistrust>,
 }
 
 impl fmt::Display for Protection {
@@ -77,7 +83,7 @@ pub enum TlsFault {
     /// The handshake went wrong.
     Handshake(String),
     /// The certificate is not the one that is wanted.
-    Unverified(String),
+    Unverified(Mistrust),
 }
 
 /// What handshakes share: authorities that the system trusts, and tickets of sessions.
@@ -94,17 +100,20 @@ type Kept = (Option<Arc<ClientCertificate>>, Arc<ClientConfig>);
 /// Most configurations kept. Settings that are loaded again bring new ones; the old are of no use.
 const CONFIGS_MAX: usize = 64;
 
-impl Default for TlsClients {
-    fn default() -> Self {
+impl TlsClients {
+    /// Trusts these authorities instead of the system's, or the system's if there are none.
+    #[must_use]
+    pub fn trusting(authorities: &[CertificateDer<'static>]) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities.iter().cloned());
+        let known = (!authorities.is_empty()).then(|| Arc::new(roots));
         Self {
             provider: Arc::new(aws_lc_rs::default_provider()),
-            system: OnceCell::new(),
+            system: OnceCell::new_with(known),
             configs: Mutex::default(),
         }
     }
-}
 
-impl TlsClients {
     /// What settings want of a session with a host, DANE before its domain's MTA-STS policy before the settings of
     /// opportunistic or required TLS (RFC 8461 §2). An error says why the host may not be used at all.
     pub async fn demand(&self, tls: &HopTls, candidate: &Candidate, policy: Option<&Policy>) -> Result<Demand, String> {
@@ -125,6 +134,7 @@ impl TlsClients {
             },
             wanted: Wanted::Name(self.system_roots().await, vec![server_name(candidate)]),
             strict: true,
+            reported: None,
         })
     }
 
@@ -147,7 +157,7 @@ impl TlsClients {
             let settings = self.by_settings(tls, candidate).await;
             return Demand { starttls, ..settings };
         }
-        let names = [Some(&candidate.host), candidate.domain.as_ref()];
+        let names = [candidate.tlsa_base.as_ref(), candidate.domain.as_ref()];
         let names = names.into_iter().flatten();
         Demand {
             starttls,
@@ -158,6 +168,7 @@ impl TlsClients {
                     .collect(),
             }),
             strict: true,
+            reported: None,
         }
     }
 
@@ -190,23 +201,52 @@ impl TlsClients {
             starttls,
             wanted,
             strict: tls.mode == TlsMode::Verified,
+            reported: None,
+        }
+    }
+
+    /// What a session with a host counts against in TLS reports, and what its certificate is held against for that: the
+    /// same as where the policy is enforced (RFC 8461 §5, mode `testing`).
+    pub async fn standard(&self, candidate: &Candidate, word: &StsWord) -> (Standard, Option<Wanted>) {
+        let shown = |kind, lines, mx| AppliedPolicy { kind, lines, mx };
+        if let Some(records) = &candidate.tlsa {
+            let lines = records.iter().map(Tlsa::shown).collect();
+            let why = "none of the TLSA records can be used";
+            let standard = Standard {
+                policy: shown(PolicyKind::Tlsa, lines, Vec::new()),
+                flaw: (!has_usable(records)).then(|| Shortfall::new(ResultType::TlsaInvalid, why)),
+            };
+            return (standard, None);
+        }
+        match word {
+            StsWord::Policy(policy) if policy.mode != sts::Mode::None => {
+                let why = format!("the policy does not name {}", candidate.host);
+                let flaw = || Shortfall::new(ResultType::ValidationFailure, why);
+                let standard = Standard {
+                    policy: shown(PolicyKind::Sts, policy.lines(), policy.mx.clone()),
+                    flaw: (!policy.names(&candidate.host)).then(flaw),
+                };
+                let wanted = Wanted::Name(self.system_roots().await, vec![server_name(candidate)]);
+                (standard, Some(wanted))
+            }
+            StsWord::Unavailable(fault) => {
+                let standard = Standard {
+                    policy: shown(PolicyKind::Sts, Vec::new(), Vec::new()),
+                    flaw: Some(fault.clone()),
+                };
+                (standard, None)
+            }
+            StsWord::Policy(_) | StsWord::Nothing => (Standard::default(), None),
         }
     }
 
     /// Authorities that the system trusts.
     pub async fn system_roots(&self) -> Arc<RootCertStore> {
         let load = || async {
-            let load = || {
-                let found = rustls_native_certs::load_native_certs();
-                for fault in found.errors {
-                    tracing::warn!(%fault, "authorities of the system");
-                }
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(found.certs);
-                roots
-            };
-            let loaded = tokio::task::spawn_blocking(load).await;
-            Arc::new(loaded.unwrap_or_else(|_| RootCertStore::empty()))
+            let loaded = tokio::task::spawn_blocking(|| trust::roots(None)).await;
+            // Those of the system are never an error; there may be none.
+            let none = || Arc::new(RootCertStore::empty());
+            loaded.ok().and_then(Result::ok).unwrap_or_else(none)
         };
         Arc::clone(self.system.get_or_init(load).await)
     }
@@ -222,7 +262,7 @@ impl TlsClients {
         now: UnixTime,
     ) -> Result<(TlsStream<TcpStream>, Protection), TlsFault> {
         let config = self.config(tls.certificate.as_ref()).map_err(TlsFault::Handshake)?;
-        let connecting = TlsConnector::from(config).connect(server_name(candidate), stream);
+        let connecting = TlsConnector::from(config).connect(asked_name(candidate), stream);
         let stream = tokio::time::timeout(patience, connecting)
             .await
             .map_err(|_| TlsFault::Handshake("no TLS session in time".to_owned()))?
@@ -231,9 +271,11 @@ impl TlsClients {
         let chain = session.peer_certificates().unwrap_or_default();
         let algorithms = &self.provider.signature_verification_algorithms;
         let proof = verify::judge(chain, &demand.wanted, algorithms, now);
-        if let (Err(why), true) = (&proof, demand.strict) {
-            return Err(TlsFault::Unverified(why.clone()));
+        if let (Err(mistrust), true) = (&proof, demand.strict) {
+            return Err(TlsFault::Unverified(mistrust.clone()));
         }
+        let reported = demand.reported.as_ref();
+        let short = reported.and_then(|wanted| verify::judge(chain, wanted, algorithms, now).err());
         let shown = |value: Option<String>| value.unwrap_or_default();
         let version = shown(session.protocol_version().and_then(|version| {
             let name = version.as_str()?;
@@ -244,7 +286,12 @@ impl TlsClients {
                 .negotiated_cipher_suite()
                 .map(|suite| format!("{:?}", suite.suite())),
         );
-        let protection = Protection { version, cipher, proof };
+        let protection = Protection {
+            version,
+            cipher,
+            proof: proof.map_err(|mistrust| mistrust.why),
+            short,
+        };
         Ok((stream, protection))
     }
 
@@ -279,7 +326,14 @@ fn has_usable(records: &[Tlsa]) -> bool {
     records.iter().any(Tlsa::is_usable)
 }
 
-/// The name that a host is asked by (SNI, RFC 6066 §3): its own, or none if it is an address.
+/// The name that a host is asked by (SNI, RFC 6066 §3): that of its TLSA records (RFC 7672 §8.1), else its own.
+fn asked_name(candidate: &Candidate) -> ServerName<'static> {
+    let base = candidate.tlsa_base.clone();
+    let base = base.and_then(|base| ServerName::try_from(base).ok());
+    base.unwrap_or_else(|| server_name(candidate))
+}
+
+/// The name of a host, or none if it is an address.
 fn server_name(candidate: &Candidate) -> ServerName<'static> {
     ServerName::try_from(candidate.host.clone())
         .unwrap_or_else(|_| ServerName::IpAddress(candidate.address.ip().into()))
@@ -344,6 +398,7 @@ mod tests {
                 address: "192.0.2.7:25".parse().expect("an address"),
                 domain: None,
                 tlsa: None,
+                tlsa_base: None,
             };
             assert_eq!(server_name(&candidate), asked, "{host}");
         }

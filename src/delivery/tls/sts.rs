@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::kept;
+use crate::delivery::tls_reports::result::{ResultType, Shortfall};
+use crate::delivery::web::{self, Unread, Web};
 use crate::env::Clock;
 
 /// Wait for a policy (RFC 8461 §3.3 suggests a minute); mail waits as long.
@@ -35,7 +38,7 @@ const PATTERNS_MAX: usize = 100;
 pub enum Mode {
     /// Verified TLS with a host that it names, or mail waits.
     Enforce,
-    /// Mail goes as without it.
+    /// Mail goes as without it, and what would have held it up is reported (RFC 8460).
     Testing,
     /// There is none any more.
     None,
@@ -88,6 +91,20 @@ impl Policy {
         })
     }
 
+    /// Its lines, as reports show them (RFC 8460 §4.4).
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mode = match self.mode {
+            Mode::Enforce => "enforce",
+            Mode::Testing => "testing",
+            Mode::None => "none",
+        };
+        let mut lines = vec!["version: STSv1".to_owned(), format!("mode: {mode}")];
+        lines.extend(self.mx.iter().map(|pattern| format!("mx: {pattern}")));
+        lines.push(format!("max_age: {}", self.max_age));
+        lines
+    }
+
     /// True if a mail exchanger is one that it names (RFC 8461 §4.1): a `*` stands for one label.
     #[must_use]
     pub fn names(&self, host: &str) -> bool {
@@ -119,6 +136,28 @@ pub fn announced(texts: &[String]) -> Option<&str> {
     fits.then_some(id)
 }
 
+/// What a domain says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StsWord {
+    /// Nothing.
+    Nothing,
+    /// This policy.
+    Policy(Policy),
+    /// It announces a policy that cannot be had, and there is none of before.
+    Unavailable(Shortfall),
+}
+
+impl StsWord {
+    /// The policy, if there is one.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Policy(policy) => Some(policy),
+            Self::Nothing | Self::Unavailable(_) => None,
+        }
+    }
+}
+
 /// What is remembered of a domain.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Known {
@@ -127,13 +166,16 @@ struct Known {
     expires_at: Timestamp,
 }
 
-type Fetched = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+type Fetched = Pin<Box<dyn Future<Output = Result<String, Shortfall>> + Send>>;
+
+/// Until when a policy is not fetched again, and why it could not be.
+type Pause = (Timestamp, Shortfall);
 
 /// Policies that are known.
 pub struct Policies {
     known: Mutex<HashMap<String, Known>>,
-    /// Domains whose policy could not be fetched, and until when that is not tried again.
-    paused: Mutex<HashMap<String, Timestamp>>,
+    /// Domains whose policy could not be fetched.
+    paused: Mutex<HashMap<String, Pause>>,
     file: Option<PathBuf>,
     fetch: Box<dyn Fn(String) -> Fetched + Send + Sync>,
 }
@@ -141,18 +183,22 @@ pub struct Policies {
 impl Policies {
     /// Policies from HTTPS, kept in a file. What cannot be read of the file is fetched anew.
     #[must_use]
-    pub fn kept_in(file: Option<PathBuf>) -> Self {
-        let known = file.as_deref().map(read).unwrap_or_default();
+    pub fn kept_in(file: Option<PathBuf>, web: Web) -> Self {
+        let known = file.as_deref().map(kept::read).unwrap_or_default();
+        let web = Arc::new(web);
         Self {
             known: Mutex::new(known),
             paused: Mutex::default(),
             file,
-            fetch: Box::new(|domain| Box::pin(over_https(domain))),
+            fetch: Box::new(move |domain| {
+                let web = Arc::clone(&web);
+                Box::pin(async move { over_https(&domain, &web).await })
+            }),
         }
     }
 
-    /// The policy of a domain whose `_mta-sts` has these TXT records; none for records that could not be looked up.
-    pub async fn policy(&self, domain: &str, texts: Option<&[String]>, clock: &Arc<dyn Clock>) -> Option<Policy> {
+    /// What a domain says whose `_mta-sts` has these TXT records; none for records that could not be looked up.
+    pub async fn word(&self, domain: &str, texts: Option<&[String]>, clock: &Arc<dyn Clock>) -> StsWord {
         let now = clock.now();
         let domain = domain.trim_end_matches('.').to_ascii_lowercase();
         let known = {
@@ -162,18 +208,23 @@ impl Policies {
         // RFC 8461 §5.1: a policy that is still good is honoured though its record is gone.
         let cached = known.as_ref().map(|known| known.policy.clone());
         let Some(id) = texts.and_then(announced) else {
-            return cached;
+            return cached.map_or(StsWord::Nothing, StsWord::Policy);
         };
-        if known.is_some_and(|known| known.id == id) || self.is_paused(&domain, now) {
-            return cached;
+        if known.is_some_and(|known| known.id == id) {
+            return cached.map_or(StsWord::Nothing, StsWord::Policy);
+        }
+        if let Some(fault) = self.paused(&domain, now) {
+            return cached.map_or(StsWord::Unavailable(fault), StsWord::Policy);
         }
         let fetched = (self.fetch)(domain.clone()).await;
-        let policy = match fetched.and_then(|text| Policy::parse(&text).map_err(str::to_owned)) {
+        let invalid = |why| Shortfall::new(ResultType::StsPolicyInvalid, why);
+        let policy = match fetched.and_then(|text| Policy::parse(&text).map_err(invalid)) {
             Ok(policy) => policy,
-            Err(why) => {
-                tracing::warn!(domain, why, "an MTA-STS policy that is announced cannot be had");
-                self.pause(domain, now);
-                return cached;
+            Err(fault) => {
+                let (result, why) = (fault.result, &fault.why);
+                tracing::warn!(domain, %result, why, "an MTA-STS policy that is announced cannot be had");
+                self.pause(domain, now, fault.clone());
+                return cached.map_or(StsWord::Unavailable(fault), StsWord::Policy);
             }
         };
         let expires_at = now.saturating_add(jiff::SignedDuration::from_secs(policy.max_age));
@@ -183,25 +234,26 @@ impl Policies {
             expires_at: expires_at.unwrap_or(now),
         };
         self.keep(domain, known).await;
-        Some(policy)
+        StsWord::Policy(policy)
     }
 
-    fn is_paused(&self, domain: &str, now: Timestamp) -> bool {
+    fn paused(&self, domain: &str, now: Timestamp) -> Option<Shortfall> {
         let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.get(domain).is_some_and(|until| *until > now)
+        let (_, fault) = paused.get(domain).filter(|(until, _)| *until > now)?;
+        Some(fault.clone())
     }
 
-    fn pause(&self, domain: String, now: Timestamp) {
+    fn pause(&self, domain: String, now: Timestamp, fault: Shortfall) {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.retain(|_, until| *until > now);
+        paused.retain(|_, (until, _)| *until > now);
         if paused.len() < DOMAINS_MAX {
             let until = now.saturating_add(jiff::SignedDuration::from_secs(PAUSE_SECONDS));
-            paused.insert(domain, until.unwrap_or(now));
+            paused.insert(domain, (until.unwrap_or(now), fault));
         }
     }
 
     async fn keep(&self, domain: String, new: Known) {
-        let text = {
+        let all = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= DOMAINS_MAX && !known.contains_key(&domain) {
                 let first = known.iter().min_by_key(|(_, known)| known.expires_at);
@@ -210,47 +262,33 @@ impl Policies {
                 }
             }
             known.insert(domain, new);
-            serde_json::to_vec(&*known).unwrap_or_default()
+            known.clone()
         };
         let Some(file) = self.file.clone() else { return };
-        let written = tokio::task::spawn_blocking(move || write(&file, &text)).await;
+        let written = tokio::task::spawn_blocking(move || kept::write(&file, &all)).await;
         if let Ok(Err(fault)) = written {
             tracing::warn!(%fault, "MTA-STS policies could not be kept; they are fetched again after a restart");
         }
     }
 }
 
-fn read(file: &Path) -> HashMap<String, Known> {
-    let text = std::fs::read(file).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
-}
-
-/// A half-written file is never seen.
-fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut new, text)?;
-    new.persist(file).map(drop).map_err(|fault| fault.error)
-}
-
-async fn over_https(domain: String) -> Result<String, String> {
-    let client = client().https_only(true);
-    fetched(client, format!("https://mta-sts.{domain}/.well-known/mta-sts.txt")).await
-}
-
-/// RFC 8461 §3.3: the policy's host answers itself.
-fn client() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .timeout(FETCH_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-}
-
-async fn fetched(client: reqwest::ClientBuilder, url: String) -> Result<String, String> {
-    let shown = |fault: reqwest::Error| fault.without_url().to_string();
-    let client = client.build().map_err(shown)?;
-    let mut response = client.get(url).send().await.map_err(shown)?;
+async fn over_https(domain: &str, web: &Web) -> Result<String, Shortfall> {
+    let fetch = |why: &str| Shortfall::new(ResultType::StsPolicyFetchError, why);
+    let invalid = |why: &str| Shortfall::new(ResultType::StsPolicyInvalid, why);
+    let unread = |fault: reqwest::Error| {
+        let result = if web::is_mistrust(&fault) {
+            ResultType::StsWebpkiInvalid
+        } else {
+            ResultType::StsPolicyFetchError
+        };
+        Shortfall::new(result, web::shown(fault))
+    };
+    let client = web.client(FETCH_TIMEOUT).map_err(|why| fetch(&why))?;
+    let url = format!("https://mta-sts.{domain}/.well-known/mta-sts.txt");
+    let response = client.get(url).send().await.map_err(unread)?;
+    // RFC 8461 §3.3: redirects are not followed.
     if response.status() != reqwest::StatusCode::OK {
-        return Err(format!("status {}", response.status().as_u16()));
+        return Err(fetch(&format!("status {}", response.status().as_u16())));
     }
     let kind = response.headers().get(reqwest::header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -259,16 +297,14 @@ async fn fetched(client: reqwest::ClientBuilder, url: String) -> Result<String, 
         .next()
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/plain"))
     {
-        return Err("the policy is not text/plain".to_owned());
+        return Err(invalid("the policy is not text/plain"));
     }
-    let mut octets = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(shown)? {
-        if octets.len() + chunk.len() > POLICY_OCTETS_MAX {
-            return Err("the policy is too long".to_owned());
-        }
-        octets.extend_from_slice(&chunk);
-    }
-    String::from_utf8(octets).map_err(|_| "the policy is no text".to_owned())
+    let octets = web::body(response, POLICY_OCTETS_MAX).await;
+    let octets = octets.map_err(|fault| match fault {
+        Unread::Broken(fault) => unread(fault),
+        Unread::TooLong => invalid("the policy is too long"),
+    })?;
+    String::from_utf8(octets).map_err(|_| invalid("the policy is no text"))
 }
 
 #[cfg(test)]
@@ -336,39 +372,17 @@ mod tests {
         }
     }
 
-    fn texts(id: &str) -> Vec<String> {
-        vec![format!("v=STSv1; id={id}")]
+    async fn known(
+        policies: &Policies,
+        domain: &str,
+        texts: Option<&[String]>,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<Policy> {
+        policies.word(domain, texts, clock).await.policy().cloned()
     }
 
-    #[tokio::test]
-    async fn a_redirect_is_not_followed() {
-        let page = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
-        for (said, expected) in [
-            (page.to_owned(), Ok("hello".to_owned())),
-            (
-                page.replace("plain", "html"),
-                Err("the policy is not text/plain".to_owned()),
-            ),
-            (page.replace("200 OK", "404 No"), Err("status 404".to_owned())),
-            (
-                page.replace("200 OK\r\n", "301 Moved\r\nLocation: /elsewhere\r\n"),
-                Err("status 301".to_owned()),
-            ),
-        ] {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            let url = format!("http://{}/policy", listener.local_addr().expect("bound"));
-            let serve = async {
-                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-                let (mut stream, _) = listener.accept().await.expect("a client");
-                let mut asked = Vec::new();
-                while !asked.ends_with(b"\r\n\r\n") {
-                    assert!(stream.read_buf(&mut asked).await.expect("readable") > 0);
-                }
-                stream.write_all(said.as_bytes()).await.expect("writable");
-            };
-            let (found, ()) = tokio::join!(fetched(client(), url), serve);
-            assert_eq!(found, expected, "{said}");
-        }
+    fn texts(id: &str) -> Vec<String> {
+        vec![format!("v=STSv1; id={id}")]
     }
 
     #[tokio::test]
@@ -378,43 +392,46 @@ mod tests {
         let asked = Arc::new(AtomicUsize::new(0));
         let with = |answer: Result<&'static str, &'static str>| {
             let asked = Arc::clone(&asked);
-            let mut policies = Policies::kept_in(Some(file.clone()));
+            let mut policies = Policies::kept_in(Some(file.clone()), Web::default());
             policies.fetch = Box::new(move |_| {
                 asked.fetch_add(1, Ordering::SeqCst);
-                Box::pin(std::future::ready(answer.map(str::to_owned).map_err(str::to_owned)))
+                let fault = |why| Shortfall::new(ResultType::StsPolicyFetchError, why);
+                Box::pin(std::future::ready(answer.map(str::to_owned).map_err(fault)))
             });
             policies
         };
         let clock = crate::env::Env::system().clock;
         let policies = with(Ok(TEXT));
         assert_eq!(
-            policies.policy("example.com", None, &clock).await,
+            known(&policies, "example.com", None, &clock).await,
             None,
             "nothing is announced"
         );
         assert_eq!(asked.load(Ordering::SeqCst), 0);
-        let policy = policies
-            .policy("Example.com", Some(&texts("1")), &clock)
+        let policy = known(&policies, "Example.com", Some(&texts("1")), &clock)
             .await
             .expect("a policy");
         assert_eq!(
-            policies.policy("example.com", Some(&texts("1")), &clock).await,
+            known(&policies, "example.com", Some(&texts("1")), &clock).await,
             Some(policy.clone())
         );
         assert_eq!(asked.load(Ordering::SeqCst), 1, "fetched once");
         // After a restart, with DNS that is silent, with a record that is gone, with a host that is down.
         let policies = with(Err("down"));
-        assert_eq!(policies.policy("example.com", None, &clock).await, Some(policy.clone()));
         assert_eq!(
-            policies.policy("example.com", Some(&[]), &clock).await,
+            known(&policies, "example.com", None, &clock).await,
             Some(policy.clone())
         );
         assert_eq!(
-            policies.policy("example.com", Some(&texts("2")), &clock).await,
+            known(&policies, "example.com", Some(&[]), &clock).await,
             Some(policy.clone())
         );
         assert_eq!(
-            policies.policy("example.com", Some(&texts("2")), &clock).await,
+            known(&policies, "example.com", Some(&texts("2")), &clock).await,
+            Some(policy.clone())
+        );
+        assert_eq!(
+            known(&policies, "example.com", Some(&texts("2")), &clock).await,
             Some(policy)
         );
         assert_eq!(
@@ -424,13 +441,12 @@ mod tests {
         );
         // A new id brings a new policy.
         let policies = with(Ok("version: STSv1\nmode: none\nmax_age: 0"));
-        let policy = policies
-            .policy("example.com", Some(&texts("3")), &clock)
+        let policy = known(&policies, "example.com", Some(&texts("3")), &clock)
             .await
             .expect("a policy");
         assert_eq!(policy.mode, Mode::None);
         assert_eq!(
-            policies.policy("example.com", None, &clock).await,
+            known(&policies, "example.com", None, &clock).await,
             None,
             "its time is over at once"
         );

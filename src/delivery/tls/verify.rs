@@ -50,23 +50,73 @@ impl fmt::Display for Proof {
     }
 }
 
+/// Why a certificate is not the right one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistrust {
+    /// Which way.
+    pub kind: MistrustKind,
+    /// In words.
+    pub why: String,
+}
+
+/// Which way a certificate is not the right one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MistrustKind {
+    /// It is for another name.
+    OtherName,
+    /// Its time is over.
+    Expired,
+    /// Nobody vouches for it who would have to.
+    Untrusted,
+    /// There is none, or it cannot be read.
+    Unreadable,
+}
+
+impl Mistrust {
+    pub(super) fn new(kind: MistrustKind, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into() }
+    }
+
+    fn of(fault: &rustls::Error) -> Self {
+        use rustls::CertificateError as Certificate;
+        let kind = match fault {
+            rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+                MistrustKind::Expired
+            }
+            rustls::Error::InvalidCertificate(Certificate::BadEncoding) => MistrustKind::Unreadable,
+            rustls::Error::InvalidCertificate(_) => MistrustKind::Untrusted,
+            _ => MistrustKind::Unreadable,
+        };
+        Self::new(kind, fault.to_string())
+    }
+}
+
+impl fmt::Display for Mistrust {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.why)
+    }
+}
+
 /// Judges a chain, the peer's own certificate first.
 pub fn judge(
     chain: &[CertificateDer<'_>],
     wanted: &Wanted,
     algorithms: &WebPkiSupportedAlgorithms,
     now: UnixTime,
-) -> Result<Proof, String> {
-    let (own, above) = chain.split_first().ok_or("no certificate was shown")?;
+) -> Result<Proof, Mistrust> {
+    let none = || Mistrust::new(MistrustKind::Unreadable, "no certificate was shown");
+    let (own, above) = chain.split_first().ok_or_else(none)?;
     match wanted {
         Wanted::Name(roots, names) => by_name(own, above, roots, names, algorithms, now).map(|()| Proof::Authority),
         Wanted::Dane(dane) => dane.judge(own, above, algorithms, now).map(|()| Proof::Dane),
         Wanted::Key(hashes) => {
-            let hash: [u8; 32] = Sha256::digest(key_of(own)?).into();
+            let hash: [u8; 32] =
+                Sha256::digest(key_of(own).map_err(|why| Mistrust::new(MistrustKind::Unreadable, why))?).into();
             if hashes.contains(&hash) {
                 Ok(Proof::Key)
             } else {
-                Err("the key of the certificate is none of `tls_keys`".to_owned())
+                let why = "the key of the certificate is none of `tls_keys`";
+                Err(Mistrust::new(MistrustKind::Untrusted, why))
             }
         }
     }
@@ -80,15 +130,16 @@ pub(super) fn by_name(
     names: &[ServerName<'static>],
     algorithms: &WebPkiSupportedAlgorithms,
     now: UnixTime,
-) -> Result<(), String> {
-    let parsed = ParsedCertificate::try_from(own).map_err(|fault| fault.to_string())?;
+) -> Result<(), Mistrust> {
+    let parsed = ParsedCertificate::try_from(own).map_err(|fault| Mistrust::of(&fault))?;
     verify_server_cert_signed_by_trust_anchor(&parsed, roots, above, now, algorithms.all)
-        .map_err(|fault| fault.to_string())?;
+        .map_err(|fault| Mistrust::of(&fault))?;
     if names.iter().any(|name| verify_server_name(&parsed, name).is_ok()) {
         return Ok(());
     }
     let wanted: Vec<String> = names.iter().map(|name| name.to_str().into_owned()).collect();
-    Err(format!("the certificate is not for {}", wanted.join(" or ")))
+    let why = format!("the certificate is not for {}", wanted.join(" or "));
+    Err(Mistrust::new(MistrustKind::OtherName, why))
 }
 
 /// SubjectPublicKeyInfo of a certificate.

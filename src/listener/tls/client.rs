@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+use crate::trust;
 
 /// Who vouches for certificates of clients.
 #[derive(Default)]
@@ -34,12 +35,9 @@ impl ClientAuthorities {
 
     /// The authorities of a file in PEM form.
     pub fn read(path: &Path) -> Result<Arc<Self>, String> {
-        let certificates = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|fault| format!("{}: {fault}", path.display()))?;
-        let found = Self::of(&certificates);
+        let found = Self::of(&trust::of_file(path)?);
         if found.anchors.is_empty() {
-            return Err(format!("{}: it holds no certificate of an authority", path.display()));
+            return Err(trust::nobody(path));
         }
         Ok(Arc::new(found))
     }
@@ -47,11 +45,7 @@ impl ClientAuthorities {
     /// The authorities that the system trusts.
     #[must_use]
     pub fn of_the_system() -> Arc<Self> {
-        let found = rustls_native_certs::load_native_certs();
-        for fault in &found.errors {
-            tracing::warn!(%fault, "a certificate of the system's authorities cannot be read");
-        }
-        Arc::new(Self::of(&found.certs))
+        Arc::new(Self::of(&trust::of_the_system()))
     }
 
     fn of(certificates: &[CertificateDer<'_>]) -> Self {

@@ -8,6 +8,9 @@ use crate::mail::trace::{LOOP_FIELD, LoopMarks};
 /// Most characters of `Subject` and `Message-ID` that are tracked.
 pub const TRACKED_CHARACTERS_MAX: usize = 200;
 
+/// Says that a message rather arrives in clear text than not at all (RFC 8689 §3).
+pub const TLS_REQUIRED_FIELD: &str = "TLS-Required";
+
 /// `Auto-Submitted` (RFC 3834 §5): its keyword.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AutoSubmitted {
@@ -62,6 +65,8 @@ pub struct HeaderFacts {
     pub auto_submitted: AutoSubmitted,
     /// What makes it a report.
     pub report: ReportFacts,
+    /// `TLS-Required: No` (RFC 8689 §3).
+    pub tls_optional: bool,
     /// Groups whose marks it bears; ours are told apart by [`crate::mail::trace::LoopKey`].
     pub loop_marks: LoopMarks,
 }
@@ -93,6 +98,7 @@ impl HeaderFacts {
             authors: authors_of(section),
             auto_submitted,
             report: report_facts(section, auto_submitted),
+            tls_optional: tls_optional(section),
             loop_marks,
         }
     }
@@ -117,6 +123,15 @@ fn auto_submitted(section: &HeaderSection<'_>) -> AutoSubmitted {
     found
 }
 
+/// RFC 8689 §3: one field, whose value is `No`. Two, or another value, are nobody's clear word.
+fn tls_optional(section: &HeaderSection<'_>) -> bool {
+    let mut fields = section.all(TLS_REQUIRED_FIELD);
+    match (fields.next(), fields.next()) {
+        (Some(field), None) => field.unfolded().trim().eq_ignore_ascii_case("no"),
+        (Some(_), Some(_)) | (None, _) => false,
+    }
+}
+
 fn report_facts(section: &HeaderSection<'_>, auto_submitted: AutoSubmitted) -> ReportFacts {
     let media = section
         .first("Content-Type")
@@ -139,6 +154,22 @@ fn report_facts(section: &HeaderSection<'_>, auto_submitted: AutoSubmitted) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tls_is_optional_by_one_clear_word_only() {
+        for (section, optional) in [
+            ("TLS-Required: No\r\n", true),
+            ("tls-required:no\r\n", true),
+            ("TLS-Required: Yes\r\n", false),
+            ("TLS-Required: No, thanks\r\n", false),
+            ("TLS-Required: No\r\nTLS-Required: No\r\n", false),
+            ("TLS-Required:\r\n", false),
+            ("Subject: TLS-Required: No\r\n", false),
+        ] {
+            let facts = HeaderFacts::read(format!("{section}\r\nTLS-Required: No\r\n").as_bytes()).expect("a section");
+            assert_eq!(facts.tls_optional, optional, "{section}");
+        }
+    }
 
     #[test]
     fn what_is_a_report_and_what_is_not() {

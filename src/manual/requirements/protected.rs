@@ -185,12 +185,11 @@ pub const PROTECTION: &[Requirement] = &[
         "usable TLSA records make TLS and the match compulsory",
         "tests/interop/04-protected-postfix.sh::mail that DANE holds back",
     ),
-    departure(
+    shown(
         7672,
         "2.2.3",
         "for an exchanger that is an alias, TLSA records are looked for at the end of the chain and at its name",
-        "An exchanger may not be an alias (RFC 5321 §5.1). One that is all the same is reached as without DANE, by the settings \
-         of the hop; what it would gain is TLS that its zone got wrong.",
+        "tests/interop/04-protected-postfix.sh::a copy by DANE behind an alias",
     ),
     shown(
         7672,
@@ -256,7 +255,7 @@ pub const PROTECTION: &[Requirement] = &[
         8461,
         "3.3",
         "a policy comes over HTTPS from the right host; no redirect is followed",
-        "src/delivery/tls/sts.rs::a_redirect_is_not_followed",
+        "src/delivery/tests/tls_reports.rs::policies_are_fetched_over_https",
     ),
     shown(
         8461,
@@ -276,12 +275,11 @@ pub const PROTECTION: &[Requirement] = &[
         "REQUIRETLS is offered within TLS only, and taken nowhere else",
         "tests/dialogues/tls.txt::STARTTLS and REQUIRETLS where they are not offered",
     ),
-    departure(
+    shown(
         8689,
         "3",
         "TLS-Required: No lets a message go past DANE and MTA-STS",
-        "The field is not read: a sender must not be able to take away what the next hop's domain, or the operator, asks for. \
-         Mail then waits and is returned.",
+        "tests/stories/mail_that_says_so_does_not_wait_for_tls.rs::mail_that_says_so_does_not_wait_for_tls",
     ),
     shown(
         8689,

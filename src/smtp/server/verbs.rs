@@ -53,6 +53,8 @@ impl ServerSession {
             ret: parameters.ret,
             envid: parameters.envid,
             require_tls: parameters.require_tls,
+            // The header section has not been seen yet.
+            tls_optional: false,
             recipients: Vec::new(),
         });
         match gate.mail(&envelope) {
