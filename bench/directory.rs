@@ -238,6 +238,8 @@ fn start(place: &Place) -> Outcome {
     let keeper = keeper?;
     let view = keeper.view();
     let recipients = view.directory.len();
+    // As the service does after a start.
+    muster::app::memory::give_back();
     let ready = memory("VmRSS");
     let text: serde_json::Value = serde_json::from_slice(&fs::read(place.data.join("text.json"))?)?;
     let total = text["total"].as_u64().unwrap_or(0);

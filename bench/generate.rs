@@ -218,11 +218,24 @@ fn postfix_virtual(organisation: &Organisation) -> String {
     text
 }
 
-/// Exim's aliases: `local-part: address, address…`. It reads a line of any length in one pass.
+/// Exim's aliases: `local-part: address, address…`. It reads a line of any length in one pass, but takes 65,535 addresses
+/// from one at most: a larger group is cut into parts.
 fn exim_groups(organisation: &Organisation) -> String {
+    const ADDRESSES_MAX: usize = 50_000;
     let mut text = String::new();
     for group in &organisation.groups {
-        let _ = writeln!(text, "{}: {}", group.name, organisation.entries(group).join(", "));
+        let entries = organisation.entries(group);
+        if entries.len() <= ADDRESSES_MAX {
+            let _ = writeln!(text, "{}: {}", group.name, entries.join(", "));
+            continue;
+        }
+        let mut parts = Vec::new();
+        for (number, part) in entries.chunks(ADDRESSES_MAX).enumerate() {
+            let name = format!("{}--{number}", group.name);
+            let _ = writeln!(text, "{name}: {}", part.join(", "));
+            parts.push(format!("{name}@{DOMAIN}"));
+        }
+        let _ = writeln!(text, "{}: {}", group.name, parts.join(", "));
     }
     text
 }

@@ -39,10 +39,16 @@ start_system_muster() {
     write_muster "$work/muster.toml"
     if [[ -n ${sessions_allowed:-} ]]; then allow_sessions "$work/muster.toml" "$sessions_allowed"; fi
     start_muster "$work/muster.toml" "$port"
+    # Loading the directory is over: from here on the peak is that of mail.
+    memory_start=$(peak_memory)
+    echo 5 >"/proc/$muster_pid/clear_refs"
 }
 
+# peak_memory: KiB resident at most since the start, or since the peak was forgotten.
+peak_memory() { sed -nE 's/^VmHWM:\s+([0-9]+) kB/\1/p' "/proc/$muster_pid/status"; }
+
 stop_system_muster() {
-    memory=$(sed -nE 's/^VmHWM:\s+([0-9]+) kB/\1/p' "/proc/$muster_pid/status")
+    memory=$(peak_memory)
     stop_softly "$muster_pid"
     rm -rf "$work/data"
 }

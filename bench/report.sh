@@ -21,7 +21,8 @@ title_of() {
     esac
 }
 # Least ratio to Postfix.
-declare -A targets=([S1]=15 [S1B]=8 [S2]=50 [S3]=8)
+# Least ratio to a peer.
+declare -A targets=(["S1 postfix"]=15 ["S1B postfix"]=8 ["S1T postfix"]=8 ["S2 postfix"]=50 ["S2L exim"]=5 ["S3 postfix"]=8 ["S3 exim"]=6)
 
 durability_of() {
     case $1 in
@@ -49,7 +50,8 @@ judgements() {
     local scenario
     for scenario in "${scenarios[@]}"; do
         case $scenario in
-        S1 | S1B | S2 | S3) judge_ratio "$scenario" ;;
+        S1 | S1B | S1T | S2) judge_ratio "$scenario" postfix ;;
+        S3) judge_ratio "$scenario" postfix && judge_ratio "$scenario" exim ;;
         S2L) judge_large ;;
         S4 | S4L) judge_hops "$scenario" ;;
         S6) judge_memory S6 250 ;;
@@ -61,17 +63,22 @@ judgements() {
 
 line() { local IFS=$'\t'; printf '%s\n' "$*"; }
 
+# judge_ratio SCENARIO postfix|exim
 judge_ratio() {
-    local ours theirs ratio
-    ours=$(median_of "$1 muster") theirs=$(median_of "$1 postfix") ratio=$(ratio_of "$ours" "$theirs")
-    line "$1" "ratio to Postfix" "$ours" "$theirs" "$ratio" ">= ${targets[$1]}" "$(verdict "$ratio" least "${targets[$1]}")"
+    local ours theirs ratio target=${targets[$1 $2]:-}
+    ours=$(median_of "$1 muster") theirs=$(median_of "$1 $2") ratio=$(ratio_of "$ours" "$theirs")
+    line "$1" "ratio to ${2^}" "$ours" "$theirs" "$ratio" "${target:+>= $target}" "$(verdict "$ratio" least "$target")"
 }
 
 judge_large() {
-    local seconds memory_mib
+    local seconds memory_mib first
+    judge_ratio S2L postfix
+    judge_ratio S2L exim
+    first=$(milliseconds "$(median_of "S2L muster first")")
+    line S2L "ms from the final dot to the first copy" "$first" null null "<= 50" "$(verdict "$first" most 50)"
     seconds=$(median_of "S2L muster seconds") memory_mib=$(mib "$(median_of "S2L muster memory")")
     line S2L "seconds to the last copy" "$seconds" null null "<= 1" "$(verdict "$seconds" most 1)"
-    line S2L "peak memory, MiB" "$memory_mib" null null "<= 150" "$(verdict "$memory_mib" most 150)"
+    line S2L "peak memory while mail goes, MiB" "$memory_mib" null null "<= 120" "$(verdict "$memory_mib" most 120)"
 }
 
 judge_hops() {
@@ -140,7 +147,7 @@ scenario_json() {
     local ours theirs exims
     ours=$(median_of "$1 muster") theirs=$(median_of "$1 postfix") exims=$(median_of "$1 exim")
     printf '"ours":%s,"theirs":%s,"ratio":%s,"ratio_target":%s,"exim":%s,"ratio_exim":%s,' \
-        "$ours" "$theirs" "$(ratio_of "$ours" "$theirs")" "${targets[$1]:-null}" "$exims" "$(ratio_of "$ours" "$exims")"
+        "$ours" "$theirs" "$(ratio_of "$ours" "$theirs")" "${targets["$1 postfix"]:-null}" "$exims" "$(ratio_of "$ours" "$exims")"
     printf '"ours_seconds":%s,"theirs_seconds":%s,"exim_seconds":%s,"ours_peak_kib":%s,' "$(median_of "$1 muster seconds")" \
         "$(median_of "$1 postfix seconds")" "$(median_of "$1 exim seconds")" "$(median_of "$1 muster memory")"
     printf '"ours_first_micros":%s,"theirs_first_micros":%s,"exim_first_micros":%s' "$(median_of "$1 muster first")" \
@@ -173,7 +180,7 @@ scenario_row() {
     ours=$(median_of "$1 muster") theirs=$(median_of "$1 postfix") exims=$(median_of "$1 exim")
     ratio=$(ratio_of "$ours" "$theirs")
     printf '| %s %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$(title_of "$1")" "$(shown "$ours")" \
-        "$(shown "$theirs")" "$(shown "$ratio")" "${targets[$1]:--}" "$(verdict "$ratio" least "${targets[$1]:-}")" \
+        "$(shown "$theirs")" "$(shown "$ratio")" "${targets["$1 postfix"]:--}" "$(verdict "$ratio" least "${targets["$1 postfix"]:-}")" \
         "$(shown "$exims")" "$(shown "$(ratio_of "$ours" "$exims")")" "$(three "$1" seconds)" "$(first_copies "$1")" \
         "$(shown "$(median_of "$1 muster memory")")"
 }

@@ -121,7 +121,7 @@ run_scenario() {
                 measure "$scenario" "$system"
             fi
             keep "$scenario $system"
-            say "$scenario round $round $system: $figure/s, $seconds s from the last dot to the last copy, first copy after $first us, accepted $accept_rate/s${memory:+, peak $memory KiB}"
+            say "$scenario round $round $system: $figure/s, $seconds s from the last dot to the last copy, first copy after $first us, accepted $accept_rate/s${memory:+, peak $memory KiB (of the start $memory_start)}"
         done
     done
 }

@@ -7,5 +7,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    muster::app::memory::bound();
     muster::admin::cli::run(std::env::args_os(), &muster::app::local::Program)
 }

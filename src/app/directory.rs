@@ -134,7 +134,11 @@ async fn apply(
         ..
     } = snapshot;
     let stamp = stamp(source, &digest);
-    let applied = tokio::task::spawn_blocking(move || keeper.apply(&id, objects, Some(&stamp), acceptance, now));
+    let applied = tokio::task::spawn_blocking(move || {
+        let applied = keeper.apply(&id, objects, Some(&stamp), acceptance, now);
+        super::memory::give_back();
+        applied
+    });
     match applied.await {
         Ok(Ok(applied)) => Refreshed::Applied(applied, notices),
         Ok(Err(fault)) => Refreshed::Broken(fault.to_string()),

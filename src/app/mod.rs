@@ -13,6 +13,7 @@ pub mod import;
 pub mod lessons;
 pub mod local;
 pub mod marks;
+pub mod memory;
 mod ordered;
 mod password;
 pub mod published;

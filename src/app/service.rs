@@ -406,6 +406,7 @@ impl Parts {
             env.clock.now(),
         )
         .map_err(|fault| store(&fault))?;
+        super::memory::give_back();
         Ok(Self {
             spool: Arc::new(spool),
             keeper: Arc::new(keeper),

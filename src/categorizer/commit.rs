@@ -21,13 +21,16 @@ use crate::policy::Refusal;
 use crate::resolver::proof::shared;
 use crate::resolver::sender::trusted;
 use crate::resolver::{Sender, Standing};
-use crate::spool::SpoolFault;
 use crate::spool::content::ContentWriter;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
+use crate::spool::{Commit, Spool, SpoolFault};
 use crate::track::{Event, Reason};
 
 /// Wait before a pass that something temporary stood in the way of is made again.
 const LATER: Duration = Duration::from_secs(30);
+
+/// Recipients of a message that is encoded for the store on the reactor's thread; more take milliseconds.
+const READY_AT_ONCE_RECIPIENTS_MAX: u64 = 5_000;
 
 /// Intake as a shared handle: passes outlive the session that caused them.
 #[derive(Clone)]
@@ -226,6 +229,18 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
     }
 }
 
+/// Encodes an acceptance and hands it to the committer; its copies go on once it is kept.
+fn made_ready(spool: &dyn Spool, acceptance: Acceptance) -> (Commit<()>, Acceptance) {
+    let going = acceptance.clone();
+    (spool.accept(acceptance), going)
+}
+
+/// Recipients of an acceptance's sets.
+fn recipients(acceptance: &Acceptance) -> u64 {
+    let sets = acceptance.outcome.iter().flat_map(|outcome| &outcome.sets);
+    sets.map(|set| u64::from(set.roster.len())).sum()
+}
+
 fn broken(fault: &str) -> Reply {
     tracing::error!(fault, reason = %Reason::Broken, "a categorisation pass broke");
     Reply::new(451, (4, 3, 0), "Internal error, try again later")
@@ -239,8 +254,16 @@ impl Categorizer {
     /// Commits an acceptance, then lets its copies go.
     async fn accept(self: Arc<Self>, acceptance: Acceptance) -> Reply {
         let id = acceptance.message.message.id;
-        let going = acceptance.clone();
-        match self.spool.accept(acceptance).await {
+        let (commit, going) = if recipients(&acceptance) > READY_AT_ONCE_RECIPIENTS_MAX {
+            let spool = Arc::clone(&self.spool);
+            match tokio::task::spawn_blocking(move || made_ready(&*spool, acceptance)).await {
+                Ok(ready) => ready,
+                Err(fault) => return broken(&fault.to_string()),
+            }
+        } else {
+            made_ready(&*self.spool, acceptance)
+        };
+        match commit.await {
             Ok(()) => {
                 self.release_copies(going);
                 accepted_reply(id)

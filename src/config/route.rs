@@ -18,7 +18,8 @@ use crate::mail::{Mailbox, Priority};
 use crate::routing::ordered::RULES_MAX;
 
 keys! {
-    /// `[routing]`: the first that fits decides: `rules`, then `domains`, the place of the recipient, `default`.
+    /// `[routing]`: the first that fits decides: `rules`, then `domains`, the place of the recipient, `default`. Of a
+    /// mailbox the place comes before `domains`: one domain has mailboxes in both places.
     Routing {
         /// Next hop of mailboxes in the cloud (remote mailboxes, Microsoft 365 groups). Default: `default`.
         optional cloud: Name,
