@@ -176,6 +176,9 @@ impl Making<'_> {
     }
 }
 
+/// Next hops of one branch that are looked through in turn; domains of outside members may be many more.
+const HOPS_KNOWN_MAX: usize = 16;
+
 /// One set per (next hop, reverse-path, whether automatic replies are wanted), in walk order. DSN parameters of recipients are kept per addressed
 /// recipient inside the roster, so that many addressed recipients still share a transaction.
 fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<(HopId, DeliverySet)> {
@@ -185,18 +188,22 @@ fn sets(making: &Making<'_>, branches: &[Branch]) -> Vec<(HopId, DeliverySet)> {
         let Some(origin) = making.origin(branch) else {
             continue;
         };
-        let mut current: Option<(HopId, usize, u32)> = None;
+        // Where this branch's recipients of a hop go. Hops are few, and members of two of them mostly stand mixed.
+        let mut known: Vec<(HopId, usize, u32)> = Vec::with_capacity(2);
         for recipient in &branch.recipients {
-            let (place, origin_index) = match current {
-                Some((hop, place, origin)) if hop == recipient.hop => (place, origin),
-                _ => {
+            let found = known.iter().find(|(hop, ..)| *hop == recipient.hop);
+            let (place, origin_index) = match found {
+                Some((_, place, origin)) => (*place, *origin),
+                None => {
                     let key = (recipient.hop, branch.reverse_path.clone(), branch.no_auto_replies);
                     let place = *places.entry(key).or_insert_with(|| {
                         sets.push((recipient.hop, making.new_set(recipient.hop, branch)));
                         sets.len() - 1
                     });
                     let index = sets[place].1.roster.origin(origin.clone());
-                    current = Some((recipient.hop, place, index));
+                    if known.len() < HOPS_KNOWN_MAX {
+                        known.push((recipient.hop, place, index));
+                    }
                     (place, index)
                 }
             };
