@@ -260,8 +260,8 @@ pub const PREVIEW_NAMES_MAX: u32 = 1_000;
 /// Most versions that `group history` shows.
 pub const HISTORY_VERSIONS_MAX: u32 = 10_000;
 
-/// Tracking events moved from the spool to the trace in one commit; about 1 KiB of memory each while they move.
-pub const TRACE_MOVE_EVENTS_MAX: usize = 8_000;
+/// Tracking events moved from the spool to the trace in one commit; mostly about 1 KiB of memory each.
+pub const TRACE_MOVE_EVENTS_MAX: usize = 4_000;
 
 /// Events in one move that make the next wait for [`TRACE_MOVE_BUSY_INTERVAL`].
 pub const TRACE_MOVE_BUSY_EVENTS: usize = 400;
@@ -350,8 +350,11 @@ pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 /// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
 pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
 
-/// Events of the outbox that stay in memory as well, so that the trace writer need not read them; about 1 KiB each.
+/// Events of the outbox that stay in memory as well, so that the trace writer need not read them.
 pub const OUTBOX_RECENT_EVENTS_MAX: usize = 16_384;
+
+/// Octets of them, as lines: an event may name a thousand recipients.
+pub const OUTBOX_RECENT_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
 /// Events in one row of the outbox.
 pub const OUTBOX_ROW_EVENTS_MAX: usize = 1_000;

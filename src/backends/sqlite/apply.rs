@@ -17,6 +17,7 @@ use super::operation::{
     Damaged, Operation, ReadyAcceptance, ReadyBody, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
     ReadySettlement, line,
 };
+use super::recent;
 use super::record::{self, IdColumn, Place};
 use super::schema::keep_meta;
 use super::segment::Segments;
@@ -103,7 +104,7 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     lines: Vec<String>,
     /// The same events.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<recent::Sized>,
     highs: (u64, u64),
     /// Body files whose messages end with this transaction.
     pub(super) files_ended: Vec<Uuid>,
@@ -435,8 +436,9 @@ impl<'a> Batch<'a> {
     fn push_events(&mut self, events: ReadyEvents) -> u64 {
         let base = self.state.next_event;
         self.state.next_event += events.lines.len() as u64;
+        let sizes = events.lines.iter().map(String::len);
+        self.events.extend(sizes.zip(events.events));
         self.lines.extend(events.lines);
-        self.events.extend(events.events);
         base
     }
 
@@ -487,8 +489,9 @@ impl<'a> Batch<'a> {
             message: id,
             kind: EventKind::Done,
         };
-        self.lines.push(line(&done));
-        self.events.push(done);
+        let line = line(&done);
+        self.events.push((line.len(), done));
+        self.lines.push(line);
         self.state.next_event += 1;
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::housekeeper::Chore;
 use super::live::Live;
 use super::load;
 use super::operation::Operation;
-use super::recent::Recent;
+use super::recent::{self, Recent};
 use super::space::Space;
 use super::sync;
 use crate::env::Env;
@@ -24,7 +24,6 @@ use crate::limits::{
     COMMIT_OCTETS_MAX, COMMIT_OPERATIONS_MAX, COMMIT_QUEUE_MAX, COMMIT_QUEUE_OCTETS_MAX, WAL_OCTETS_MAX,
 };
 use crate::spool::SpoolFault;
-use crate::track::Event;
 
 /// Octets a commit adds to the log beside content: pages of trees that any transaction touches.
 const COMMIT_LOG_OCTETS: u64 = 64 * 1024;
@@ -160,7 +159,7 @@ struct Committed {
     /// Body files whose messages ended.
     files_ended: Vec<uuid::Uuid>,
     /// Its events, in the order of their numbers.
-    events: Vec<Event>,
+    events: Vec<recent::Sized>,
 }
 
 /// The thread's own state.

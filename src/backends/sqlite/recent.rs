@@ -6,36 +6,60 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use crate::limits::OUTBOX_RECENT_EVENTS_MAX;
+use crate::limits::{OUTBOX_RECENT_EVENTS_MAX, OUTBOX_RECENT_OCTETS_MAX};
 use crate::track::Event;
+
+/// An event with the octets of its line, which tell how much memory it takes.
+pub(super) type Sized = (usize, Event);
 
 /// The newest events of the outbox, without gaps.
 #[derive(Default)]
 pub(super) struct Recent {
-    events: Mutex<VecDeque<(u64, Event)>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<(u64, Sized)>,
+    octets: usize,
+}
+
+impl Kept {
+    fn pop(&mut self) -> Option<(u64, Sized)> {
+        let oldest = self.events.pop_front()?;
+        self.octets -= oldest.1.0;
+        Some(oldest)
+    }
+
+    fn front(&self) -> Option<u64> {
+        self.events.front().map(|(number, _)| *number)
+    }
 }
 
 impl Recent {
     /// Adds what a commit held; its first event has the number `first`.
-    pub(super) fn add(&self, first: u64, events: Vec<Event>) {
-        let mut kept = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend((first..).zip(events));
-        let over = kept.len().saturating_sub(OUTBOX_RECENT_EVENTS_MAX);
-        kept.drain(..over);
+    pub(super) fn add(&self, first: u64, events: Vec<Sized>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.octets += events.iter().map(|(octets, _)| octets).sum::<usize>();
+        kept.events.extend((first..).zip(events));
+        while kept.events.len() > OUTBOX_RECENT_EVENTS_MAX || kept.octets > OUTBOX_RECENT_OCTETS_MAX {
+            kept.pop();
+        }
     }
 
     /// Takes up to `count_max` events from number `through` + 1 on; none if that one is not here.
     ///
     /// They are given once: who asks again before they are stored reads them from the outbox.
     pub(super) fn take(&self, through: u64, count_max: usize) -> Option<Vec<(u64, Event)>> {
-        let mut kept = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = kept.partition_point(|(number, _)| *number <= through);
-        kept.drain(..stored);
-        if kept.front().is_none_or(|(number, _)| *number != through + 1) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        while kept.front().is_some_and(|number| number <= through) {
+            kept.pop();
+        }
+        if kept.front() != Some(through + 1) {
             return None;
         }
-        let count = kept.len().min(count_max);
-        Some(kept.drain(..count).collect())
+        let one = || kept.pop().map(|(number, (_, event))| (number, event));
+        Some(std::iter::from_fn(one).take(count_max).collect())
     }
 }
 
@@ -45,13 +69,17 @@ mod tests {
     use crate::mail::MessageId;
     use crate::track::EventKind;
 
-    fn events(count: usize) -> Vec<Event> {
+    fn events(count: usize) -> Vec<Sized> {
+        sized(count, 100)
+    }
+
+    fn sized(count: usize, octets: usize) -> Vec<Sized> {
         let event = Event {
             at: "2026-11-21T07:21:30Z".parse().expect("a time"),
             message: MessageId(uuid::Uuid::nil()),
             kind: EventKind::Done,
         };
-        vec![event; count]
+        vec![(octets, event); count]
     }
 
     fn numbers(taken: Option<Vec<(u64, Event)>>) -> Option<Vec<u64>> {
@@ -78,5 +106,13 @@ mod tests {
         );
         recent.add(8, events(OUTBOX_RECENT_EVENTS_MAX + 5));
         assert_eq!(numbers(recent.take(7, 9)), None, "the oldest have made room");
+    }
+
+    #[test]
+    fn large_events_take_no_more_memory_than_small_ones() {
+        let recent = Recent::default();
+        recent.add(1, sized(5, OUTBOX_RECENT_OCTETS_MAX / 4));
+        assert_eq!(numbers(recent.take(0, 9)), None, "four have room");
+        assert_eq!(numbers(recent.take(1, 9)), Some(vec![2, 3, 4, 5]));
     }
 }
