@@ -78,7 +78,8 @@ impl Shared {
         let now = self.now();
         let today = day_of(now);
         if let Ok(oldest) = today.checked_sub(DAYS_KEPT.days()) {
-            reports.change(|book| book.forget_before(oldest));
+            // What is forgotten here is forgotten again after a restart: no reason to write the file every minute.
+            reports.locked().forget_before(oldest);
         }
         let mut due = reports.locked().due(today, now).into_iter();
         let mut at_work = JoinSet::new();
