@@ -31,6 +31,9 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
     note("[return_paths]", before.return_paths != after.return_paths);
     let fixed: HashMap<&str, bool> = HashMap::from([
         ("[[listeners]]", before.listeners != after.listeners),
+        ("[[certificates]]", before.certificates != after.certificates),
+        ("[tls]", before.client_authorities_file != after.client_authorities_file),
+        ("[accounts]", before.accounts != after.accounts),
         ("data_dir", before.data_dir != after.data_dir),
         ("[dns]", before.dns != after.dns),
         ("control_socket", before.control_socket != after.control_socket),
@@ -53,4 +56,29 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<String> {
             .map(|what| format!("{what} changed: takes effect at the next start")),
     );
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listener::tls::CertificateFiles;
+
+    #[test]
+    fn what_waits_for_the_next_start_is_told() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart.toml");
+        let (before, _) = crate::config::load(&path).expect("an example that loads");
+        assert_eq!(changes(&before, &before), [""; 0]);
+        let mut after = before.clone();
+        after.certificates.push(CertificateFiles {
+            chain: "mail.pem".into(),
+            key: "mail.key".into(),
+        });
+        after.client_authorities_file = Some("authorities.pem".into());
+        after.listeners.clear();
+        let waits = |what: &str| format!("{what} changed: takes effect at the next start");
+        assert_eq!(
+            changes(&before, &after),
+            [waits("[[certificates]]"), waits("[[listeners]]"), waits("[tls]")]
+        );
+    }
 }
