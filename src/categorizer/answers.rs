@@ -16,7 +16,7 @@ use crate::moderation::answer::{self, ANSWER_OCTETS_MAX};
 use crate::moderation::facts::Facts;
 use crate::moderation::letter::Kind;
 use crate::moderation::token::{self, Purpose, Token};
-use crate::moderation::{Actor, DecisionFault, machine, word};
+use crate::moderation::{Actor, DecisionFault, machine};
 use crate::policy::{Refusal, replies};
 use crate::resolver::Standing;
 use crate::spool::SpoolFault;
@@ -270,7 +270,7 @@ impl Categorizer {
         }
         self.track_answer(candidate, None);
         match (&hold.state, kind) {
-            (HoldState::Decided { decision, .. }, _) => taken(&format!("too late, already {}", word(*decision))),
+            (HoldState::Decided { decision, .. }, _) => taken(&format!("too late, already {}", decision.word())),
             (HoldState::Waiting, Kind::Counted) => taken("counted"),
             (HoldState::Waiting, _) => taken("not understood"),
         }

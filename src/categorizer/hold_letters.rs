@@ -21,7 +21,7 @@ use crate::moderation::facts::{Facts, Links, MailLinks};
 use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Round};
 use crate::moderation::token::{Token, page_path};
-use crate::moderation::word;
+
 use crate::resolver::{Sender, Standing};
 use crate::spool::approval::ApprovalRequest;
 use crate::spool::content::Content;
@@ -237,7 +237,7 @@ impl Categorizer {
             comment,
         } = &hold.state
         {
-            word(*decision).clone_into(&mut facts.decision);
+            decision.word().clone_into(&mut facts.decision);
             facts.decided_by = one_line(by);
             facts.decided_at = shown(*at, zone);
             facts.comment = indented(comment.as_deref().unwrap_or_default());

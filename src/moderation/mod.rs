@@ -99,7 +99,7 @@ pub enum DecisionFault {
         missing: u32,
     },
     /// Somebody was first.
-    #[error("already {} by {by} at {at}", word(*.decision))]
+    #[error("already {} by {by} at {at}", .decision.word())]
     Already {
         /// How it was decided.
         decision: Decision,
@@ -108,16 +108,6 @@ pub enum DecisionFault {
         /// When.
         at: Timestamp,
     },
-}
-
-/// The past participle people read.
-#[must_use]
-pub fn word(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Approved => "approved",
-        Decision::Rejected => "rejected",
-        Decision::Expired => "expired",
-    }
 }
 
 /// Settings for tests: the defaults, and no page.

@@ -6,9 +6,12 @@
 //! moderator says (subject, comment) is not logged, nested groups at level `debug` only; `trace` shows all of it
 //! to those who may ask.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::net::IpAddr;
 
-use crate::mail::Reply;
+use jiff::Timestamp;
+
+use crate::mail::{HoldId, MessageId, Reply, SetId};
 use crate::track::{Event, EventKind};
 
 /// Where the lines are filed, so that a level can name them: `info,muster::track=warn` leaves them out.
@@ -17,57 +20,285 @@ pub const TARGET: &str = "muster::track";
 /// Most names in a list.
 const NAMED_MAX: usize = 10;
 
-/// An event's own fields.
-struct Fields(Map<String, Value>);
+/// What a line can show after `event`, `id` and `at`, in this order; most events have few of them.
+#[derive(Default)]
+struct Fields<'a> {
+    listener: Option<&'a str>,
+    client: Option<IpAddr>,
+    helo: Option<&'a str>,
+    reverse_path: Option<&'a str>,
+    recipient: Option<&'a str>,
+    addressed: Option<Cow<'a, str>>,
+    recipients: Option<u64>,
+    size_bytes: Option<u64>,
+    sender_proof: Option<&'a str>,
+    header_message_id: Option<&'a str>,
+    group: Option<&'a str>,
+    path: Option<Cow<'a, str>>,
+    roll_version: Option<u64>,
+    roll_age_seconds: Option<u64>,
+    entries: Option<u64>,
+    added: Option<u64>,
+    duplicates: Option<u64>,
+    hold: Option<HoldId>,
+    decision: Option<&'static str>,
+    by: Option<&'a str>,
+    expires_at: Option<Timestamp>,
+    set: Option<SetId>,
+    next_hop: Option<&'a str>,
+    remote: Option<&'a str>,
+    protection: Option<&'a str>,
+    retry_at: Option<Timestamp>,
+    reply: Option<&'a Reply>,
+    reason: Option<&'static str>,
+    note: Option<&'a str>,
+    report: Option<&'static str>,
+    report_id: Option<MessageId>,
+    to: Option<&'a str>,
+}
 
-impl Fields {
-    fn of(event: &Event) -> Self {
-        match serde_json::to_value(event) {
-            Ok(Value::Object(fields)) => Self(fields),
-            // An event is plain data with text keys; were it not, its name and id would still be logged.
-            Ok(_) | Err(_) => Self(Map::new()),
-        }
-    }
-
-    /// A text; of a list the first names.
-    fn text(&self, key: &str) -> Option<String> {
-        match self.0.get(key)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Array(list) => {
-                let names: Vec<&str> = list.iter().filter_map(Value::as_str).take(NAMED_MAX).collect();
-                (!names.is_empty()).then(|| names.join(", "))
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
-        }
-    }
-
-    /// A number; of a list of names how many, of ranges of ranks how many ranks.
-    fn count(&self, key: &str) -> Option<u64> {
-        match self.0.get(key)? {
-            Value::Number(number) => number.as_u64(),
-            Value::Array(list) => Some(list.iter().map(ranks).sum()),
-            Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => None,
-        }
-    }
-
-    fn reply(&self) -> Option<String> {
-        let reply: Reply = serde_json::from_value(self.0.get("reply")?.clone()).ok()?;
-        Some(reply.to_string())
+/// The first names of a list; none of an empty one.
+fn names(list: &[String]) -> Option<Cow<'_, str>> {
+    match list {
+        [] => None,
+        [one] => Some(Cow::Borrowed(one)),
+        several => Some(Cow::Owned(several[..several.len().min(NAMED_MAX)].join(", "))),
     }
 }
 
-/// Ranks in `[first, last]`; any other element counts as one.
-fn ranks(element: &Value) -> u64 {
-    let bound = |index: usize| element.get(index).and_then(Value::as_u64);
-    match (bound(0), bound(1)) {
-        (Some(first), Some(last)) => last.saturating_sub(first) + 1,
-        _ => 1,
-    }
+/// Ranks in ranges that include both ends.
+fn count(ranges: &[(u32, u32)]) -> u64 {
+    let ranks = |&(first, last): &(u32, u32)| u64::from(last.saturating_sub(first)) + 1;
+    ranges.iter().map(ranks).sum()
 }
 
 /// A group inside another: `trace` tells it; one message to all staff would fill the log with it.
 fn is_detail(event: &Event) -> bool {
     matches!(&event.kind, EventKind::Expand { path, .. } if !path.is_empty())
+}
+
+impl<'a> Fields<'a> {
+    fn of(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Receive { .. } | EventKind::Refuse { .. } | EventKind::Note { .. } => Self::of_intake(event),
+            EventKind::Expand { .. } | EventKind::Drop { .. } | EventKind::Branch { .. } => Self::of_expansion(event),
+            EventKind::Hold { .. } | EventKind::Decide { .. } | EventKind::Vote { .. } => Self::of_moderation(event),
+            EventKind::Queue { .. } | EventKind::Send { .. } | EventKind::Defer { .. } | EventKind::Fail { .. } => {
+                Self::of_delivery(event)
+            }
+            EventKind::Report {
+                report,
+                to,
+                id,
+                recipients,
+            } => Self {
+                report: Some(report.word()),
+                to: Some(to),
+                report_id: Some(*id),
+                recipients: Some(*recipients),
+                ..Self::default()
+            },
+            EventKind::Done => Self::default(),
+        }
+    }
+
+    fn of_intake(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Receive {
+                listener,
+                client,
+                helo,
+                reverse_path,
+                recipients,
+                size_bytes,
+                sender_proof,
+                header_message_id,
+                ..
+            } => Self {
+                listener: Some(listener),
+                client: *client,
+                helo: helo.as_deref(),
+                reverse_path: Some(reverse_path),
+                addressed: names(recipients),
+                recipients: Some(recipients.len() as u64),
+                size_bytes: Some(*size_bytes),
+                sender_proof: Some(sender_proof),
+                header_message_id: header_message_id.as_deref(),
+                ..Self::default()
+            },
+            EventKind::Refuse {
+                recipient,
+                reverse_path,
+                listener,
+                client,
+                reply,
+                reason,
+                ..
+            } => Self {
+                recipient: recipient.as_deref(),
+                reverse_path: Some(reverse_path),
+                listener: Some(listener),
+                client: *client,
+                reply: Some(reply),
+                reason: Some(reason.code()),
+                ..Self::default()
+            },
+            EventKind::Note {
+                client, reason, note, ..
+            } => Self {
+                client: Some(*client),
+                reason: Some(reason.code()),
+                note: Some(note),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
+
+    fn of_expansion(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Expand {
+                group,
+                path,
+                roll_version,
+                roll_age_seconds,
+                entries,
+                added,
+                duplicates,
+                ..
+            } => Self {
+                group: Some(group),
+                path: names(path),
+                roll_version: Some(*roll_version),
+                roll_age_seconds: Some(*roll_age_seconds),
+                entries: Some(*entries),
+                added: Some(*added),
+                duplicates: Some(*duplicates),
+                ..Self::default()
+            },
+            EventKind::Drop {
+                recipient,
+                group,
+                reason,
+                ..
+            } => Self {
+                recipient: Some(recipient),
+                group: group.as_deref(),
+                reason: Some(reason.code()),
+                ..Self::default()
+            },
+            EventKind::Branch {
+                recipient,
+                path,
+                reply,
+                reason,
+                ..
+            } => Self {
+                recipient: Some(recipient),
+                path: names(path),
+                reply: Some(reply),
+                reason: Some(reason.code()),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
+
+    fn of_moderation(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Hold {
+                hold,
+                group,
+                expires_at,
+                ..
+            } => Self {
+                hold: Some(*hold),
+                group: Some(group),
+                expires_at: Some(*expires_at),
+                ..Self::default()
+            },
+            EventKind::Decide { hold, decision, by, .. } => Self {
+                hold: Some(*hold),
+                decision: Some(decision.word()),
+                by: Some(by),
+                ..Self::default()
+            },
+            EventKind::Vote { hold, by, .. } => Self {
+                hold: Some(*hold),
+                by: Some(by),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
+
+    fn of_delivery(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Queue {
+                set,
+                next_hop,
+                recipients,
+                reverse_path,
+                ..
+            } => Self {
+                set: Some(*set),
+                next_hop: Some(next_hop),
+                recipients: Some(*recipients),
+                reverse_path: Some(reverse_path),
+                ..Self::default()
+            },
+            EventKind::Send {
+                set,
+                next_hop,
+                remote,
+                protection,
+                ranks,
+                reply,
+                ..
+            } => Self {
+                set: Some(*set),
+                next_hop: Some(next_hop),
+                remote: Some(remote),
+                protection: protection.as_deref(),
+                recipients: Some(count(ranks)),
+                reply: Some(reply),
+                ..Self::default()
+            },
+            EventKind::Defer {
+                set,
+                next_hop,
+                ranks,
+                reply,
+                reason,
+                retry_at,
+                ..
+            } => Self {
+                set: Some(*set),
+                next_hop: Some(next_hop),
+                recipients: Some(count(ranks)),
+                reply: reply.as_ref(),
+                reason: Some(reason.code()),
+                retry_at: Some(*retry_at),
+                ..Self::default()
+            },
+            EventKind::Fail {
+                set,
+                next_hop,
+                recipient,
+                reply,
+                reason,
+                ..
+            } => Self {
+                set: Some(*set),
+                next_hop: Some(next_hop),
+                recipient: Some(recipient),
+                reply: Some(reply),
+                reason: Some(reason.code()),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        }
+    }
 }
 
 /// Logs an event.
@@ -78,44 +309,44 @@ pub fn log_event(event: &Event) {
     if is_detail(event) && !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
         return;
     }
-    let fields = Fields::of(event);
+    let fields = Fields::of(&event.kind);
     tracing::info!(
         target: TARGET,
         event = event.kind.name(),
         id = %event.message,
         at = %event.at,
-        listener = fields.text("listener"),
-        client = fields.text("client"),
-        helo = fields.text("helo"),
-        reverse_path = fields.text("reverse_path"),
-        recipient = fields.text("recipient"),
-        addressed = fields.text("recipients"),
-        recipients = fields.count("recipients").or_else(|| fields.count("ranks")),
-        size_bytes = fields.count("size_bytes"),
-        sender_proof = fields.text("sender_proof"),
-        header_message_id = fields.text("header_message_id"),
-        group = fields.text("group"),
-        path = fields.text("path"),
-        roll_version = fields.count("roll_version"),
-        roll_age_seconds = fields.count("roll_age_seconds"),
-        entries = fields.count("entries"),
-        added = fields.count("added"),
-        duplicates = fields.count("duplicates"),
-        hold = fields.count("hold").map(|number| format!("m-{number}")),
-        decision = fields.text("decision"),
-        by = fields.text("by"),
-        expires_at = fields.text("expires_at"),
-        set = fields.count("set").map(|number| format!("s-{number}")),
-        next_hop = fields.text("next_hop"),
-        remote = fields.text("remote"),
-        protection = fields.text("protection"),
-        retry_at = fields.text("retry_at"),
-        reply = fields.reply(),
-        reason = fields.text("reason"),
-        note = fields.text("note"),
-        report = fields.text("report"),
-        report_id = fields.text("id"),
-        to = fields.text("to"),
+        listener = fields.listener,
+        client = fields.client.map(|address| address.to_string()),
+        helo = fields.helo,
+        reverse_path = fields.reverse_path,
+        recipient = fields.recipient,
+        addressed = fields.addressed.as_deref(),
+        recipients = fields.recipients,
+        size_bytes = fields.size_bytes,
+        sender_proof = fields.sender_proof,
+        header_message_id = fields.header_message_id,
+        group = fields.group,
+        path = fields.path.as_deref(),
+        roll_version = fields.roll_version,
+        roll_age_seconds = fields.roll_age_seconds,
+        entries = fields.entries,
+        added = fields.added,
+        duplicates = fields.duplicates,
+        hold = fields.hold.map(|hold| format!("m-{}", hold.0)),
+        decision = fields.decision,
+        by = fields.by,
+        expires_at = fields.expires_at.map(|at| at.to_string()),
+        set = fields.set.map(|set| format!("s-{}", set.0)),
+        next_hop = fields.next_hop,
+        remote = fields.remote,
+        protection = fields.protection,
+        retry_at = fields.retry_at.map(|at| at.to_string()),
+        reply = fields.reply.map(Reply::to_string),
+        reason = fields.reason,
+        note = fields.note,
+        report = fields.report,
+        report_id = fields.report_id.map(|id| id.to_string()),
+        to = fields.to,
     );
 }
 

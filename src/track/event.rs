@@ -32,6 +32,18 @@ pub enum Decision {
     Expired,
 }
 
+impl Decision {
+    /// The past participle people read, as in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// Why a message is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +83,23 @@ pub enum ReportKind {
     Approval,
     /// To a domain about TLS with its mail exchangers (RFC 8460).
     Tls,
+}
+
+impl ReportKind {
+    /// The word for it, as in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delayed => "delayed",
+            Self::Expanded => "expanded",
+            Self::Relayed => "relayed",
+            Self::Owner => "owner",
+            Self::Moderation => "moderation",
+            Self::Approval => "approval",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// What happened. The tag in JSON is the stable event name.

@@ -84,11 +84,7 @@ pub(super) fn why(cause: HoldCause) -> &'static str {
 }
 
 pub(super) fn decided(decided: &HoldDecided, reader: &Reader) -> String {
-    let word = match decided.decision {
-        Decision::Approved => "approved",
-        Decision::Rejected => "rejected",
-        Decision::Expired => "expired",
-    };
+    let word = decided.decision.word();
     let (id, by) = (clean(&decided.id), clean(&decided.by));
     if decided.missing > 0 {
         let more = count(decided.missing.into(), "more approval is", "more approvals are");

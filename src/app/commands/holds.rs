@@ -11,7 +11,7 @@ use crate::categorizer::decide::{Manner, SenderNotice, Settled};
 use crate::categorizer::release::ReleaseFault;
 use crate::mail::{HoldId, Mailbox};
 use crate::moderation::machine::{self, Answer};
-use crate::moderation::{self, Actor, DecisionFault};
+use crate::moderation::{Actor, DecisionFault};
 use crate::spool::message::{Hold, HoldState};
 use crate::spool::{Spool, SpoolFault};
 use crate::track::Decision;
@@ -40,12 +40,7 @@ pub fn show(spool: &dyn Spool, id: HoldId, recipients: u64) -> Result<HoldShown,
             by,
             at,
             comment,
-        } => (
-            moderation::word(*decision),
-            Some(by.clone()),
-            Some(*at),
-            comment.clone(),
-        ),
+        } => (decision.word(), Some(by.clone()), Some(*at), comment.clone()),
     };
     Ok(HoldShown {
         summary: summary(spool, &hold)?,
