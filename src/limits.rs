@@ -174,6 +174,10 @@ pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 /// Content up to this many octets is stored inside the spool's row.
 pub const INLINE_CONTENT_OCTETS_MAX: usize = 16 * 1024;
 
+/// Content up to this many octets goes to a next hop that offers CHUNKING together with MAIL and RCPT, one round trip for
+/// all (RFC 3030 §4.2): a peer that accepts nobody is sent that much in vain.
+pub const CONTENT_AT_ONCE_OCTETS_MAX: u64 = 128 * 1024;
+
 /// Content up to this many octets shares a segment file; above it, it has a file of its own.
 pub const SEGMENT_CONTENT_OCTETS_MAX: usize = 1024 * 1024;
 

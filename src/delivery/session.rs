@@ -137,7 +137,8 @@ impl Session {
         }
     }
 
-    /// Makes one transaction. Commands go out at once; content only after the outcome before is durable.
+    /// Makes one transaction. Commands go out at once; content, and what goes along with it, only after the outcome before
+    /// is durable.
     pub async fn transact(
         &mut self,
         plan: TransactionPlan,
@@ -145,7 +146,18 @@ impl Session {
         content: &Content,
     ) -> Result<Transacted, Halt> {
         self.messages += 1;
-        self.client.start_transaction(plan);
+        let whole = if self.client.takes_content_at_once() {
+            whole(&plan, prefix, content).await
+        } else {
+            None
+        };
+        match whole {
+            Some(whole) => {
+                self.settled().await.map_err(Halt::Unsettled)?;
+                self.client.start_with_content(plan, &[prefix, &whole]);
+            }
+            None => self.client.start_transaction(plan),
+        }
         self.renew();
         let mut asked = self.clock.monotonic();
         loop {
@@ -405,6 +417,16 @@ pub(super) async fn is_eight_bit(content: &Content) -> std::io::Result<bool> {
         }
         offset += octets.len() as u64;
     }
+}
+
+/// The content, if it is short enough to go along with the commands of its transaction.
+async fn whole(plan: &TransactionPlan, prefix: &[u8], content: &Content) -> Option<bytes::Bytes> {
+    let octets = plan
+        .chunk()
+        .filter(|octets| *octets <= limits::CONTENT_AT_ONCE_OCTETS_MAX)?;
+    // What cannot be read is told of where content is sent by itself.
+    let whole = chunk(content, 0).await.ok()?;
+    ((prefix.len() + whole.len()) as u64 == octets).then_some(whole)
 }
 
 /// The next octets of the content; none at the end. Small bodies come from the page cache; large ones may have to be

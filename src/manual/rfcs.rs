@@ -62,7 +62,7 @@ pub const RFCS: &[Rfc] = &[
         3030,
         "CHUNKING, BINARYMIME",
         Partly,
-        "BDAT from clients, and to next hops as one chunk; binary content is not offered: it could not go on by DATA",
+        "BDAT from clients, and to next hops as one chunk, in one group with MAIL and RCPT where the content is short; binary content is not offered: it could not go on by DATA",
     ),
     rfc(
         3207,

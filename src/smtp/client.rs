@@ -221,9 +221,39 @@ impl ClientSession {
     /// # Panics
     /// If the session is not idle or the plan is empty: an error of the driver.
     pub fn start_transaction(&mut self, plan: TransactionPlan) {
+        self.start(plan, None);
+    }
+
+    /// True if a transaction may bring its content along ([`ClientSession::start_with_content`]).
+    #[must_use]
+    pub fn takes_content_at_once(&self) -> bool {
+        // Where a RSET is refused, the recipients of a transaction before would be sent the content.
+        self.is_pipelined() && self.extensions.chunking && !self.needs_reset
+    }
+
+    /// Starts a transaction by BDAT with its content right behind the commands: one round trip for all of it (RFC 3030
+    /// §4.2). [`ClientEvent::SendContent`] does not come. For content that may as well be sent in vain: a peer that
+    /// accepts nobody is sent it all the same. `parts` together are the plan's chunk.
+    ///
+    /// # Panics
+    /// As [`ClientSession::start_transaction`]; and if the plan is not for a chunk or the peer does not take it so.
+    pub fn start_with_content(&mut self, plan: TransactionPlan, parts: &[&[u8]]) {
+        assert!(
+            self.takes_content_at_once(),
+            "CHUNKING and PIPELINING are offered, and nothing is left of a transaction before"
+        );
+        assert!(plan.chunk().is_some(), "the plan is for a chunk");
+        self.start(plan, Some(parts));
+    }
+
+    fn is_pipelined(&self) -> bool {
+        self.extensions.pipelining && self.opening.pipelining == Pipelining::WhereOffered
+    }
+
+    fn start(&mut self, plan: TransactionPlan, content: Option<&[&[u8]]>) {
         assert!(self.is_idle(), "a transaction may start only after Ready or Ended");
         assert!(!plan.is_empty(), "a transaction needs a recipient");
-        let pipelined = self.extensions.pipelining && self.opening.pipelining == Pipelining::WhereOffered;
+        let pipelined = self.is_pipelined();
         let step = if self.needs_reset { Step::Reset } else { Step::Mail };
         if self.needs_reset {
             self.output.extend_from_slice(b"RSET\r\n");
@@ -233,13 +263,17 @@ impl ClientSession {
         }
         if pipelined {
             self.output.extend_from_slice(plan.rcpt_commands());
-            // A chunk would bring the content with it: first it is to be known whether anybody is accepted.
+            // A chunk may be large: first it is to be known whether anybody is accepted.
             if plan.chunk().is_none() {
                 self.output.extend_from_slice(b"DATA\r\n");
             }
         }
         self.needs_reset = false;
-        self.state = State::Transaction(Box::new(Transaction::new(plan, pipelined, step)));
+        let mut transaction = Transaction::new(plan, pipelined, step);
+        if let Some(parts) = content {
+            transaction.send_at_once(parts, &mut self.output);
+        }
+        self.state = State::Transaction(Box::new(transaction));
     }
 
     /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as often as needed; keep

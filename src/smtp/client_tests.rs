@@ -97,7 +97,7 @@ fn shown(event: &ClientEvent) -> String {
     }
 }
 
-/// `>` is what the driver does: `tls`, `send N`, `chunk N`, `write TEXT`, `finish`, `quit`, `lost`.
+/// `>` is what the driver does: `tls`, `send N`, `chunk N`, `whole N`, `write TEXT`, `finish`, `quit`, `lost`.
 fn run(name: &str, script: &str) {
     run_from(name, script, ClientSession::new("us.example", Pipelining::WhereOffered));
 }
@@ -132,6 +132,11 @@ fn run_from(name: &str, script: &str, mut session: ClientSession) {
                     let mut plan = plan(&session, count.parse().expect("a number"));
                     plan.by_chunk(7);
                     session.start_transaction(plan);
+                }
+                ("whole", count) => {
+                    let mut plan = plan(&session, count.parse().expect("a number"));
+                    plan.by_chunk(7);
+                    session.start_with_content(plan, &[b"a\r\n", b".b\r\n"]);
                 }
                 ("tls", _) => session.tls_established(),
                 ("write", text) => session.write_content(text.replace("\\r\\n", "\r\n").as_bytes()),
@@ -365,6 +370,87 @@ fn chunk_dialogues() {
         "step by step",
         &format!("{HELLO_PLAIN}{stepwise}{content}S: 250 ok\n= ended taken dot"),
     );
+}
+
+#[test]
+fn dialogues_with_the_chunk_behind_the_commands() {
+    let sent = "> whole 2\nC: MAIL FROM:<> SIZE=7\nC: RCPT TO:<r0@x.example>\nC: RCPT TO:<r1@x.example>\n\
+                C: BDAT 7 LAST\nC: a\nC: .b\n";
+    let reset = "> send 1\nC: RSET\nC: MAIL FROM:<> SIZE=7\nC: RCPT TO:<r0@x.example>\nC: DATA\n\
+                 S: 250 ok\nS: 451 no\nS: 503 no\nS: 503 no\n= ended Mail:451";
+    let cases: &[(&str, &str)] = &[
+        (
+            "all taken",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250 ok\n= ended taken taken dot",
+        ),
+        (
+            "one refused",
+            "S: 250 ok\nS: 501 5.1.3 no\nS: 250 ok\nS: 250 ok\n= ended Rcpt:501 taken dot",
+        ),
+        (
+            "one over the limit",
+            "S: 250 ok\nS: 250 ok\nS: 452 4.5.3 many\nS: 250 ok\n= ended taken over dot",
+        ),
+        (
+            "nobody accepted: the chunk was in vain, and what the peer still holds is reset",
+            "S: 250 ok\nS: 550 no\nS: 450 later\nS: 554 5.5.1 whom\n= ended Rcpt:550 Rcpt:450\n%",
+        ),
+        (
+            "MAIL refused",
+            "S: 551 no\nS: 503 no\nS: 503 no\nS: 503 no\n= ended Mail:551 Mail:551\n%",
+        ),
+        (
+            "MAIL refused, RCPT accepted",
+            "S: 551 no\nS: 250 ok\nS: 503 no\nS: 503 no\n= ended Mail:551 Mail:551\n%",
+        ),
+        (
+            "taken for nobody is nothing to believe",
+            "S: 250 ok\nS: 550 no\nS: 550 no\nS: 250 ok\n= ended Rcpt:550 Rcpt:550\n= closed OutOfTurn",
+        ),
+        (
+            "the content refused",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 554 5.6.0 no\n= ended FinalDot:554 FinalDot:554 dot",
+        ),
+        (
+            "354 is no reply to a chunk",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go on\n= ended lost:FinalDot lost:FinalDot dot\n= closed OutOfTurn",
+        ),
+        (
+            "lost before anything was answered: the peer had left before",
+            "> lost\n= ended lost:Mail lost:Mail\n= closed lost",
+        ),
+        (
+            "lost amid the replies: it may have been taken",
+            "S: 250 ok\nS: 250 ok\n> lost\n= ended lost:Rcpt lost:Rcpt dot\n= closed lost",
+        ),
+        (
+            "421 instead of the last reply",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 421 4.3.2 bye\n= ended FinalDot:421 FinalDot:421 dot\n= closed unavailable 421",
+        ),
+    ];
+    let hello =
+        "S: 220 hop\nC: EHLO us.example\nS: 250-hop\nS: 250-PIPELINING\nS: 250-SIZE\nS: 250 CHUNKING\n= ready\n";
+    for (name, script) in cases {
+        let script = script.replace('%', reset);
+        run(name, &format!("{hello}{sent}{script}"));
+    }
+}
+
+#[test]
+fn content_that_does_not_fill_its_chunk_is_never_taken() {
+    let mut session = ClientSession::new("us.example", Pipelining::WhereOffered);
+    let hello = b"220 hop\r\n250-hop\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+    session.receive(hello);
+    let mut plan = plan(&session, 1);
+    plan.by_chunk(7);
+    session.start_with_content(plan, &[b"a\r\n"]);
+    assert!(session.take_output().ends_with(b"BDAT 7 LAST\r\na\r\n"));
+    let shown: Vec<String> = session
+        .receive(b"250 ok\r\n250 ok\r\n250 ok\r\n")
+        .iter()
+        .map(shown)
+        .collect();
+    assert_eq!(shown, ["ended lost:FinalDot", "closed OutOfTurn"]);
 }
 
 #[test]

@@ -152,6 +152,8 @@ pub(super) struct Transaction {
     stuffer: DotStuffer,
     /// Octets of the chunk that are still to be written.
     chunk_rest: u64,
+    /// The chunk went out with the commands before it, whoever is accepted.
+    at_once: bool,
 }
 
 /// What a reply led to.
@@ -193,7 +195,22 @@ impl Transaction {
             mail_refusal: None,
             accepted: 0,
             stuffer: DotStuffer::default(),
+            at_once: false,
         }
+    }
+
+    /// Appends the chunk right behind the commands; its reply is the last of the group. RFC 3030 §4.2 allows it, and a
+    /// peer that accepted nobody reads past the chunk.
+    pub(super) fn send_at_once(&mut self, parts: &[&[u8]], output: &mut BytesMut) {
+        self.at_once = true;
+        self.say_chunk(output);
+        for part in parts {
+            self.write_content(part, output);
+        }
+    }
+
+    fn say_chunk(&self, output: &mut BytesMut) {
+        output.extend_from_slice(format!("BDAT {} LAST\r\n", self.chunk_rest).as_bytes());
     }
 
     /// True while the driver writes content.
@@ -244,6 +261,10 @@ impl Transaction {
             Step::Data => self.take_data(reply, output),
             // A reply before the final dot has left is never a "taken".
             Step::Content => Err(ReplyFault::OutOfTurn),
+            // The peer wanted no content and has read past it.
+            Step::FinalDot if self.is_unwanted() && is_refusal(&reply) => Ok(end(self.nobody(), Leftover::Open)),
+            // Taken from nobody or for nobody: a peer out of its mind.
+            Step::FinalDot if self.is_unwanted() => Err(ReplyFault::OutOfTurn),
             Step::FinalDot if (self.chunk_rest > 0 || !output.is_empty()) && reply.is_positive() => {
                 Err(ReplyFault::OutOfTurn)
             }
@@ -292,11 +313,15 @@ impl Transaction {
             self.step = Step::Rcpt(next);
             return Ok(Turn::Wait);
         }
-        if let Some(octets) = self.plan.chunk() {
-            if self.accepted == 0 || self.mail_refusal.is_some() {
+        if self.at_once {
+            self.step = Step::FinalDot;
+            return Ok(Turn::Wait);
+        }
+        if self.plan.chunk().is_some() {
+            if self.is_unwanted() {
                 return Ok(end(self.nobody(), Leftover::Open));
             }
-            output.extend_from_slice(format!("BDAT {octets} LAST\r\n").as_bytes());
+            self.say_chunk(output);
             self.step = Step::Content;
             return Ok(Turn::Content);
         }
@@ -341,6 +366,11 @@ impl Transaction {
         Turn::Wait
     }
 
+    /// MAIL or every RCPT was refused.
+    fn is_unwanted(&self) -> bool {
+        self.accepted == 0 || self.mail_refusal.is_some()
+    }
+
     /// The conclusion where no recipient was accepted.
     fn nobody(&self) -> Conclusion {
         match &self.mail_refusal {
@@ -359,13 +389,23 @@ impl Transaction {
         }
     }
 
+    /// The content has gone out to whom it is welcome. A peer that has not even answered MAIL has read nothing of it.
+    fn is_content_out(&self) -> bool {
+        match self.step {
+            Step::Rcpt(_) => self.at_once && self.mail_refusal.is_none(),
+            Step::FinalDot => !self.is_unwanted(),
+            Step::Reset | Step::Mail | Step::Data | Step::Content | Step::EmptyDot => false,
+        }
+    }
+
     /// `unsent` is what the driver had still to write; the final dot is its last part.
     pub(super) fn result(mut self, conclusion: Conclusion, unsent: &[u8]) -> TransactionResult {
+        let dot_sent = self.is_content_out() && self.chunk_rest == 0 && unsent.is_empty();
         self.answers.resize(self.plan.len(), RecipientAnswer::Shared);
         TransactionResult {
             answers: self.answers,
             conclusion,
-            dot_sent: self.step == Step::FinalDot && self.chunk_rest == 0 && unsent.is_empty(),
+            dot_sent,
         }
     }
 }

@@ -478,12 +478,15 @@ async fn serve(mut stream: AnyStream, state: &State) -> std::io::Result<()> {
                     talk.took(copy, TAKEN);
                 }
             }
-            "BDAT" if rcpts.is_empty() => talk.say("503 5.5.1 nobody"),
             "BDAT" => {
                 let size = rest.trim().strip_suffix(" LAST").and_then(|size| size.parse().ok());
                 let mut content = vec![0; size.expect("one chunk")];
                 talk.flush().await?;
                 talk.stream.read_exact(&mut content).await?;
+                if rcpts.is_empty() {
+                    talk.say("503 5.5.1 nobody");
+                    continue;
+                }
                 let copy = Copy {
                     mail: mail.take().unwrap_or_default(),
                     rcpts: std::mem::take(&mut rcpts),

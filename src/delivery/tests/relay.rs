@@ -336,8 +336,14 @@ pub async fn closed_address() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn content_goes_by_bdat_where_chunking_is_offered() {
-    let content = format!("Subject: x\r\n\r\n.a\r\n{}\r\nno line end", "y".repeat(300_000));
-    for (offered, wanted) in [(true, true), (true, false), (false, true)] {
+    // The short one goes along with the commands.
+    for (octets, offered, wanted) in [
+        (3_000, true, true),
+        (300_000, true, true),
+        (300_000, true, false),
+        (300_000, false, true),
+    ] {
+        let content = format!("Subject: x\r\n\r\n.a\r\n{}\r\nno line end", "y".repeat(octets));
         let mut behaviour = Behaviour::default();
         if offered {
             behaviour.keywords.push("CHUNKING");
@@ -361,6 +367,46 @@ async fn content_goes_by_bdat_where_chunking_is_offered() {
             assert_eq!(copy.rcpts.len(), 2);
             assert!(copy.content == format!("{prefix}{content}{end}").into_bytes());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_that_went_along_with_the_commands_reaches_only_whom_the_hop_accepts() {
+    let mut behaviour = Behaviour {
+        recipients_max: 2,
+        ..Behaviour::default()
+    };
+    behaviour.keywords.push("CHUNKING");
+    for (who, reply) in [
+        ("gone", "550 5.1.1 who"),
+        ("late", "451 4.3.0 later"),
+        ("nobody", "550 5.1.1 who"),
+    ] {
+        let replies = VecDeque::from([reply.to_owned()]);
+        behaviour.rcpts.insert(format!("{who}@fabrikam.example"), replies);
+    }
+    let hop = Hop::start(behaviour).await;
+    let mut next = hop_at("hop", &[hop.address]);
+    next.connections_max = 1;
+    let world = World::start(vec![next]);
+    let all = ["a", "gone", "late", "b", "c"].map(|name| format!("{name}@fabrikam.example"));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    world
+        .send(vec![
+            Letter::to("hop", &["nobody@fabrikam.example"]),
+            Letter::to("hop", &all),
+            Letter::to("hop", &["d@fabrikam.example"]),
+        ])
+        .await;
+    world.idle().await;
+    let mut taken = hop.recipients();
+    taken.sort();
+    let expected = ["a", "b", "c", "d", "late"].map(|name| format!("{name}@fabrikam.example"));
+    assert_eq!(taken, expected);
+    assert_eq!(world.count("FAIL"), 2);
+    assert_eq!(world.spool.messages(), 0);
+    for copy in hop.seen(|seen| seen.copies.clone()) {
+        assert!(copy.content.starts_with(b"Received: by relay.example\r\n"), "{copy:?}");
     }
 }
 

@@ -151,8 +151,14 @@ pub const EXTENSIONS: &[Requirement] = &[
     shown(
         3030,
         "2",
-        "a client does not send chunks where nobody was accepted, and takes a 5yz to one as the end",
+        "a 5yz to a chunk is the end of its message: no further one follows",
         "src/smtp/client_tests.rs::chunk_dialogues",
+    ),
+    shown(
+        3030,
+        "4.2",
+        "a chunk may follow MAIL and RCPT in one group; who sends it so completes it whatever the replies are",
+        "src/smtp/client_tests.rs::dialogues_with_the_chunk_behind_the_commands",
     ),
     shown(
         3030,
