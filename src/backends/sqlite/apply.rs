@@ -5,79 +5,30 @@
 //! that takes the whole transaction back.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
+use super::answer::{Answer, Trouble};
 use super::live::{Entry, Live};
 use super::operation::{
     Damaged, Operation, ReadyAcceptance, ReadyBody, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
     ReadySettlement, line,
 };
-use super::recent;
+use super::recent::Newest;
 use super::record::{self, IdColumn, Place};
 use super::schema::keep_meta;
 use super::segment::Segments;
 use crate::limits::OUTBOX_ROW_EVENTS_MAX;
 use crate::mail::{MessageId, SetId};
 use crate::spool::message::{Hold, HoldState};
-use crate::spool::promise::Promise;
 use crate::spool::{Decided, SpoolFault};
 use crate::track::{Event, EventKind};
 
-/// Why a transaction cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    /// From SQLite.
-    #[error("{0}")]
-    Sql(#[from] rusqlite::Error),
-    /// From a segment file.
-    #[error("a segment file: {0}")]
-    Io(#[from] io::Error),
-}
-
-impl Trouble {
-    /// The disk said that it is full before anything was promised; the transaction can be taken back.
-    pub(super) fn is_full(&self) -> bool {
-        match self {
-            Self::Sql(fault) => fault.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
-            Self::Io(fault) => fault.kind() == io::ErrorKind::StorageFull,
-        }
-    }
-}
-
-/// An answer that waits for the commit.
-pub(super) enum Answer {
-    /// To all but decisions.
-    Done(Promise<()>, Result<(), SpoolFault>),
-    /// To decisions.
-    Decided(Promise<Decided>, Result<Decided, SpoolFault>),
-    /// Nobody waits.
-    None,
-}
-
-impl Answer {
-    /// Gives it.
-    pub(super) fn give(self) {
-        match self {
-            Self::Done(promise, answer) => promise.resolve(answer),
-            Self::Decided(promise, answer) => promise.resolve(answer),
-            Self::None => {}
-        }
-    }
-
-    /// Gives a fault instead: the transaction came to nothing.
-    pub(super) fn fail(self, fault: &SpoolFault) {
-        match self {
-            Self::Done(promise, _) => promise.resolve(Err(fault.clone())),
-            Self::Decided(promise, _) => promise.resolve(Err(fault.clone())),
-            Self::None => {}
-        }
-    }
-}
+/// Numbers of sets that are set aside at once.
+const SET_NUMBERS_KEPT: u64 = 1_024;
 
 /// What the committer knows from one transaction to the next.
 pub(super) struct State {
@@ -91,7 +42,8 @@ pub(super) struct State {
     pub(super) outbox_through: u64,
     /// Sets of ended messages, by the number of the QUEUE event that still needs their roster.
     pub(super) left: BTreeMap<u64, SetId>,
-    /// Highest set number in any commit.
+    /// No set of any commit has a higher number. It goes up in large steps, so that few commits write it; a start goes
+    /// on behind it.
     pub(super) set_high: u64,
     /// Highest hold number in any commit.
     pub(super) hold_high: u64,
@@ -104,7 +56,7 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     lines: Vec<String>,
     /// The same events.
-    pub(super) events: Vec<recent::Sized>,
+    pub(super) events: Vec<Newest>,
     highs: (u64, u64),
     /// Body files whose messages end with this transaction.
     pub(super) files_ended: Vec<Uuid>,
@@ -400,7 +352,7 @@ impl<'a> Batch<'a> {
         let mut holds = 0;
         for set in outcome.sets {
             let number = queued.iter().find(|(_, queued)| *queued == set.id);
-            self.insert_set(no, number.map_or(0, |(index, _)| base + index), &set)?;
+            self.insert_set(no, number.map(|(index, _)| base + index), set)?;
         }
         for hold in outcome.holds {
             holds += u32::from(hold.decided_at.is_none());
@@ -418,26 +370,35 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn insert_set(&mut self, no: i64, queued: u64, set: &ReadySet) -> Result<(), Trouble> {
-        self.state.set_high = self.state.set_high.max(set.id.0);
+    fn insert_set(&mut self, no: i64, queued: Option<u64>, set: ReadySet) -> Result<(), Trouble> {
+        if set.id.0 > self.state.set_high {
+            self.state.set_high = set.id.0.next_multiple_of(SET_NUMBERS_KEPT);
+        }
         let sql = "INSERT INTO sets (id, message, queued, recipients, row, roster) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let values = (
             set.id.0 as i64,
             no,
-            queued as i64,
+            queued.unwrap_or(0) as i64,
             set.recipients,
             &set.row,
             &set.roster,
         );
-        self.run(sql, values)
+        self.run(sql, values)?;
+        let age = queued.map(|queued| (self.state.next_event - queued) as usize);
+        let at = age.and_then(|age| self.events.len().checked_sub(age));
+        if let Some(newest) = at.and_then(|at| self.events.get_mut(at)) {
+            newest.keep_roster(set.roster);
+        }
+        Ok(())
     }
 
     /// Appends events; returns the number of the first.
     fn push_events(&mut self, events: ReadyEvents) -> u64 {
         let base = self.state.next_event;
         self.state.next_event += events.lines.len() as u64;
-        let sizes = events.lines.iter().map(String::len);
-        self.events.extend(sizes.zip(events.events));
+        let newest = events.lines.iter().zip(events.events);
+        self.events
+            .extend(newest.map(|(line, event)| Newest::new(line.len(), event)));
         self.lines.extend(events.lines);
         base
     }
@@ -490,7 +451,7 @@ impl<'a> Batch<'a> {
             kind: EventKind::Done,
         };
         let line = line(&done);
-        self.events.push((line.len(), done));
+        self.events.push(Newest::new(line.len(), done));
         self.lines.push(line);
         self.state.next_event += 1;
         Ok(())

@@ -11,12 +11,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::apply::{Answer, Batch, State, Trouble};
+use super::answer::{Answer, Trouble};
+use super::apply::{Batch, State};
 use super::housekeeper::Chore;
 use super::live::Live;
 use super::load;
 use super::operation::Operation;
-use super::recent::{self, Recent};
+use super::recent::{Newest, Recent};
 use super::space::Space;
 use super::sync;
 use crate::env::Env;
@@ -159,7 +160,7 @@ struct Committed {
     /// Body files whose messages ended.
     files_ended: Vec<uuid::Uuid>,
     /// Its events, in the order of their numbers.
-    events: Vec<recent::Sized>,
+    events: Vec<Newest>,
 }
 
 /// The thread's own state.

@@ -10,6 +10,7 @@
 //! decide ─┘                 └ (WAL, FULL)         ┘
 //! ```
 
+mod answer;
 mod apply;
 mod body;
 mod committer;

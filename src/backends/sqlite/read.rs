@@ -193,6 +193,9 @@ impl Reader {
 
     /// A roster as encoded.
     pub(super) fn roster_octets(&self, id: SetId) -> Result<Vec<u8>, SpoolFault> {
+        if let Some(octets) = self.shared.recent.take_roster(id) {
+            return Ok(octets);
+        }
         let found = self.with("a roster", |connection| {
             connection
                 .prepare_cached("SELECT roster FROM sets WHERE id = ?1")?
