@@ -46,11 +46,11 @@ measure() {
     *) copies=$(shape_of "$scenario" | cut -d' ' -f2) load=(--to all@contoso.example) ;;
     esac
     rm -f "$work/source.ledger"
-    start_sinks "$hops_count" --count-exit $((copies / hops_count)) ${protect:+--starttls "$protect"}
+    start_sinks "$hops_count" --gather --count-exit $((copies / hops_count)) ${protect:+--starttls "$protect"}
     port=$(free_port) memory=
     "start_system_$system"
     local source
-    source=$("$rig/source" --server "127.0.0.1:$port" --size "$size" --ledger "$work/source.ledger" \
+    source=$("$rig/source" --server "127.0.0.1:$port" --size "$size" --ledger "$work/source.ledger" --gather \
         --duration "${LIMIT_SECONDS:-600}" ${protect:+--starttls "$protect"} "${load[@]}")
     collect "$system $scenario"
     "stop_system_$system"

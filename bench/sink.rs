@@ -10,13 +10,14 @@ mod session;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Parser;
+use rig::book::Book;
 use rig::tls::{self, Stream};
 use serde_json::json;
 use session::{Pause, Session};
@@ -39,6 +40,9 @@ struct Options {
     /// Most recipients in one transaction; further ones get 452 4.5.3.
     #[arg(long, default_value_t = u32::MAX)]
     recipients_max: u32,
+    /// Write lines of the ledger many at a time, at the end at the latest.
+    #[arg(long)]
+    gather: bool,
     /// Addresses answered 550 5.1.1, one per line.
     #[arg(long)]
     refuse_file: Option<PathBuf>,
@@ -64,7 +68,7 @@ struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "PIPELINING,8BITMIME,SIZE,SMTPUTF8,DSN,ENHANCEDSTATUSCODES"
+        default_value = "PIPELINING,8BITMIME,SIZE,SMTPUTF8,DSN,ENHANCEDSTATUSCODES,CHUNKING"
     )]
     extensions: Vec<String>,
     /// End when stdin closes.
@@ -103,6 +107,9 @@ async fn run(options: Options) -> io::Result<()> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
+    }
+    if let Some(ledger) = shared.ledger.borrow_mut().as_mut() {
+        ledger.close()?;
     }
     println!("{}", shared.summary());
     Ok(())
@@ -143,7 +150,7 @@ fn add(counter: &Cell<u64>, amount: u64) -> u64 {
 }
 
 struct Shared {
-    ledger: RefCell<Option<File>>,
+    ledger: RefCell<Option<Book>>,
     refuse: HashSet<Vec<u8>>,
     defer: HashSet<Vec<u8>>,
     /// The reply to EHLO, without and with TLS.
@@ -161,12 +168,9 @@ struct Shared {
 
 impl Shared {
     fn new(options: &Options) -> io::Result<Self> {
-        let ledger = match &options.ledger {
-            Some(path) => Some(OpenOptions::new().create(true).append(true).open(path)?),
-            None => None,
-        };
+        let ledger = options.ledger.as_deref().map(|path| Book::open(path, options.gather));
         Ok(Shared {
-            ledger: RefCell::new(ledger),
+            ledger: RefCell::new(ledger.transpose()?),
             refuse: addresses(options.refuse_file.as_deref())?,
             defer: addresses(options.defer_file.as_deref())?,
             hello: hello(&options.extensions, options.starttls.is_some()),

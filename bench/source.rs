@@ -9,7 +9,6 @@
 mod rig;
 
 use std::cell::{Cell, RefCell};
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +16,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rig::book::Book;
 use rig::client::{Connection, Content, Route};
 use rig::clock::{now_micros, percentile};
 use rig::tail::Tail;
@@ -67,6 +67,9 @@ struct Options {
     /// Append what was sent and what was answered here.
     #[arg(long)]
     ledger: Option<PathBuf>,
+    /// Write lines of the ledger many at a time, at the end at the latest.
+    #[arg(long)]
+    gather: bool,
     /// Speak STARTTLS, and trust the certificate in this folder.
     #[arg(long)]
     starttls: Option<PathBuf>,
@@ -97,6 +100,9 @@ async fn run(options: Options) -> io::Result<()> {
     for session in sessions {
         session.await.map_err(io::Error::other)??;
     }
+    if let Some(ledger) = shared.ledger.borrow_mut().as_mut() {
+        ledger.close()?;
+    }
     println!("{}", shared.summary());
     Ok(())
 }
@@ -120,7 +126,7 @@ struct Shared {
     started_micros: u64,
     next: Cell<u64>,
     stopping: Cell<bool>,
-    ledger: RefCell<Option<File>>,
+    ledger: RefCell<Option<Book>>,
     acked: Cell<u64>,
     refused: Cell<u64>,
     unknown: Cell<u64>,
@@ -134,10 +140,7 @@ struct Shared {
 
 impl Shared {
     fn new(options: Options) -> io::Result<Self> {
-        let ledger = match &options.ledger {
-            Some(path) => Some(OpenOptions::new().create(true).append(true).open(path)?),
-            None => None,
-        };
+        let ledger = options.ledger.as_deref().map(|path| Book::open(path, options.gather));
         let connector = options.starttls.as_deref().map(tls::connector).transpose()?;
         let started_micros = now_micros();
         Ok(Shared {
@@ -149,7 +152,7 @@ impl Shared {
             started_micros,
             next: Cell::new(0),
             stopping: Cell::new(false),
-            ledger: RefCell::new(ledger),
+            ledger: RefCell::new(ledger.transpose()?),
             acked: Cell::new(0),
             refused: Cell::new(0),
             unknown: Cell::new(0),
@@ -178,7 +181,7 @@ impl Shared {
 
     fn note(&self, line: &[u8]) -> io::Result<()> {
         match self.ledger.borrow_mut().as_mut() {
-            Some(ledger) => ledger.write_all(line),
+            Some(ledger) => ledger.note(line),
             None => Ok(()),
         }
     }

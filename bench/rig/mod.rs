@@ -8,6 +8,7 @@
 // Every example compiles this module for itself and uses its own part of it.
 #![allow(dead_code)]
 
+pub mod book;
 pub mod client;
 pub mod clock;
 pub mod ledger;

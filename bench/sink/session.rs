@@ -1,6 +1,6 @@
 //! One SMTP session of the sink as octets in, octets out.
 
-use std::io::{self, Write};
+use std::io;
 use std::rc::Rc;
 
 use memchr::{memchr, memmem};
@@ -21,6 +21,14 @@ pub enum Pause {
     Dot,
 }
 
+/// Octets that follow a BDAT (RFC 3030 §2).
+struct Chunk {
+    rest: usize,
+    is_last: bool,
+    /// No: nobody was accepted, they are read past.
+    is_wanted: bool,
+}
+
 pub struct Session {
     pub shared: Rc<Shared>,
     number: u64,
@@ -31,6 +39,7 @@ pub struct Session {
     recipients: Vec<u8>,
     recipients_count: u32,
     in_content: bool,
+    chunk: Option<Chunk>,
     scanner: DotScanner,
     /// The header section; of a report, everything.
     kept: Vec<u8>,
@@ -55,6 +64,7 @@ impl Session {
             recipients: Vec::new(),
             recipients_count: 0,
             in_content: false,
+            chunk: None,
             scanner: DotScanner::default(),
             kept: Vec::new(),
             kept_whole: false,
@@ -71,12 +81,14 @@ impl Session {
         let mut taken = 0;
         while taken < input.len() && self.pause.is_none() && !self.securing && !self.ending {
             let rest = &input[taken..];
-            if self.in_content {
+            if self.chunk.is_some() {
+                taken += self.piece_of_chunk(rest);
+            } else if self.in_content {
                 taken += self.content(rest);
             } else if let Some(end) = memchr(b'\n', rest) {
                 self.command(rest[..end].trim_ascii_end());
                 taken += end + 1;
-                if !self.shared.command_delay.is_zero() {
+                if !self.shared.command_delay.is_zero() && self.pause.is_none() {
                     self.pause = Some(Pause::Command);
                 }
             } else {
@@ -108,6 +120,46 @@ impl Session {
         used
     }
 
+    fn bdat(&mut self, line: &[u8]) {
+        let words = std::str::from_utf8(line).unwrap_or_default();
+        let mut words = words.split_ascii_whitespace().skip(1);
+        let Some(rest) = words.next().and_then(|octets| octets.parse().ok()) else {
+            self.out.extend_from_slice(b"501 5.5.4 How many octets?\r\n");
+            return;
+        };
+        self.chunk = Some(Chunk {
+            rest,
+            is_last: words.next().is_some_and(|word| word.eq_ignore_ascii_case("LAST")),
+            is_wanted: self.recipients_count > 0,
+        });
+        self.piece_of_chunk(b"");
+    }
+
+    fn piece_of_chunk(&mut self, piece: &[u8]) -> usize {
+        let Some(chunk) = &mut self.chunk else { return 0 };
+        let used = chunk.rest.min(piece.len());
+        chunk.rest -= used;
+        let (is_over, is_wanted, is_last) = (chunk.rest == 0, chunk.is_wanted, chunk.is_last);
+        if is_wanted {
+            add(&self.shared.counters.octets, used as u64);
+            if !self.kept_whole {
+                self.keep(&piece[..used]);
+            }
+        }
+        if is_over {
+            self.chunk = None;
+            match (is_wanted, is_last) {
+                (false, _) => self.out.extend_from_slice(b"554 5.5.1 No valid recipients\r\n"),
+                (true, false) => self.out.extend_from_slice(b"250 2.0.0 Go on\r\n"),
+                (true, true) => {
+                    self.arrived = now_micros();
+                    self.pause = Some(Pause::Dot);
+                }
+            }
+        }
+        used
+    }
+
     fn keep(&mut self, piece: &[u8]) {
         let report = self.reverse_path.is_empty();
         let seen = self.kept.len().saturating_sub(3);
@@ -131,6 +183,7 @@ impl Session {
             b"RCPT" => self.recipient(line),
             b"MAIL" => self.mail(line),
             b"DATA" => self.data(),
+            b"BDAT" => self.bdat(line),
             b"EHLO" | b"HELO" if self.is_secured => self.out.extend_from_slice(&self.shared.hello_secured),
             b"EHLO" | b"HELO" => self.out.extend_from_slice(&self.shared.hello),
             b"STAR" if self.shared.acceptor.is_some() && !self.is_secured => {
@@ -195,7 +248,7 @@ impl Session {
         let arrived = self.arrived;
         self.sequence += 1;
         if let Some(ledger) = self.shared.ledger.borrow_mut().as_mut() {
-            ledger.write_all(&self.ledger_lines())?;
+            ledger.note(&self.ledger_lines())?;
         }
         let counters = &self.shared.counters;
         add(&counters.transactions, 1);
