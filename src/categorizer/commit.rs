@@ -24,7 +24,7 @@ use crate::resolver::{Sender, Standing};
 use crate::spool::content::ContentWriter;
 use crate::spool::message::{Acceptance, Arrival, MessageKind, Outcome};
 use crate::spool::{Commit, Spool, SpoolFault};
-use crate::track::{Event, Reason};
+use crate::track::{Event, EventKind, Reason};
 
 /// Wait before a pass that something temporary stood in the way of is made again.
 const LATER: Duration = Duration::from_secs(30);
@@ -231,8 +231,27 @@ fn candidate(submission: Submission, head: HeaderFacts, identified: Identified) 
 
 /// Encodes an acceptance and hands it to the committer; its copies go on once it is kept.
 fn made_ready(spool: &dyn Spool, acceptance: Acceptance) -> (Commit<()>, Acceptance) {
-    let going = acceptance.clone();
+    let going = to_release(&acceptance);
     (spool.accept(acceptance), going)
+}
+
+/// What [`Categorizer::release_copies`] needs of an acceptance: of a large group's events nearly none.
+fn to_release(acceptance: &Acceptance) -> Acceptance {
+    let outcome = acceptance.outcome.as_ref().map(|outcome| Outcome {
+        sets: outcome.sets.clone(),
+        holds: outcome.holds.clone(),
+        reports: outcome.reports.iter().map(to_release).collect(),
+        events: outcome
+            .events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::Fail { .. }))
+            .cloned()
+            .collect(),
+    });
+    Acceptance {
+        message: acceptance.message.clone(),
+        outcome,
+    }
 }
 
 /// Recipients of an acceptance's sets.

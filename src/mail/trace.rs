@@ -119,7 +119,9 @@ pub fn date_text(at: Timestamp) -> String {
 
 /// `Name: words`, folded between words so that lines keep to 78 octets where words allow; no final CRLF.
 pub(super) fn folded<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> String {
-    let mut out = format!("{name}:");
+    let mut out = String::with_capacity(4 * LINE_OCTETS_WANTED);
+    out.push_str(name);
+    out.push(':');
     let mut column = out.len();
     for word in words {
         if column + 1 + word.len() > LINE_OCTETS_WANTED && column > name.len() + 1 {
