@@ -276,7 +276,8 @@ impl ClientSession {
         self.state = State::Transaction(Box::new(transaction));
     }
 
-    /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as often as needed; keep
+    /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as often as
+    /// needed; keep
     /// [`ClientSession::output`] short by writing in between. Ignored once the transaction has ended early.
     pub fn write_content(&mut self, content: &[u8]) {
         if let State::Transaction(transaction) = &mut self.state
