@@ -68,7 +68,11 @@ impl Node {
 
     fn comparison(written: &Comparison, options: &EvaluationOptions) -> Result<Self, PrepareFault> {
         // No language asks so: the groups of Entra's `memberOf` are a question each, by the way of `memberships`.
-        if let (Property::Held(Attribute::MemberOfGroup), Literal::List(_)) = (&written.property, &written.literal) {
+        let asks_groups = matches!(
+            written.property,
+            Property::Held(Attribute::MemberOfGroup | Attribute::MemberOfGroupRecursive)
+        );
+        if asks_groups && matches!(written.literal, Literal::List(_)) {
             return Err(PrepareFault::Value(written.clone()));
         }
         match Operand::of_property(&written.property, written.operator, &written.literal, options) {
