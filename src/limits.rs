@@ -174,6 +174,10 @@ pub const PASS_TIME_MAX: Duration = Duration::from_millis(20);
 /// Content up to this many octets is stored inside the spool's row.
 pub const INLINE_CONTENT_OCTETS_MAX: usize = 16 * 1024;
 
+/// Recipients of a transaction whose content goes along with its commands. With more, the time they take would look like a
+/// slow answer, and one round trip is nothing beside it.
+pub const CONTENT_AT_ONCE_RECIPIENTS_MAX: usize = 100;
+
 /// Content up to this many octets goes to a next hop that offers CHUNKING together with MAIL and RCPT, one round trip for
 /// all (RFC 3030 §4.2): a peer that accepts nobody is sent that much in vain.
 pub const CONTENT_AT_ONCE_OCTETS_MAX: u64 = 128 * 1024;
@@ -357,7 +361,7 @@ pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
 /// Events of the outbox that stay in memory as well, so that the trace writer need not read them.
 pub const OUTBOX_RECENT_EVENTS_MAX: usize = 16_384;
 
-/// Octets of them, as lines: an event may name a thousand recipients.
+/// Octets of them, as lines and with the rosters of their sets: an event may name a thousand recipients.
 pub const OUTBOX_RECENT_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
 /// Events in one row of the outbox.

@@ -37,7 +37,7 @@ const OUTPUT_OCTETS_MAX: usize = 256 * 1024;
 pub struct Transacted {
     /// Its result.
     pub result: TransactionResult,
-    /// From the final dot, or the last command, to the end.
+    /// From the final dot, the last command, or the first one if content went along, to the end.
     pub latency: Duration,
 }
 
@@ -124,6 +124,12 @@ impl Session {
         self.client.is_idle()
     }
 
+    /// True if the peer has kept us waiting for too long.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        self.now() >= self.deadline
+    }
+
     /// The outcome of the last transaction was handed to the store; the next final dot waits for it.
     pub fn settle(&mut self, commit: Commit<()>) {
         self.pending = Some(commit);
@@ -146,7 +152,7 @@ impl Session {
         content: &Content,
     ) -> Result<Transacted, Halt> {
         self.messages += 1;
-        let whole = if self.client.takes_content_at_once() {
+        let whole = if self.client.takes_content_at_once() && plan.len() <= limits::CONTENT_AT_ONCE_RECIPIENTS_MAX {
             whole(&plan, prefix, content).await
         } else {
             None
@@ -425,8 +431,20 @@ async fn whole(plan: &TransactionPlan, prefix: &[u8], content: &Content) -> Opti
         .chunk()
         .filter(|octets| *octets <= limits::CONTENT_AT_ONCE_OCTETS_MAX)?;
     // What cannot be read is told of where content is sent by itself.
-    let whole = chunk(content, 0).await.ok()?;
-    ((prefix.len() + whole.len()) as u64 == octets).then_some(whole)
+    let first = chunk(content, 0).await.ok()?;
+    let wanted = usize::try_from(octets).ok()?.checked_sub(prefix.len())?;
+    if first.len() == wanted {
+        return Some(first);
+    }
+    let mut whole = bytes::BytesMut::from(&*first);
+    while whole.len() < wanted {
+        let next = chunk(content, whole.len() as u64).await.ok()?;
+        if next.is_empty() {
+            return None;
+        }
+        whole.extend_from_slice(&next);
+    }
+    (whole.len() == wanted).then(|| whole.freeze())
 }
 
 /// The next octets of the content; none at the end. Small bodies come from the page cache; large ones may have to be

@@ -244,7 +244,7 @@ impl Place {
                     return Then::Ends;
                 }
             };
-            if was_used && is_stale(&transacted.result) {
+            if was_used && !session.is_overdue() && is_stale(&transacted.result) {
                 self.shared.give_back(held);
                 return Then::Ends;
             }

@@ -13,7 +13,7 @@ use crate::mail::{MessageId, Reply};
 use crate::routing::{NextHop, RetrySchedule};
 use crate::track::Reason;
 
-/// Latency of the reply to the dot up to which a hop is never thought slow.
+/// Latency of the reply to the dot, or to a group with its content, up to which a hop is never thought slow.
 const LATENCY_UNSUSPICIOUS: Duration = Duration::from_millis(500);
 /// Sessions that may break in a row without one completed transaction before the hop is left alone.
 const BROKEN_SESSIONS_MAX: u32 = 3;

@@ -3,7 +3,8 @@
 //! In: octets of the peer, transactions to make, content. Out: octets to write ([`ClientSession::output`]) and
 //! [`ClientEvent`]s: one outcome per recipient, whatever happens.
 //! Never: a recipient counted as taken without a 2yz to a final dot that covered it; a second message from one
-//! transaction; content to a peer that accepted nobody (a 354 is then answered by the dot alone, RFC 2920 §3.1);
+//! transaction; content to a peer that accepted nobody, unless it goes along with the commands (a 354 is then answered
+//! by the dot alone, RFC 2920 §3.1);
 //! anything believed that came before TLS (RFC 3207 §4.2); a password to a peer that others can hear or pretend to be,
 //! unless told so.
 //!
@@ -202,7 +203,7 @@ impl ClientSession {
             State::Handshake => Awaiting::Handshake,
             State::Idle => Awaiting::Plan,
             State::Transaction(transaction) if transaction.wants_content() => Awaiting::Content,
-            State::Transaction(transaction) => Awaiting::Reply(transaction.stage()),
+            State::Transaction(transaction) => Awaiting::Reply(transaction.awaited()),
             State::Quit => Awaiting::Goodbye,
             State::Closed => Awaiting::Nothing,
         }
@@ -233,7 +234,7 @@ impl ClientSession {
 
     /// Starts a transaction by BDAT with its content right behind the commands: one round trip for all of it (RFC 3030
     /// §4.2). [`ClientEvent::SendContent`] does not come. For content that may as well be sent in vain: a peer that
-    /// accepts nobody is sent it all the same. `parts` together are the plan's chunk.
+    /// accepts nobody is sent it all the same, and has to discard it (RFC 3030 §2). `parts` together are the plan's chunk.
     ///
     /// # Panics
     /// As [`ClientSession::start_transaction`]; and if the plan is not for a chunk or the peer does not take it so.
@@ -276,9 +277,9 @@ impl ClientSession {
         self.state = State::Transaction(Box::new(transaction));
     }
 
-    /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as often as
-    /// needed; keep
-    /// [`ClientSession::output`] short by writing in between. Ignored once the transaction has ended early.
+    /// Appends content to the output, dot-stuffed unless it goes as a chunk. Call after [`ClientEvent::SendContent`], as
+    /// often as needed; keep [`ClientSession::output`] short by writing in between. Ignored once the transaction has ended
+    /// early.
     pub fn write_content(&mut self, content: &[u8]) {
         if let State::Transaction(transaction) = &mut self.state
             && transaction.wants_content()
@@ -382,7 +383,9 @@ impl ClientSession {
                 let closing = Closing::Unavailable(reply.clone());
                 self.close(Some(reply), closing, events);
             }
-            State::Transaction(transaction) if transaction.wants_content() && is_refusal(&reply) => {
+            State::Transaction(transaction)
+                if (transaction.wants_content() || transaction.is_cut_off(&self.output)) && is_refusal(&reply) =>
+            {
                 // Refused before the final dot: a verdict, but the stream cannot be brought back in step.
                 self.close(Some(reply), Closing::Fault(ReplyFault::OutOfTurn), events);
             }

@@ -408,8 +408,8 @@ fn dialogues_with_the_chunk_behind_the_commands() {
             "S: 250 ok\nS: 550 no\nS: 550 no\nS: 250 ok\n= ended Rcpt:550 Rcpt:550\n= closed OutOfTurn",
         ),
         (
-            "the content refused",
-            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 554 5.6.0 no\n= ended FinalDot:554 FinalDot:554 dot",
+            "the content refused: what the peer still holds is reset",
+            "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 554 5.6.0 no\n= ended FinalDot:554 FinalDot:554 dot\n%",
         ),
         (
             "354 is no reply to a chunk",
@@ -437,6 +437,23 @@ fn dialogues_with_the_chunk_behind_the_commands() {
 }
 
 #[test]
+fn a_chunk_refused_before_it_is_out_ends_the_session() {
+    for (rcpt, said) in [("250 ok", "ended FinalDot:552"), ("550 no", "ended Rcpt:550")] {
+        let mut session = ClientSession::new("us.example", Pipelining::WhereOffered);
+        session.receive(b"220 hop\r\n250-hop\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+        let mut plan = plan(&session, 1);
+        plan.by_chunk(7);
+        session.start_with_content(plan, &[b"a\r\n.b\r\n"]);
+        let all = session.output().len();
+        session.written(all - 3);
+        let replies = format!("250 ok\r\n{rcpt}\r\n552 big\r\n");
+        let shown: Vec<String> = session.receive(replies.as_bytes()).iter().map(shown).collect();
+        assert_eq!(shown, [said, "closed OutOfTurn"], "{rcpt}");
+        assert!(session.output().is_empty());
+    }
+}
+
+#[test]
 fn content_that_does_not_fill_its_chunk_is_never_taken() {
     let mut session = ClientSession::new("us.example", Pipelining::WhereOffered);
     let hello = b"220 hop\r\n250-hop\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
@@ -444,6 +461,8 @@ fn content_that_does_not_fill_its_chunk_is_never_taken() {
     let mut plan = plan(&session, 1);
     plan.by_chunk(7);
     session.start_with_content(plan, &[b"a\r\n"]);
+    // The peer may answer nothing before it has done with all of it.
+    assert_eq!(session.awaiting(), Awaiting::Reply(Stage::FinalDot));
     assert!(session.take_output().ends_with(b"BDAT 7 LAST\r\na\r\n"));
     let shown: Vec<String> = session
         .receive(b"250 ok\r\n250 ok\r\n250 ok\r\n")

@@ -34,7 +34,8 @@ pub struct TransactionResult {
     pub answers: Vec<RecipientAnswer>,
     /// What decided for every [`RecipientAnswer::Shared`].
     pub conclusion: Conclusion,
-    /// The final dot, or the last octet of a chunk, was sent after accepted recipients: without a reply to it, trying again can make duplicates.
+    /// The final dot, or the last octet of a chunk, was sent for recipients that were accepted or may yet be: without a reply
+    /// to it, trying again can make duplicates.
     pub dot_sent: bool,
 }
 
@@ -218,6 +219,12 @@ impl Transaction {
         self.step == Step::Content
     }
 
+    /// What the peer is given time for. A peer may keep its replies back until it has done with a group (RFC 2920 §3.2), the
+    /// content in it too.
+    pub(super) fn awaited(&self) -> Stage {
+        if self.at_once { Stage::FinalDot } else { self.stage() }
+    }
+
     /// What the transaction waits for belongs to this stage.
     pub(super) fn stage(&self) -> Stage {
         self.step.stage()
@@ -265,11 +272,17 @@ impl Transaction {
             Step::FinalDot if self.is_unwanted() && is_refusal(&reply) => Ok(end(self.nobody(), Leftover::Open)),
             // Taken from nobody or for nobody: a peer out of its mind.
             Step::FinalDot if self.is_unwanted() => Err(ReplyFault::OutOfTurn),
-            Step::FinalDot if (self.chunk_rest > 0 || !output.is_empty()) && reply.is_positive() => {
-                Err(ReplyFault::OutOfTurn)
-            }
+            Step::FinalDot if self.is_cut_off(output) => Err(ReplyFault::OutOfTurn),
             Step::FinalDot if reply.is_positive() => Ok(end(Conclusion::Taken(reply), Leftover::None)),
-            Step::FinalDot if is_refusal(&reply) => Ok(end(refused(Stage::FinalDot, reply), Leftover::None)),
+            Step::FinalDot if is_refusal(&reply) => {
+                // RFC 3030 §2: a refused chunk leaves the transaction as it is.
+                let leftover = if self.plan.chunk().is_some() {
+                    Leftover::Open
+                } else {
+                    Leftover::None
+                };
+                Ok(end(refused(Stage::FinalDot, reply), leftover))
+            }
             Step::FinalDot => Err(ReplyFault::OutOfTurn),
             Step::EmptyDot => Ok(end(self.nobody(), Leftover::None)),
         }
@@ -366,6 +379,11 @@ impl Transaction {
         Turn::Wait
     }
 
+    /// The content is not out yet, and nothing but its end is awaited.
+    pub(super) fn is_cut_off(&self, unsent: &[u8]) -> bool {
+        self.step == Step::FinalDot && (self.chunk_rest > 0 || !unsent.is_empty())
+    }
+
     /// MAIL or every RCPT was refused.
     fn is_unwanted(&self) -> bool {
         self.accepted == 0 || self.mail_refusal.is_some()
@@ -389,7 +407,8 @@ impl Transaction {
         }
     }
 
-    /// The content has gone out to whom it is welcome. A peer that has not even answered MAIL has read nothing of it.
+    /// The content has gone out, and to somebody who may have it. Of a peer that has not even answered MAIL it is taken that it
+    /// has gone away before.
     fn is_content_out(&self) -> bool {
         match self.step {
             Step::Rcpt(_) => self.at_once && self.mail_refusal.is_none(),

@@ -339,6 +339,7 @@ async fn content_goes_by_bdat_where_chunking_is_offered() {
     // The short one goes along with the commands.
     for (octets, offered, wanted) in [
         (3_000, true, true),
+        (90_000, true, true),
         (300_000, true, true),
         (300_000, true, false),
         (300_000, false, true),
