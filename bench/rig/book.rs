@@ -10,6 +10,13 @@ use std::path::Path;
 /// Octets that are gathered at most.
 const GATHERED_OCTETS_MAX: usize = 1 << 20;
 
+impl Drop for Book {
+    fn drop(&mut self) {
+        // Where a run breaks off, what was gathered still tells why.
+        let _ = self.close();
+    }
+}
+
 pub struct Book {
     file: File,
     gathers: bool,

@@ -243,7 +243,7 @@ impl Session {
         self.out.extend_from_slice(b"354 Go on\r\n");
     }
 
-    /// Accounts for the transaction, then answers the dot: in this order and no other.
+    /// Accounts for the transaction, then answers the dot: in this order and no other. (Gathered lines are in memory then.)
     pub fn settle(&mut self) -> io::Result<()> {
         let arrived = self.arrived;
         self.sequence += 1;
