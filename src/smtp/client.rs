@@ -203,7 +203,7 @@ impl ClientSession {
             State::Handshake => Awaiting::Handshake,
             State::Idle => Awaiting::Plan,
             State::Transaction(transaction) if transaction.wants_content() => Awaiting::Content,
-            State::Transaction(transaction) => Awaiting::Reply(transaction.awaited()),
+            State::Transaction(transaction) => Awaiting::Reply(transaction.due()),
             State::Quit => Awaiting::Goodbye,
             State::Closed => Awaiting::Nothing,
         }

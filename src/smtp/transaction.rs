@@ -221,7 +221,7 @@ impl Transaction {
 
     /// What the peer is given time for. A peer may keep its replies back until it has done with a group (RFC 2920 §3.2), the
     /// content in it too.
-    pub(super) fn awaited(&self) -> Stage {
+    pub(super) fn due(&self) -> Stage {
         if self.at_once { Stage::FinalDot } else { self.stage() }
     }
 
