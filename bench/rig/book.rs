@@ -10,13 +10,6 @@ use std::path::Path;
 /// Octets that are gathered at most.
 const GATHERED_OCTETS_MAX: usize = 1 << 20;
 
-impl Drop for Book {
-    fn drop(&mut self) {
-        // Where a run breaks off, what was gathered still tells why.
-        let _ = self.close();
-    }
-}
-
 pub struct Book {
     file: File,
     gathers: bool,
@@ -49,5 +42,12 @@ impl Book {
         self.file.write_all(&self.gathered)?;
         self.gathered.clear();
         Ok(())
+    }
+}
+
+impl Drop for Book {
+    fn drop(&mut self) {
+        // Where a run breaks off, what was gathered still tells why.
+        let _ = self.close();
     }
 }

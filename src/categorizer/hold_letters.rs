@@ -21,7 +21,6 @@ use crate::moderation::facts::{Facts, Links, MailLinks};
 use crate::moderation::letter::Kind;
 use crate::moderation::machine::{self, Round};
 use crate::moderation::token::{Token, page_path};
-
 use crate::resolver::{Sender, Standing};
 use crate::spool::approval::ApprovalRequest;
 use crate::spool::content::Content;

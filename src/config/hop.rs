@@ -80,7 +80,7 @@ keys! {
         /// Default: as the system decides.
         optional source_addresses: Vec<Spanned<IpAddr>>,
         /// Whether content goes by BDAT where the server offers CHUNKING (RFC 3030). With PIPELINING, up to 128 KiB of it
-        /// go along with MAIL and RCPT: one round trip for all. Default: true.
+        /// go along with MAIL and up to 100 RCPT: one round trip for all. Default: true.
         /// Trap: some content filters on the way offer it and cannot do it.
         optional chunking: bool,
         /// Whether a server that does not offer 8BITMIME is sent 8-bit content all the same. Default: false; such mail is

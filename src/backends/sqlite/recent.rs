@@ -1,4 +1,5 @@
-//! Events of the last commits, and rosters of the sets among them, kept in memory for the trace writer: what was just written need not be read back.
+//! Events of the last commits, and rosters of the sets among them, kept in memory for the trace writer: what was just
+//! written need not be read back.
 //!
 //! In: committed events, in the order of their numbers. Out: a run of them that follows on what is stored elsewhere.
 //! Never: an event that no commit holds; a gap. Whoever finds nothing here reads the outbox.

@@ -200,7 +200,15 @@ async fn no_further_dot_before_the_outcome_is_durable() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_delivered_after_an_outcome_could_not_be_stored() {
-    let hop = Hop::start(Behaviour::default()).await;
+    nothing_is_delivered_after_a_failed_commit(Behaviour::default()).await;
+    // Content that goes along with its commands waits as well.
+    let mut behaviour = Behaviour::default();
+    behaviour.keywords.push("CHUNKING");
+    nothing_is_delivered_after_a_failed_commit(behaviour).await;
+}
+
+async fn nothing_is_delivered_after_a_failed_commit(behaviour: Behaviour) {
+    let hop = Hop::start(behaviour).await;
     let mut next = hop_at("cloud", &[hop.address]);
     next.connections_max = 1;
     let world = World::start(vec![next]);
