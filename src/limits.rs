@@ -355,6 +355,33 @@ pub const SEGMENT_SPARES_MAX: usize = 4;
 /// Octets written to the write-ahead log (estimated) before a checkpoint empties it.
 pub const WAL_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
+/// Size of a file of the journal in octets.
+pub const JOURNAL_FILE_OCTETS: u64 = 16 * 1024 * 1024;
+
+/// Files of the journal in use from which on the oldest is emptied into the database.
+pub const JOURNAL_FILES_MAX: usize = 4;
+
+/// Files of the journal that are kept to be written over.
+pub const JOURNAL_SPARES_MAX: usize = 4;
+
+/// An operation with more octets than this (a roster of ten thousand) goes to the database at once.
+pub const JOURNAL_ENTRY_OCTETS_MAX: usize = 256 * 1024;
+
+/// Octets of operations in one frame of the journal.
+pub const JOURNAL_FRAME_OCTETS_MAX: usize = 4 * 1024 * 1024;
+
+/// How long mail may be in the journal and in memory only; most is gone before.
+pub const JOURNAL_AGE_MAX: Duration = Duration::from_secs(2);
+
+/// How often what is older than [`JOURNAL_AGE_MAX`] is looked for.
+pub const JOURNAL_MOVE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Octets of mail in the journal that are kept in memory; beyond it the oldest is moved to the database.
+pub const JOURNAL_MEMORY_OCTETS_MAX: usize = 16 * 1024 * 1024;
+
+/// Messages moved from the journal to the database in one transaction: bounds the wait of a commit behind it.
+pub const JOURNAL_MOVE_MESSAGES_MAX: usize = 500;
+
 /// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.
 pub const OUTBOX_EVENTS_MAX: u64 = 4_000_000;
 

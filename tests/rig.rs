@@ -118,6 +118,31 @@ fn a_reply_before_the_sync_of_the_log_is_found() {
 }
 
 #[test]
+fn a_frame_of_the_journal_is_closed_by_its_write_alone() {
+    let journal = "5</s/journal/00000001.mjl>";
+    let made = format!("2 openat(AT_FDCWD</>, \"/s/journal/00000001.mjl\", O_RDWR|O_CREAT|O_EXCL, 0600) = {journal}");
+    let folder = "2 fsync(8</s/journal>) = 0".to_owned();
+    let frame = format!("2 pwrite64({journal}, \"mjl1\\0{TOKEN} text\"..., 8192, 0) = 8192");
+    let sync = format!("2 fdatasync({journal}) = 0");
+    let (content, reply) = (content(), reply());
+    // trace, covered
+    let rows: Vec<(Vec<&String>, u64)> = vec![
+        (vec![&content, &frame, &sync, &reply], 1),
+        (vec![&made, &folder, &content, &frame, &sync, &reply], 1),
+        (vec![&made, &content, &frame, &sync, &reply], 0),
+        (vec![&content, &frame, &reply, &sync], 0),
+        (vec![&content, &sync, &frame, &reply], 0),
+        (vec![&content, &frame, &reply], 0),
+    ];
+    for (lines, covered) in rows {
+        let lines: Vec<String> = lines.into_iter().cloned().collect();
+        let found = findings(&lines);
+        assert_eq!((found.replies, found.covered), (1, covered), "{lines:#?}\n{found:?}");
+        assert_eq!(found.in_log_only, covered);
+    }
+}
+
+#[test]
 fn a_body_file_needs_its_own_sync_and_its_folder() {
     let body = [
         "3 openat(AT_FDCWD</>, \"/s/bodies/new\", O_WRONLY|O_CREAT|O_EXCL, 0600) = 7</s/bodies/new>".to_owned(),

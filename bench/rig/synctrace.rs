@@ -9,8 +9,9 @@
 //! a sync of that file started after the last such write ended, and succeeded before the 250 was handed
 //! to the kernel; if the file is an SQLite log, after the commit frame that closes the transaction; and if
 //! the file or a folder above it was created or renamed in the trace, the same for its parent folder.
-//! The mail database's log must hold the token of every message: the row that makes the message exist.
-//! Message and outcome are one commit, so the first transaction with the token is the one that counts.
+//! A journal (`*.mjl`) or the mail database's log must hold the token of every message: the frame or the row that
+//! makes the message exist. Message and outcome are one commit, so the first write with the token is the one that
+//! counts. A frame of a journal is one write; nothing else closes it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -293,7 +294,7 @@ impl Watch {
             return;
         };
         let octets = octets_in(&call.arguments);
-        let is_log = is_log(&path);
+        let (is_log, is_journal) = (is_log(&path), is_journal(&path));
         let file = self.files.entry(path).or_default();
         for token in tokens_in(&octets) {
             let moment = file.tokens.entry(token).or_insert(call.end);
@@ -301,7 +302,7 @@ impl Watch {
                 *moment = call.end;
             }
         }
-        if !is_log {
+        if !is_log || is_journal {
             return;
         }
         if call.result == FRAME_HEADER_LENGTH {
@@ -343,12 +344,12 @@ impl Watch {
             let Some(written) = file.tokens.get(token) else {
                 continue;
             };
-            if is_database(path) || (is_log(path) && *path != self.log) {
+            if is_database(path) || (is_log(path) && !is_journal(path) && *path != self.log) {
                 // A checkpoint copies what the log has made durable already; tracking may lag behind.
                 continue;
             }
             places.push(path.clone());
-            let needed = if is_log(path) {
+            let needed = if is_log(path) && !is_journal(path) {
                 match file.commits.iter().find(|commit| *commit >= written) {
                     Some(commit) => *commit,
                     None => {
@@ -367,8 +368,8 @@ impl Watch {
                 faults.extend(self.entry_faults(database, reply));
             }
         }
-        if !places.contains(&self.log) {
-            faults.push("the log does not hold the message".to_owned());
+        if !places.iter().any(|path| *path == self.log || is_journal(path)) {
+            faults.push("neither a journal nor the log holds the message".to_owned());
         }
         if faults.is_empty() {
             self.findings.covered += 1;
@@ -429,8 +430,13 @@ impl Watch {
     }
 }
 
+/// Where messages are written first, with whatever arrived together: nobody's own file.
 fn is_log(path: &str) -> bool {
-    path.ends_with("-wal")
+    path.ends_with("-wal") || is_journal(path)
+}
+
+fn is_journal(path: &str) -> bool {
+    path.ends_with(".mjl")
 }
 
 fn is_database(path: &str) -> bool {

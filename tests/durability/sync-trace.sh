@@ -4,8 +4,8 @@
 #   tests/durability/sync-trace.sh                 the product must pass
 #   tests/durability/sync-trace.sh --expect-fail   a build without syncs must be caught
 #
-# Sizes of 4 KiB, 100 KiB and 2 MiB, so that the database log, shared segments and single body files all carry
-# messages. The reverse-path names the message, so that its row can be recognised in the log.
+# Sizes of 4 KiB, 100 KiB and 2 MiB, so that the journal, shared segments and single body files all carry
+# messages. The reverse-path names the message, so that its row can be recognised in the journal.
 source "$(dirname "$0")/common.sh"
 
 command -v strace >/dev/null || skip "strace is not installed"
@@ -27,8 +27,8 @@ write_config "$work/muster.toml" "$work/data" "$work/organisation/directory" "$p
 
 calls=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg
 calls+=,fsync,fdatasync,open,openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,close
-# A whole database page (8 KiB) must fit, or the message in it is not seen.
-MUSTER_WRAP="strace -f -e trace=$calls -yy -s 8320 -o $work/trace" start_muster "$work/muster.toml" "$port"
+# A whole frame of the journal (up to a message and an outcome per session) must fit, or a message in it is not seen.
+MUSTER_WRAP="strace -f -e trace=$calls -yy -s 65536 -o $work/trace" start_muster "$work/muster.toml" "$port"
 
 "$rig/source" --server "127.0.0.1:$port" --from 'load+%t@contoso.example' --to one%d@contoso.example \
     --to team%d@contoso.example --range 5 --messages "${MESSAGES:-240}" --sessions 8 --size 4096 --size 102400 \

@@ -4,50 +4,25 @@
 //! Never: half an operation. What cannot be done is found out before the first row is written; an error after
 //! that takes the whole transaction back.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::answer::{Answer, Trouble};
-use super::live::{Entry, Live};
+use super::live::Entry;
 use super::operation::{
-    Damaged, Operation, ReadyAcceptance, ReadyBody, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
+    Damaged, Operation, ReadyAcceptance, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
     ReadySettlement, line,
 };
 use super::recent::Newest;
 use super::record::{self, IdColumn, Place};
+use super::rows::{self, MessageRow, SetRowOf};
 use super::schema::keep_meta;
-use super::segment::Segments;
-use crate::limits::OUTBOX_ROW_EVENTS_MAX;
+use super::state::State;
 use crate::mail::{MessageId, SetId};
 use crate::spool::message::{Hold, HoldState};
 use crate::spool::{Decided, SpoolFault};
 use crate::track::{Event, EventKind};
-
-/// Numbers of sets that are set aside at once.
-const SET_NUMBERS_KEPT: u64 = 1_024;
-
-/// What the committer knows from one transaction to the next.
-pub(super) struct State {
-    pub(super) live: Arc<Live>,
-    pub(super) segments: Segments,
-    /// Next row number of a message.
-    pub(super) next_no: i64,
-    /// Next number of an event.
-    pub(super) next_event: u64,
-    /// Events up to this one are stored elsewhere.
-    pub(super) outbox_through: u64,
-    /// Sets of ended messages, by the number of the QUEUE event that still needs their roster.
-    pub(super) left: BTreeMap<u64, SetId>,
-    /// No set of any commit has a higher number. It goes up in large steps, so that few commits write it; a start goes
-    /// on behind it.
-    pub(super) set_high: u64,
-    /// Highest hold number in any commit.
-    pub(super) hold_high: u64,
-}
 
 /// One transaction.
 pub(super) struct Batch<'a> {
@@ -57,7 +32,7 @@ pub(super) struct Batch<'a> {
     lines: Vec<String>,
     /// The same events.
     pub(super) events: Vec<Newest>,
-    highs: (u64, u64),
+    hold_high: u64,
     /// Body files whose messages end with this transaction.
     pub(super) files_ended: Vec<Uuid>,
 }
@@ -65,14 +40,14 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Begins within an open transaction.
     pub(super) fn new(connection: &'a Connection, state: &'a mut State, now: Timestamp) -> Self {
-        let highs = (state.set_high, state.hold_high);
+        let hold_high = state.hold_high;
         Self {
             connection,
             state,
             now,
             lines: Vec::new(),
             events: Vec::new(),
-            highs,
+            hold_high,
             files_ended: Vec::new(),
         }
     }
@@ -105,30 +80,25 @@ impl<'a> Batch<'a> {
 
     /// Writes what the operations left to be written once: events and high-water marks.
     pub(super) fn finish(&mut self) -> Result<(), Trouble> {
-        let lines = std::mem::take(&mut self.lines);
-        let mut first = self.state.next_event - lines.len() as u64;
-        for chunk in lines.chunks(OUTBOX_ROW_EVENTS_MAX) {
-            let octets = record::seal(chunk.join("\n").into_bytes());
-            let sql = "INSERT INTO outbox (first, count, lines) VALUES (?1, ?2, ?3)";
-            self.run(sql, (first as i64, chunk.len() as i64, octets))?;
-            first += chunk.len() as u64;
-        }
-        if self.highs.0 != self.state.set_high {
+        let lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
+        let first = self.state.next_event - lines.len() as u64;
+        rows::insert_events(self.connection, first, &lines)?;
+        if self.state.set_kept != self.state.set_high {
             keep_meta(self.connection, "set_high", self.state.set_high as i64)?;
+            self.state.set_kept = self.state.set_high;
         }
-        if self.highs.1 != self.state.hold_high {
+        if self.hold_high != self.state.hold_high {
             keep_meta(self.connection, "hold_high", self.state.hold_high as i64)?;
         }
         Ok(())
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Trouble> {
-        self.connection.prepare_cached(sql)?.execute(values)?;
-        Ok(())
+        rows::run(self.connection, sql, values)
     }
 
     fn accept(&mut self, ready: ReadyAcceptance) -> Result<Result<(), SpoolFault>, Trouble> {
-        if let Err(fault) = self.check(&ready) {
+        if let Err(fault) = self.state.check(&ready) {
             return Ok(Err(fault));
         }
         self.insert(ready)?;
@@ -139,7 +109,7 @@ impl<'a> Batch<'a> {
         let Some(entry) = self.state.live.find(id).filter(|entry| entry.pending) else {
             return Ok(Err(SpoolFault::Missing(format!("the pending pass of {id}"))));
         };
-        if let Err(fault) = self.check_outcome(id, &outcome) {
+        if let Err(fault) = self.state.check_outcome(id, &outcome) {
             return Ok(Err(fault));
         }
         self.run("UPDATE messages SET pending = 0 WHERE no = ?1", [entry.no])?;
@@ -171,7 +141,7 @@ impl<'a> Batch<'a> {
             return Ok(Err(SpoolFault::Missing(format!("set {}", ready.set))));
         };
         for report in &ready.reports {
-            if let Err(fault) = self.check(report) {
+            if let Err(fault) = self.state.check(report) {
                 return Ok(Err(fault));
             }
         }
@@ -183,12 +153,15 @@ impl<'a> Batch<'a> {
         };
         // The last settlement of a message would write rows only to delete them.
         if !ended.is_over() {
-            self.append_progress(ready.set, rows, &ready.progress)?;
-            let sql = "INSERT INTO states (id, finished, rows, state) VALUES (?1, ?2, ?3, ?4) \
-                       ON CONFLICT (id) DO UPDATE SET finished = ?2, rows = ?3, state = ?4";
-            let rows = rows + ready.progress.len() as i64;
             let finished = ready.finished || was_finished;
-            self.run(sql, (ready.set.0 as i64, finished, rows, ready.state))?;
+            rows::settle(
+                self.connection,
+                ready.set,
+                rows,
+                &ready.progress,
+                finished,
+                &ready.state,
+            )?;
         }
         for report in ready.reports {
             self.insert(report)?;
@@ -196,17 +169,6 @@ impl<'a> Batch<'a> {
         self.change(id, |entry| *entry = ended);
         self.end_if_over(id)?;
         Ok(Ok(()))
-    }
-
-    fn append_progress(&self, set: SetId, rows: i64, progress: &[Vec<u8>]) -> Result<(), Trouble> {
-        for (index, row) in progress.iter().enumerate() {
-            let no = rows + 1 + index as i64;
-            self.run(
-                "INSERT INTO progress (id, no, row) VALUES (?1, ?2, ?3)",
-                (set.0 as i64, no, row),
-            )?;
-        }
-        Ok(())
     }
 
     fn decide(&mut self, ready: ReadyDecision) -> Result<Result<Decided, SpoolFault>, Trouble> {
@@ -229,7 +191,7 @@ impl<'a> Batch<'a> {
         let Some(entry) = self.state.live.find(hold.message) else {
             return missing();
         };
-        if let Err(fault) = self.check_outcome(hold.message, &ready.outcome) {
+        if let Err(fault) = self.state.check_outcome(hold.message, &ready.outcome) {
             return Ok(Err(fault));
         }
         hold.state = ready.state;
@@ -249,16 +211,11 @@ impl<'a> Batch<'a> {
 
     fn outbox_stored(&mut self, number: u64) -> Result<(), Trouble> {
         let committed = self.state.next_event - self.lines.len() as u64 - 1;
-        let through = number.min(committed).max(self.state.outbox_through);
+        let through = self.state.storable(number, committed);
         self.state.outbox_through = through;
-        let sql = "DELETE FROM outbox WHERE first <= ?1 AND first + count - 1 <= ?1";
-        self.run(sql, [through as i64])?;
-        keep_meta(self.connection, "outbox_through", through as i64)?;
         let later = self.state.left.split_off(&(through + 1));
-        for set in std::mem::replace(&mut self.state.left, later).into_values() {
-            self.run("DELETE FROM sets WHERE id = ?1", [set.0 as i64])?;
-        }
-        Ok(())
+        let gone = std::mem::replace(&mut self.state.left, later);
+        rows::forget_events(self.connection, through, gone.into_values())
     }
 
     fn quarantine(&mut self, damaged: &Damaged) -> Result<(), Trouble> {
@@ -280,55 +237,22 @@ impl<'a> Batch<'a> {
         )
     }
 
-    /// What would make an acceptance impossible, its reports included.
-    fn check(&self, ready: &ReadyAcceptance) -> Result<(), SpoolFault> {
-        if self.state.live.find(ready.id).is_some() {
-            return Err(SpoolFault::Missing(format!(
-                "a free id: message {} is there already",
-                ready.id
-            )));
-        }
-        ready
-            .outcome
-            .as_ref()
-            .map_or(Ok(()), |outcome| self.check_outcome(ready.id, outcome))
-    }
-
-    fn check_outcome(&self, id: MessageId, outcome: &ReadyOutcome) -> Result<(), SpoolFault> {
-        let foreign =
-            outcome.sets.iter().any(|set| set.message != id) || outcome.holds.iter().any(|hold| hold.message != id);
-        if foreign {
-            return Err(SpoolFault::Missing(format!("a set or hold of {id} that names it")));
-        }
-        outcome.reports.iter().try_for_each(|report| self.check(report))
-    }
-
     fn insert(&mut self, ready: ReadyAcceptance) -> Result<(), Trouble> {
         let no = self.state.next_no;
         self.state.next_no += 1;
-        let place = match &ready.body {
-            ReadyBody::Inline(_) => Place::Inline,
-            ReadyBody::Segment(octets, sum) => self.state.segments.append(octets, *sum)?,
-            ReadyBody::File(body, place) => {
-                // From here on a start decides whether a commit names it.
-                body.keep();
-                *place
-            }
-        };
+        let place = self.state.place(&ready.body)?;
         let pending = ready.outcome.is_none();
-        let sql = "INSERT INTO messages (no, id, pending, place, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.run(
-            sql,
-            (
-                no,
-                IdColumn(ready.id),
-                pending,
-                place.to_string(),
-                place.row_sum(ready.id),
-            ),
-        )?;
-        let sql = "INSERT INTO contents (no, row, prefix, sum, inline) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.run(sql, (no, &ready.row, &*ready.prefix, ready.sum, ready.body.inline()))?;
+        let row = MessageRow {
+            no,
+            id: ready.id,
+            pending,
+            place,
+            row: &ready.row,
+            prefix: &ready.prefix,
+            sum: ready.sum,
+            inline: ready.body.inline(),
+        };
+        row.insert(self.connection)?;
         let entry = Entry {
             no,
             place,
@@ -371,19 +295,16 @@ impl<'a> Batch<'a> {
     }
 
     fn insert_set(&mut self, no: i64, queued: Option<u64>, set: ReadySet) -> Result<(), Trouble> {
-        if set.id.0 > self.state.set_high {
-            self.state.set_high = set.id.0.next_multiple_of(SET_NUMBERS_KEPT);
-        }
-        let sql = "INSERT INTO sets (id, message, queued, recipients, row, roster) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = (
-            set.id.0 as i64,
+        self.state.raise_set_high(set.id);
+        let row = SetRowOf {
             no,
-            queued.unwrap_or(0) as i64,
-            set.recipients,
-            &set.row,
-            &set.roster,
-        );
-        self.run(sql, values)?;
+            id: set.id,
+            queued: queued.unwrap_or(0),
+            recipients: set.recipients,
+            row: &set.row,
+            roster: &set.roster,
+        };
+        row.insert(self.connection)?;
         let age = queued.map(|queued| (self.state.next_event - queued) as usize);
         let at = age.and_then(|age| self.events.len().checked_sub(age));
         if let Some(newest) = at.and_then(|at| self.events.get_mut(at)) {

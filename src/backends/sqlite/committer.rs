@@ -1,166 +1,61 @@
-//! The committer: one thread that turns whatever has arrived into one transaction and one sync.
+//! The committer: one thread that makes whatever has arrived durable with one sync.
 //!
 //! In: operations from any thread. Out: answers, after the sync that covers them; while it syncs, the next
-//! batch gathers. Never: a second try. After an error of a commit, sync or write everything is refused until a
-//! restart; only a disk that is plainly full takes the transaction back and goes on.
+//! batch gathers. What most mail needs goes into a frame of the journal ([`super::draft`]), the rest into a
+//! transaction of the database ([`super::apply`]); in between, mail that stays is moved from the one to the other.
+//! Never: a second try. After an error of a commit, sync or write everything is refused until a
+//! restart; only a disk that is plainly full takes the commit back and goes on.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::answer::{Answer, Trouble};
-use super::apply::{Batch, State};
+use super::apply::Batch;
+use super::draft::{Draft, Drafted, Ready};
 use super::housekeeper::Chore;
-use super::live::Live;
+use super::journal::moved::{self, Moved};
 use super::load;
+use super::moving::Moving;
 use super::operation::Operation;
-use super::recent::{Newest, Recent};
-use super::space::Space;
+use super::recent::Newest;
+use super::rows;
+use super::schema::keep_meta;
+use super::shared::Shared;
+use super::state::State;
 use super::sync;
-use crate::env::Env;
-use crate::limits::{
-    COMMIT_OCTETS_MAX, COMMIT_OPERATIONS_MAX, COMMIT_QUEUE_MAX, COMMIT_QUEUE_OCTETS_MAX, WAL_OCTETS_MAX,
-};
+use crate::limits::{JOURNAL_MOVE_MESSAGES_MAX, WAL_OCTETS_MAX};
 use crate::spool::SpoolFault;
 
-/// Octets a commit adds to the log beside content: pages of trees that any transaction touches.
+/// Octets a transaction adds to the log beside content: pages of trees that any one touches.
 const COMMIT_LOG_OCTETS: u64 = 64 * 1024;
 /// Octets an operation adds to the log beside content.
 const OPERATION_LOG_OCTETS: u64 = 1_024;
+/// Octets a message that is moved adds to the log beside its content.
+const MESSAGE_LOG_OCTETS: u64 = 8 * 1_024;
 
-/// What all threads of one spool share.
-pub(super) struct Shared {
-    pub(super) env: Env,
-    pub(super) live: Arc<Live>,
-    pub(super) space: Arc<Space>,
-    pub(super) queue: Queue,
-    /// Events of the last commits.
-    pub(super) recent: Recent,
-    /// Held by a commit; taken by the checkpointer for its last stretch.
-    pub(super) gate: Mutex<()>,
-    /// Events in the outbox, and the number up to which they are stored elsewhere.
-    pub(super) outbox_count: AtomicU64,
-    pub(super) outbox_through: AtomicU64,
-    is_suspect: AtomicBool,
-    suspicion: Mutex<Option<String>>,
-}
-
-impl Shared {
-    /// A healthy spool.
-    pub(super) fn new(env: Env, live: Arc<Live>, space: Arc<Space>) -> Self {
-        Self {
-            env,
-            live,
-            space,
-            queue: Queue::default(),
-            recent: Recent::default(),
-            gate: Mutex::default(),
-            outbox_count: AtomicU64::new(0),
-            outbox_through: AtomicU64::new(0),
-            is_suspect: AtomicBool::new(false),
-            suspicion: Mutex::default(),
-        }
-    }
-
-    /// Why nothing is promised any more, if so.
-    pub(super) fn suspicion(&self) -> Option<SpoolFault> {
-        if !self.is_suspect.load(Ordering::Acquire) {
-            return None;
-        }
-        let why = self.suspicion.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(SpoolFault::Suspect(why.unwrap_or_default()))
-    }
-
-    /// Promises nothing from now on.
-    pub(super) fn suspect(&self, why: String) -> SpoolFault {
-        tracing::error!(why, "the store is suspect; nothing is promised until a restart");
-        let mut suspicion = self.suspicion.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = suspicion.get_or_insert(why).clone();
-        self.is_suspect.store(true, Ordering::Release);
-        SpoolFault::Suspect(why)
-    }
-
-    /// Publishes how far the outbox is.
-    pub(super) fn publish(&self, state: &State) {
-        let count = state.next_event - 1 - state.outbox_through;
-        self.outbox_count.store(count, Ordering::Release);
-        self.outbox_through.store(state.outbox_through, Ordering::Release);
-    }
-}
-
-/// Operations that wait, in the order of their calls.
-#[derive(Default)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    operations: VecDeque<Operation>,
-    octets: usize,
-    stopping: bool,
-}
-
-impl Queue {
-    /// Adds an operation; gives it back if the committer has ended.
-    pub(super) fn push(&self, operation: Operation) -> Option<Operation> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.stopping {
-            return Some(operation);
-        }
-        waiting.octets += operation.content_octets();
-        waiting.operations.push_back(operation);
-        if waiting.operations.len() == 1 {
-            self.arrived.notify_one();
-        }
-        None
-    }
-
-    /// True if new mail must wait outside. Outcomes of mail already taken are bounded by who reports them.
-    pub(super) fn is_full(&self) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.operations.len() >= COMMIT_QUEUE_MAX || waiting.octets >= COMMIT_QUEUE_OCTETS_MAX
-    }
-
-    /// No operation is taken any more; those that wait are still done.
-    pub(super) fn stop(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
-        self.arrived.notify_all();
-    }
-
-    /// Everything that waits, up to the size of a batch; none after the end.
-    fn take(&self) -> Option<Vec<Operation>> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        while waiting.operations.is_empty() {
-            if waiting.stopping {
-                return None;
-            }
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-        let mut batch = Vec::with_capacity(waiting.operations.len().min(COMMIT_OPERATIONS_MAX));
-        let mut octets = 0;
-        while batch.len() < COMMIT_OPERATIONS_MAX && octets < COMMIT_OCTETS_MAX {
-            let Some(operation) = waiting.operations.pop_front() else {
-                break;
-            };
-            octets += operation.content_octets();
-            batch.push(operation);
-        }
-        waiting.octets = waiting.octets.saturating_sub(octets);
-        Some(batch)
-    }
-}
-
-/// What a transaction left to be done after it.
+/// What a commit left to be done after it.
 struct Committed {
     /// Body files whose messages ended.
-    files_ended: Vec<uuid::Uuid>,
+    files_ended: Vec<Uuid>,
     /// Its events, in the order of their numbers.
     events: Vec<Newest>,
+}
+
+/// Operations by where they go.
+struct Sorted {
+    ready: Ready,
+    /// For what is in the frame.
+    answers: Vec<Answer>,
+    /// Why the frame cannot be kept.
+    trouble: Option<Trouble>,
+    heavy: Vec<Operation>,
+    /// To be looked at when this is done.
+    later: Vec<Operation>,
+    /// What is in the journal is to be moved before.
+    moves_first: bool,
 }
 
 /// The thread's own state.
@@ -170,6 +65,7 @@ pub(super) struct Committer {
     state: State,
     chores: Sender<Chore>,
     log_octets: u64,
+    moving: Moving,
 }
 
 impl Committer {
@@ -181,20 +77,105 @@ impl Committer {
             state,
             chores,
             log_octets: 0,
+            moving: Moving::default(),
         }
     }
 
-    /// Works until the queue is stopped and empty.
+    /// Works until the queue is stopped and empty; then the database holds everything.
     pub(super) fn run(mut self) {
-        while let Some(operations) = self.shared.queue.take() {
-            match self.shared.suspicion() {
-                Some(fault) => operations.into_iter().for_each(|operation| operation.refuse(&fault)),
-                None => self.commit(operations),
+        let mut patience = None;
+        while let Some(mut operations) = self.shared.queue.take(patience) {
+            while !operations.is_empty() {
+                operations = self.commit(operations);
+            }
+            self.move_due();
+            let is_suspect = self.shared.suspicion().is_some();
+            patience = if is_suspect { None } else { self.moving.patience() };
+        }
+        if self.shared.suspicion().is_none() {
+            // What cannot be moved stays in the journal for the next start.
+            let _ = self.move_through(self.state.journal.next() - 1);
+        }
+    }
+
+    /// Commits operations from the first on; returns those that are to be committed next.
+    fn commit(&mut self, operations: Vec<Operation>) -> Vec<Operation> {
+        if let Some(fault) = self.shared.suspicion() {
+            return refuse(operations, &fault);
+        }
+        let sorted = self.sort(operations);
+        let answered = match sorted.trouble {
+            Some(trouble) => Err(trouble),
+            None => self.write(sorted.ready),
+        };
+        if let Err(fault) = self.answer(sorted.answers, answered) {
+            refuse(sorted.heavy, &fault);
+            return refuse(sorted.later, &fault);
+        }
+        if !sorted.heavy.is_empty() {
+            self.commit_rows(sorted.heavy);
+        }
+        if sorted.moves_first
+            && let Err(fault) = self.move_through(self.state.journal.next() - 1)
+        {
+            return refuse(sorted.later, &fault);
+        }
+        sorted.later
+    }
+
+    /// Drafts a frame of what the journal takes.
+    fn sort(&mut self, operations: Vec<Operation>) -> Sorted {
+        let shared = self.shared.clone();
+        let mut kept = shared.young.lock();
+        let mut draft = Draft::new(&mut self.state, &mut kept, shared.env.clock.now());
+        let mut answers = Vec::with_capacity(operations.len());
+        let (mut heavy, mut later) = (Vec::new(), Vec::new());
+        let (mut trouble, mut moves_first) = (None, false);
+        let mut operations = operations.into_iter();
+        while !moves_first && trouble.is_none() && !draft.is_long() {
+            let Some(operation) = operations.next() else { break };
+            match draft.take(operation, !heavy.is_empty()) {
+                Drafted::Done(answer) => answers.push(answer),
+                Drafted::Heavy(operation) => heavy.push(operation),
+                Drafted::Later(operation) => {
+                    later.push(operation);
+                    moves_first = true;
+                }
+                Drafted::Trouble(found, answer) => {
+                    answers.push(answer);
+                    trouble = Some(found);
+                }
             }
         }
+        later.extend(operations);
+        Sorted {
+            ready: draft.finish(),
+            answers,
+            trouble,
+            heavy,
+            later,
+            moves_first,
+        }
     }
 
-    fn commit(&mut self, operations: Vec<Operation>) {
+    /// Puts a draft on stable storage.
+    fn write(&mut self, ready: Ready) -> Result<Committed, Trouble> {
+        if let Some(frame) = ready.frame {
+            // Bodies first: a frame may name only what is on stable storage.
+            self.state.segments.sync()?;
+            self.shared.space.disk().before_commit()?;
+            self.state.journal.append(frame)?;
+            let now = self.shared.env.clock.monotonic();
+            self.moving.note(now, self.state.journal.next() - 1);
+        }
+        Ok(Committed {
+            files_ended: ready.files_ended,
+            events: ready.events,
+        })
+    }
+
+    /// Commits operations as rows of the database.
+    fn commit_rows(&mut self, operations: Vec<Operation>) {
         let shared = self.shared.clone();
         let octets: usize = operations.iter().map(Operation::content_octets).sum();
         self.log_octets += octets as u64 + OPERATION_LOG_OCTETS * operations.len() as u64 + COMMIT_LOG_OCTETS;
@@ -204,24 +185,29 @@ impl Committer {
             let _gate = shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
             self.transact(&mut operations, &mut answers)
         };
+        if let Err(fault) = self.answer(answers, done) {
+            refuse(operations, &fault);
+        }
+        self.checkpoint_if_long();
+    }
+
+    /// After a commit: gives the answers that waited for it.
+    fn answer(&mut self, answers: Vec<Answer>, done: Result<Committed, Trouble>) -> Result<(), SpoolFault> {
         match done {
             Ok(Committed { files_ended, events }) => {
                 let first = self.state.next_event - events.len() as u64;
-                shared.publish(&self.state);
-                shared.recent.add(first, events);
+                self.shared.publish(&self.state);
+                self.shared.recent.add(first, events);
                 answers.into_iter().for_each(Answer::give);
                 self.state.segments.settle();
                 self.ask(files_ended.into_iter().map(Chore::Remove));
+                Ok(())
             }
             Err(trouble) => {
                 let fault = self.take_back(&trouble);
                 answers.into_iter().for_each(|answer| answer.fail(&fault));
-                operations.for_each(|operation| operation.refuse(&fault));
+                Err(fault)
             }
-        }
-        if self.log_octets >= WAL_OCTETS_MAX {
-            self.log_octets = 0;
-            self.ask([Chore::Checkpoint]);
         }
     }
 
@@ -229,6 +215,13 @@ impl Committer {
         for chore in chores {
             // Without a housekeeper the next start removes what is left over.
             let _ = self.chores.send(chore);
+        }
+    }
+
+    fn checkpoint_if_long(&mut self) {
+        if self.log_octets >= WAL_OCTETS_MAX {
+            self.log_octets = 0;
+            self.ask([Chore::Checkpoint]);
         }
     }
 
@@ -256,28 +249,115 @@ impl Committer {
         self.state.segments.sync()?;
         self.shared.space.disk().before_commit()?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.shared.young.lock().store(self.state.outbox_through);
         Ok(Committed { files_ended, events })
     }
 
-    /// After trouble: a full disk takes the transaction back, anything else makes the store suspect.
-    fn take_back(&mut self, trouble: &Trouble) -> SpoolFault {
+    /// Moves what is old or takes too much room from the journal to the database, a part at a time.
+    fn move_due(&mut self) {
+        let now = self.shared.env.clock.monotonic();
+        if self.shared.suspicion().is_some() {
+            return;
+        }
+        let due = {
+            let kept = self.shared.young.lock();
+            let due = self.moving.due(now, &self.state.journal, &kept);
+            due.map(|through| kept.bounded(through, JOURNAL_MOVE_MESSAGES_MAX))
+        };
+        if let Some(through) = due
+            && self.move_through(through).is_err()
+        {
+            self.moving.pause(now);
+        }
+    }
+
+    /// Moves everything of frames up to `through` to the database.
+    fn move_through(&mut self, through: u64) -> Result<(), SpoolFault> {
+        if through <= self.state.journal_through {
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        let done = {
+            let _gate = shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            self.move_rows(through)
+        };
+        match done {
+            Ok(moved) => self.moved(through, moved),
+            // Nothing has changed in memory: the mail is still in the journal.
+            Err(trouble) => return Err(self.roll_back(&trouble).err().unwrap_or(SpoolFault::DiskLow)),
+        }
+        self.checkpoint_if_long();
+        Ok(())
+    }
+
+    fn move_rows(&mut self, through: u64) -> Result<Moved, Trouble> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let moved = {
+            let kept = self.shared.young.lock();
+            moved::write(&self.connection, &kept, through, &mut self.state.next_no)?
+        };
+        let stored = self.state.outbox_through;
+        let gone = self.state.left.range(..=stored).map(|(_, set)| *set);
+        rows::forget_events(&self.connection, stored, gone)?;
+        keep_meta(&self.connection, "set_high", self.state.set_high as i64)?;
+        keep_meta(&self.connection, "journal_through", through as i64)?;
+        self.shared.space.disk().before_commit()?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(moved)
+    }
+
+    /// The database holds it: nothing of it is needed in memory and in the journal.
+    fn moved(&mut self, through: u64, moved: Moved) {
+        self.log_octets += MESSAGE_LOG_OCTETS * moved.numbers.len() as u64 + COMMIT_LOG_OCTETS;
+        {
+            let mut live = self.state.live.lock();
+            for (id, no) in moved.numbers {
+                if let Some(entry) = live.get_mut(&id) {
+                    entry.no = no;
+                }
+            }
+        }
+        // Readers look into the journal first: what is no longer there has its row by now.
+        self.shared.young.lock().moved(through);
+        self.state.left = self.state.left.split_off(&(self.state.outbox_through + 1));
+        self.state.left.extend(moved.left);
+        self.state.set_kept = self.state.set_high;
+        self.state.journal_through = through;
+        self.state.journal.release(through);
+        self.moving.moved(through);
+    }
+
+    /// Ends a transaction that cannot be finished. A full disk is no fault of the store; anything else makes it suspect.
+    fn roll_back(&self, trouble: &Trouble) -> Result<(), SpoolFault> {
         if !self.connection.is_autocommit() {
             // An error here changes nothing: either the store is suspect or the next BEGIN fails.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         if !trouble.is_full() {
-            return self
+            return Err(self
                 .shared
-                .suspect(format!("{}: {trouble}", self.shared.env.clock.now()));
+                .suspect(format!("{}: {trouble}", self.shared.env.clock.now())));
         }
         tracing::warn!(%trouble, "the disk is full; what was being stored is refused");
-        match load::load(&self.connection) {
-            Ok(loaded) => {
-                self.shared.space.found_full();
-                loaded.restore(&mut self.state);
-                SpoolFault::DiskLow
-            }
+        self.shared.space.found_full();
+        Ok(())
+    }
+
+    /// After trouble in a commit: what it changed in memory is read anew.
+    fn take_back(&mut self, trouble: &Trouble) -> SpoolFault {
+        if let Err(suspect) = self.roll_back(trouble) {
+            return suspect;
+        }
+        match load::rebuild(&self.connection, &mut self.state, &mut self.shared.young.lock()) {
+            Ok(()) => SpoolFault::DiskLow,
             Err(fault) => self.shared.suspect(format!("after a full disk: {fault}")),
         }
     }
+}
+
+fn refuse(operations: impl IntoIterator<Item = Operation>, fault: &SpoolFault) -> Vec<Operation> {
+    for operation in operations {
+        operation.refuse(fault);
+    }
+    Vec::new()
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::body::Bodies;
-use super::committer::Shared;
+use super::shared::Shared;
 
 /// One piece of work.
 pub(super) enum Chore {

@@ -12,7 +12,7 @@ use crate::mail::MessageId;
 /// One message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    /// Row number.
+    /// Row number; 0 while it is in the journal and not in the database.
     pub(super) no: i64,
     /// Where its content is.
     pub(super) place: Place,
@@ -29,6 +29,19 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// A message that was accepted, and is in the journal only.
+    pub(super) fn young(place: Place, sets_open: u32) -> Self {
+        Self {
+            no: 0,
+            place,
+            sets_open,
+            holds_waiting: 0,
+            pending: false,
+            checked: true,
+            quarantined: false,
+        }
+    }
+
     /// Nothing is left to do for it.
     pub(super) fn is_over(&self) -> bool {
         self.sets_open == 0 && self.holds_waiting == 0 && !self.pending

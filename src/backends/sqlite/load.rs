@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::apply::State;
+use super::answer::Trouble;
+use super::journal::young::Kept;
 use super::live::Entry;
 use super::operation::Damaged;
 use super::record::{IdColumn, Place};
 use super::schema::meta;
+use super::state::State;
 use crate::mail::{MessageId, SetId};
 
 /// The durable state without contents.
@@ -21,20 +23,24 @@ pub(super) struct Loaded {
     pub(super) left: BTreeMap<u64, SetId>,
     pub(super) set_high: u64,
     pub(super) hold_high: u64,
+    /// The frame of the journal up to which the database holds everything.
+    pub(super) journal_through: u64,
     /// Rows of `messages` that are not what was written.
     pub(super) damaged: Vec<Damaged>,
 }
 
 impl Loaded {
     /// Replaces what the committer believed.
-    pub(super) fn restore(self, state: &mut State) {
+    fn restore(self, state: &mut State) {
         *state.live.lock() = self.messages;
         state.next_no = state.next_no.max(self.next_no);
         state.next_event = self.next_event;
         state.outbox_through = self.outbox_through;
         state.left = self.left;
         state.set_high = self.set_high;
+        state.set_kept = self.set_high;
         state.hold_high = self.hold_high;
+        state.journal_through = self.journal_through;
         let segments = state.live.segments();
         state.segments.recount(segments);
     }
@@ -78,21 +84,45 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
             entry.quarantined = true;
         }
     }
-    let outbox_through = meta(connection, "outbox_through")?.unwrap_or(0) as u64;
+    let number = |name| Ok::<_, rusqlite::Error>(meta(connection, name)?.unwrap_or(0) as u64);
+    let outbox_through = number("outbox_through")?;
     let sql = "SELECT coalesce(max(first + count - 1), 0) FROM outbox";
     let outbox_last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let sql = "SELECT max(coalesce((SELECT max(no) FROM messages), 0), coalesce((SELECT max(message) FROM sets), 0))";
-    let no_last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
     Ok(Loaded {
         messages,
-        next_no: no_last + 1,
+        next_no: next_no(connection)?,
         next_event: outbox_through.max(outbox_last as u64) + 1,
         outbox_through,
         left: left(connection)?,
-        set_high: meta(connection, "set_high")?.unwrap_or(0) as u64,
-        hold_high: meta(connection, "hold_high")?.unwrap_or(0) as u64,
+        set_high: number("set_high")?,
+        hold_high: number("hold_high")?,
+        journal_through: number("journal_through")?,
         damaged,
     })
+}
+
+/// A row number that no message has, nor any set that is left of one.
+pub(super) fn next_no(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max(coalesce((SELECT max(no) FROM messages), 0), coalesce((SELECT max(message) FROM sets), 0))";
+    let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(last + 1)
+}
+
+/// Reads everything anew, the journal included, after a commit that was taken back.
+pub(super) fn rebuild(connection: &Connection, state: &mut State, kept: &mut Kept) -> Result<(), Trouble> {
+    let mut loaded = load(connection)?;
+    let found = state.journal.read(loaded.journal_through)?;
+    *kept = Kept::read(found.frames, loaded.outbox_through, loaded.journal_through);
+    for (id, message) in kept.messages() {
+        let open = message.sets.iter().filter(|set| !set.finished).count();
+        let entry = Entry::young(message.accepted.place, open as u32);
+        loaded.messages.insert(id, entry);
+    }
+    loaded.restore(state);
+    state.next_event = state.next_event.max(kept.event_last + 1);
+    state.outbox_through = kept.stored();
+    state.raise_set_high(SetId(kept.set_last));
+    Ok(())
 }
 
 type Messages = (HashMap<MessageId, Entry>, HashMap<i64, MessageId>);

@@ -1,32 +1,41 @@
 //! The embedded store: SQLite databases and body files under one data directory.
 //!
-//! `mail.db` (messages, delivery sets, holds, the outbox of events) is the only database on the mail path.
-//! One committer thread writes it (`committer`); readers have connections of their own (`read`);
-//! checkpoints and file removal happen beside (`housekeeper`).
+//! `mail.db` (messages, delivery sets, holds, the outbox of events) is the only database on the mail path, and before
+//! it lies the `journal`, where most mail begins and ends. One committer thread writes both (`committer`); readers
+//! have connections of their own (`read`); checkpoints and file removal happen beside (`housekeeper`).
 //!
 //! ```text
-//! accept ─┐ encoded by      ┌ segments: one sync ┐
-//! settle ─┤ the caller  ──▶ │ mail.db: one COMMIT │──▶ every answer
-//! decide ─┘                 └ (WAL, FULL)         ┘
+//! accept ─┐ encoded by      ┌ segments: one sync    ┐
+//! settle ─┤ the caller  ──▶ │ journal: one frame     │──▶ every answer
+//! decide ─┘                 └ or mail.db: one COMMIT ┘
+//!                             journal ──▶ mail.db, in bulk: what is still there after two seconds
 //! ```
 
 mod answer;
 mod apply;
 mod body;
+mod columns;
 mod committer;
 pub mod directory;
+mod draft;
 mod housekeeper;
+mod journal;
 mod live;
 mod load;
 mod lock;
+mod moving;
 mod open;
 mod operation;
+mod queue;
 mod read;
 mod recent;
 mod record;
+mod rows;
 mod schema;
 mod segment;
+mod shared;
 mod space;
+mod state;
 pub mod stops;
 mod sync;
 #[cfg(test)]
@@ -51,9 +60,9 @@ use crate::spool::promise::{answered, promise};
 use crate::spool::{Commit, Decided, Readiness, Recovered, Spool, SpoolFault};
 use crate::track::Event;
 use body::Bodies;
-use committer::Shared;
 use operation::{Operation, ReadyAcceptance, ReadyDecision, ReadyEvents, ReadyOutcome, ReadySettlement};
 use read::Reader;
+use shared::Shared;
 
 /// The durable spool on SQLite. [`SqliteSpool::open`] takes the data directory for this process alone;
 /// dropping it finishes what waits, empties the log and gives the directory back.

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::SqliteSpool;
-use super::apply::State;
+use super::answer::Trouble;
 use super::body::{Bodies, make_folder};
-use super::committer::{Committer, Shared};
+use super::committer::Committer;
 use super::housekeeper;
+use super::journal::resume::resume;
 use super::live::Live;
 use super::load::{self, Loaded};
 use super::lock::{DirectoryLock, LockFault};
@@ -25,7 +27,9 @@ use super::read::Reader;
 use super::record::{IdColumn, Place};
 use super::schema::{self, MAIL, MAIL_VERSION, Role};
 use super::segment::{SegmentShelf, Segments};
+use super::shared::Shared;
 use super::space::{Disk, Space, SystemDisk};
+use super::state::State;
 use super::sync;
 use crate::env::Env;
 use crate::limits::{DISK_FLOOR_BYTES, DISK_RESUME_BYTES, QUEUE_MESSAGES_MAX};
@@ -96,6 +100,14 @@ impl OpenFault {
         move |fault| Self::Io { path, fault }
     }
 
+    fn journal(path: &Path) -> impl FnOnce(Trouble) -> Self {
+        let path = path.to_owned();
+        move |trouble| match trouble {
+            Trouble::Sql(fault) => Self::Database { path, fault },
+            Trouble::Io(fault) => Self::Io { path, fault },
+        }
+    }
+
     pub(super) fn database(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         let path = path.to_owned();
         move |fault| Self::Database { path, fault }
@@ -118,6 +130,7 @@ impl SqliteSpool {
             },
             LockFault::Io(fault) => OpenFault::io(path)(fault),
         })?;
+        schema::renew(&folders.database, MAIL_VERSION).map_err(OpenFault::database(&folders.database))?;
         let connection = open_database(&folders.database, MAIL, MAIL_VERSION)?;
         let floor = settings.disk_floor_bytes;
         let space = Arc::new(Space::new(
@@ -173,6 +186,7 @@ struct Folders {
     database: PathBuf,
     bodies: PathBuf,
     segments: PathBuf,
+    journal: PathBuf,
 }
 
 impl Folders {
@@ -181,8 +195,9 @@ impl Folders {
             database: path.join("mail.db"),
             bodies: path.join("bodies"),
             segments: path.join("segments"),
+            journal: path.join("journal"),
         };
-        for folder in [path, &folders.bodies, &folders.segments] {
+        for folder in [path, &folders.bodies, &folders.segments, &folders.journal] {
             make_folder(folder).map_err(OpenFault::io(folder))?;
         }
         Ok(folders)
@@ -231,10 +246,11 @@ impl Stock {
             let now = env.clock.now().as_microsecond().max(0);
             schema::keep_meta(connection, "outbox_through", now).map_err(database())?;
         }
+        let journal = resume(connection, &folders.journal, env).map_err(OpenFault::journal(&folders.journal))?;
         let mut loaded = load::load(connection).map_err(database())?;
         let mut segments = HashMap::new();
         missing_bodies(&mut loaded, folders, bodies, &mut segments);
-        let now = env.clock.now().as_microsecond();
+        let now = env.clock.now();
         for damaged in &loaded.damaged {
             tracing::error!(what = damaged.what, id = damaged.id, message = ?damaged.message, why = damaged.why,
                 "a damaged message is set aside");
@@ -260,7 +276,10 @@ impl Stock {
             outbox_through: loaded.outbox_through,
             left: std::mem::take(&mut loaded.left),
             set_high: loaded.set_high,
+            set_kept: loaded.set_high,
             hold_high: loaded.hold_high,
+            journal,
+            journal_through: loaded.journal_through,
         };
         *state.live.lock() = loaded.messages;
         state.next_no = state.next_no.max(1);
@@ -309,10 +328,12 @@ fn all_segments(folder: &Path, segments: &mut HashMap<u32, u32>) -> io::Result<(
     Ok(())
 }
 
-fn keep_damaged(connection: &Connection, damaged: &Damaged, at: i64) -> rusqlite::Result<()> {
+/// Lists a damaged row for the operator.
+pub(super) fn keep_damaged(connection: &Connection, damaged: &Damaged, at: Timestamp) -> rusqlite::Result<()> {
     let sql = "INSERT INTO quarantine (what, id, message, why, at) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (what, id) DO NOTHING";
     let message = damaged.message.map(IdColumn);
-    connection.execute(sql, (damaged.what, damaged.id, message, &damaged.why, at))?;
+    let values = (damaged.what, damaged.id, message, &damaged.why, at.as_microsecond());
+    connection.execute(sql, values)?;
     Ok(())
 }

@@ -89,7 +89,7 @@ pub(super) struct ReadySet {
     pub(super) message: MessageId,
     pub(super) row: Vec<u8>,
     pub(super) recipients: u32,
-    pub(super) roster: Vec<u8>,
+    pub(super) roster: Bytes,
 }
 
 /// A hold ready to be inserted.
@@ -198,6 +198,20 @@ impl ReadyAcceptance {
         })
     }
 
+    /// True if the journal can take it: its pass is made, and no moderator has to decide.
+    pub(super) fn is_light(&self) -> bool {
+        self.outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.holds.is_empty() && outcome.reports.iter().all(Self::is_light))
+    }
+
+    /// Octets that it would take in the journal, and in memory as long as it is only there.
+    pub(super) fn journal_octets(&self) -> usize {
+        let inline = self.body.inline().map_or(0, <[u8]>::len);
+        let outcome = self.outcome.as_ref().map_or(0, ReadyOutcome::journal_octets);
+        self.row.len() + self.prefix.len() + inline + outcome
+    }
+
     fn octets(&self) -> usize {
         let body = match &self.body {
             ReadyBody::Inline(octets) | ReadyBody::Segment(octets, _) => octets.len(),
@@ -251,6 +265,13 @@ impl ReadyOutcome {
         })
     }
 
+    fn journal_octets(&self) -> usize {
+        let sets: usize = self.sets.iter().map(|set| set.row.len() + set.roster.len()).sum();
+        let lines: usize = self.events.lines.iter().map(String::len).sum();
+        let reports: usize = self.reports.iter().map(ReadyAcceptance::journal_octets).sum();
+        sets + lines + reports
+    }
+
     fn octets(&self) -> usize {
         let rosters: usize = self.sets.iter().map(|set| set.roster.len()).sum();
         let reports: usize = self.reports.iter().map(ReadyAcceptance::octets).sum();
@@ -274,7 +295,7 @@ impl ReadySet {
             message,
             row: record::encode(&row),
             recipients: roster.len(),
-            roster: roster.encode(),
+            roster: roster.encode().into(),
         }
     }
 }

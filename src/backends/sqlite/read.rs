@@ -1,31 +1,30 @@
 //! Reading what was committed, on connections of their own that never wait for the committer.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::body::{self, Bodies};
-use super::committer::Shared;
+use super::columns::{RosterWanted, SET_COLUMNS, SetColumns, join_young};
+use super::journal::young::YoungMessage;
 use super::live::Entry;
 use super::operation::{Damaged, Operation, row_sum};
-use super::record::{self, Damage, IdColumn, Place, SetRow};
+use super::record::{self, Damage, IdColumn, Place};
 use super::schema::{self, Role};
 use super::segment::SegmentShelf;
+use super::shared::Shared;
 use crate::limits::ROSTER_CHECKED_AT_OPEN_OCTETS_MAX;
 use crate::mail::{HoldId, MessageId, SetId};
 use crate::spool::content::{Content, Octets, StoredBody};
-use crate::spool::message::{DeliverySet, Hold, Progress, SetState, StoredMessage, StoredSet};
-use crate::spool::roster::Roster;
+use crate::spool::message::{Hold, StoredMessage, StoredSet};
 use crate::spool::{Recovered, SpoolFault};
 use crate::track::Event;
 
 /// Connections kept open for the next reader.
 const READERS_KEPT_MAX: usize = 8;
-
-const SET_COLUMNS: &str = "SELECT s.id, s.message, s.recipients, s.row, t.state, s.roster, length(s.roster) \
-                           FROM sets s LEFT JOIN states t ON t.id = s.id";
 
 /// Everything that reads.
 pub(super) struct Reader {
@@ -34,13 +33,6 @@ pub(super) struct Reader {
     shared: Arc<Shared>,
     bodies: Arc<Bodies>,
     shelf: Arc<SegmentShelf>,
-}
-
-/// Whether a set comes with its roster.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RosterWanted {
-    Read,
-    CheckedOnly,
 }
 
 impl Reader {
@@ -86,8 +78,21 @@ impl Reader {
         fault
     }
 
-    fn row(&self, id: MessageId, no: i64) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
+    /// A message of the journal.
+    fn young(&self, id: MessageId, young: YoungMessage) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
+        let accepted = young.accepted;
+        let unreadable = |Damage(why)| SpoolFault::Unreadable(format!("message {id} in memory: {why}"));
+        let mut message: StoredMessage = record::decode(&accepted.row).map_err(unreadable)?;
+        message.prefix = accepted.prefix;
+        Ok((message, accepted.inline))
+    }
+
+    fn row(&self, id: MessageId) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
         type Columns = (Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>);
+        if let Some(young) = self.shared.young.message(id) {
+            return self.young(id, young);
+        }
+        let no = self.entry(id)?.no;
         let found: Option<Columns> = self.with("a message", |connection| {
             connection
                 .prepare_cached("SELECT row, prefix, sum, inline FROM contents WHERE no = ?1")?
@@ -117,8 +122,7 @@ impl Reader {
 
     /// A message without its content.
     pub(super) fn message(&self, id: MessageId) -> Result<StoredMessage, SpoolFault> {
-        let entry = self.entry(id)?;
-        Ok(self.row(id, entry.no)?.0)
+        Ok(self.row(id)?.0)
     }
 
     /// A message's content.
@@ -127,7 +131,7 @@ impl Reader {
         let unreadable = |fault: std::io::Error| SpoolFault::Unreadable(format!("the content of {id}: {fault}"));
         let (body, sum): (Arc<dyn StoredBody>, u32) = match entry.place {
             Place::Inline => {
-                let (_, inline) = self.row(id, entry.no)?;
+                let (_, inline) = self.row(id)?;
                 return Ok(Content::in_memory(inline.unwrap_or_default()));
             }
             Place::Segment {
@@ -161,6 +165,9 @@ impl Reader {
 
     /// A set with roster and progress.
     pub(super) fn set(&self, id: SetId) -> Result<StoredSet, SpoolFault> {
+        if let Some(young) = self.shared.young.set(id) {
+            return join_young(young, RosterWanted::Read);
+        }
         let found = self.with("a set", |connection| {
             let sql = format!("{SET_COLUMNS} WHERE s.id = ?1");
             connection
@@ -177,6 +184,10 @@ impl Reader {
 
     /// All sets of a message.
     pub(super) fn sets_of(&self, id: MessageId) -> Result<Vec<StoredSet>, SpoolFault> {
+        if let Some(young) = self.shared.young.message(id) {
+            let sets = young.sets.into_iter();
+            return sets.map(|set| join_young(set, RosterWanted::Read)).collect();
+        }
         let no = self.entry(id)?.no;
         let columns: Vec<SetColumns> = self.with("sets", |connection| {
             let sql = format!("{SET_COLUMNS} WHERE s.message = ?1 ORDER BY s.id");
@@ -193,8 +204,9 @@ impl Reader {
 
     /// A roster as encoded.
     pub(super) fn roster_octets(&self, id: SetId) -> Result<Vec<u8>, SpoolFault> {
-        if let Some(octets) = self.shared.recent.take_roster(id) {
-            return Ok(octets);
+        let in_memory = self.shared.recent.take_roster(id);
+        if let Some(octets) = in_memory.or_else(|| self.shared.young.roster(id)) {
+            return Ok(octets.into());
         }
         let found = self.with("a roster", |connection| {
             connection
@@ -262,6 +274,7 @@ impl Reader {
 
     /// Everything that is open. What is in quarantine stays there.
     pub(super) fn recover(&self) -> Result<Recovered, SpoolFault> {
+        let young = self.shared.young.sets();
         let aside: Vec<(String, i64)> = self.with("the quarantine", |connection| {
             connection
                 .prepare_cached("SELECT what, id FROM quarantine")?
@@ -279,6 +292,9 @@ impl Reader {
             connection.prepare(&sql)?.query_map([], SetColumns::read)?.collect()
         })?;
         let mut recovered = Recovered::default();
+        for set in young.into_iter().filter(|set| !set.finished) {
+            recovered.sets.push(join_young(set, RosterWanted::CheckedOnly)?);
+        }
         for columns in columns {
             if is_aside("set", columns.id) || is_aside("content", columns.no) {
                 continue;
@@ -286,6 +302,8 @@ impl Reader {
             // Damage was reported and set aside; the rest goes on.
             recovered.sets.extend(self.join(columns, RosterWanted::CheckedOnly));
         }
+        recovered.sets.sort_by_key(|set| set.set.id);
+        recovered.sets.dedup_by_key(|set| set.set.id);
         for (id, entry) in self.shared.live.lock().iter() {
             if entry.pending && !is_aside("content", entry.no) {
                 recovered.pending.push(*id);
@@ -298,15 +316,39 @@ impl Reader {
 
     /// The oldest events of the outbox. A damaged row is passed over and leaves with the next confirmation.
     pub(super) fn outbox(&self, count_max: usize) -> Result<Vec<(u64, Event)>, SpoolFault> {
-        let through = self.shared.outbox_through.load(std::sync::atomic::Ordering::Acquire);
+        let (through, last) = self.shared.outbox();
         if let Some(events) = self.shared.recent.take(through, count_max) {
             return Ok(events);
         }
         let mut events = Vec::new();
+        let mut next = through + 1;
+        while next <= last && events.len() < count_max {
+            let room = count_max - events.len();
+            match self.shared.young.events(next..=last, room) {
+                Ok(lines) => {
+                    next += lines.len() as u64;
+                    events.extend(young_events(lines)?);
+                }
+                Err(first) => {
+                    // The database has all that the journal does not.
+                    let until = first.map_or(last, |first| first - 1);
+                    let found = self.stored_events(next..=until, room)?;
+                    let is_all = found.len() < room;
+                    events.extend(found);
+                    next = if is_all { until + 1 } else { last + 1 };
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// Events of the database.
+    fn stored_events(&self, numbers: RangeInclusive<u64>, count_max: usize) -> Result<Vec<(u64, Event)>, SpoolFault> {
+        let mut events = Vec::new();
         self.with("the outbox", |connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT first, lines FROM outbox WHERE first + count - 1 > ?1 ORDER BY first")?;
-            let mut rows = statement.query([through as i64])?;
+            let sql = "SELECT first, lines FROM outbox WHERE first + count - 1 >= ?1 AND first <= ?2 ORDER BY first";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([*numbers.start() as i64, *numbers.end() as i64])?;
             while events.len() < count_max {
                 let Some(row) = rows.next()? else {
                     break;
@@ -314,7 +356,7 @@ impl Reader {
                 let first = row.get::<_, i64>(0)? as u64;
                 match lines(&record::octets(row, 1)?) {
                     Ok(lines) => {
-                        let numbered = (first..).zip(lines).filter(|(number, _)| *number > through);
+                        let numbered = (first..).zip(lines).filter(|(number, _)| numbers.contains(number));
                         events.extend(numbered.take(count_max - events.len()));
                     }
                     Err(Damage(why)) => tracing::error!(first, why, "events of the outbox are damaged and lost"),
@@ -333,6 +375,7 @@ impl Reader {
                 Ok(Damaged {
                     what: match row.get_ref(0)?.as_str()? {
                         "message" => "message",
+                        "journal" => "journal",
                         "set" => "set",
                         "hold" => "hold",
                         _ => "content",
@@ -347,6 +390,16 @@ impl Reader {
     }
 }
 
+fn young_events(lines: Vec<(u64, String)>) -> Result<Vec<(u64, Event)>, SpoolFault> {
+    let event = |line: &str| {
+        serde_json::from_str(line).map_err(|fault| SpoolFault::Unreadable(format!("an event of the journal: {fault}")))
+    };
+    lines
+        .into_iter()
+        .map(|(number, line)| Ok((number, event(&line)?)))
+        .collect()
+}
+
 fn missing(what: &str, id: impl std::fmt::Display) -> SpoolFault {
     SpoolFault::Missing(format!("{what} {id}"))
 }
@@ -356,62 +409,4 @@ fn lines(octets: &[u8]) -> Result<Vec<Event>, Damage> {
         .split(|octet| *octet == b'\n')
         .map(|line| serde_json::from_slice(line).map_err(|fault| Damage(fault.to_string())))
         .collect()
-}
-
-/// A `sets` row with its state, as read.
-struct SetColumns {
-    id: i64,
-    no: i64,
-    recipients: u32,
-    row: Vec<u8>,
-    state: Option<Vec<u8>>,
-    /// None if it is too large to be checked now.
-    roster: Option<Vec<u8>>,
-}
-
-impl SetColumns {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            no: row.get(1)?,
-            recipients: row.get(2).unwrap_or(u32::MAX),
-            row: record::octets(row, 3)?,
-            state: record::octets_or_null(row, 4)?,
-            roster: record::octets_or_null(row, 5)?,
-        })
-    }
-
-    /// Its message, if the row can still say so.
-    fn message(&self) -> Option<MessageId> {
-        let row: SetRow = record::decode(&self.row).ok()?;
-        Some(row.message)
-    }
-
-    fn join(self, rows: Vec<(i64, Vec<u8>)>, wanted: RosterWanted) -> Result<StoredSet, Damage> {
-        let row: SetRow = record::decode(&self.row)?;
-        let state: SetState = self.state.as_deref().map_or(Ok(SetState::default()), record::decode)?;
-        let progress = rows
-            .into_iter()
-            .map(|(no, octets)| Ok((no as u64, record::decode::<Progress>(&octets)?)))
-            .collect::<Result<Vec<_>, Damage>>()?;
-        let roster = match &self.roster {
-            Some(octets) => Some(Roster::decode(octets).map_err(|fault| Damage(fault.to_string()))?),
-            None => None,
-        };
-        let fits = roster.as_ref().is_none_or(|roster| roster.len() == self.recipients);
-        if row.id.0 as i64 != self.id || !fits {
-            return Err(Damage("its parts do not belong together".to_owned()));
-        }
-        let roster = match wanted {
-            RosterWanted::Read => roster.unwrap_or_default(),
-            RosterWanted::CheckedOnly => Roster::default(),
-        };
-        let set: DeliverySet = row.join(roster);
-        Ok(StoredSet {
-            set,
-            recipients: self.recipients,
-            state,
-            progress,
-        })
-    }
 }

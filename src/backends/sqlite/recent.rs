@@ -7,6 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use crate::limits::{OUTBOX_RECENT_EVENTS_MAX, OUTBOX_RECENT_OCTETS_MAX};
 use crate::mail::SetId;
 use crate::track::{Event, EventKind};
@@ -17,7 +19,7 @@ pub(super) struct Newest {
     /// Octets of its line and its roster, which tell how much memory it takes.
     octets: usize,
     event: Event,
-    roster: Option<Vec<u8>>,
+    roster: Option<Bytes>,
 }
 
 impl Newest {
@@ -31,7 +33,7 @@ impl Newest {
     }
 
     /// Keeps the encoded roster of its set.
-    pub(super) fn keep_roster(&mut self, roster: Vec<u8>) {
+    pub(super) fn keep_roster(&mut self, roster: Bytes) {
         self.octets += roster.len();
         self.roster = Some(roster);
     }
@@ -50,7 +52,7 @@ struct Kept {
     /// Number of the event after the newest that any commit held; 0 before the first commit.
     next: u64,
     /// Rosters of the sets whose QUEUE events were given last.
-    given: HashMap<SetId, Vec<u8>>,
+    given: HashMap<SetId, Bytes>,
 }
 
 impl Kept {
@@ -105,7 +107,7 @@ impl Recent {
     }
 
     /// The encoded roster of a set whose QUEUE event was among those taken last. It is given once.
-    pub(super) fn take_roster(&self, set: SetId) -> Option<Vec<u8>> {
+    pub(super) fn take_roster(&self, set: SetId) -> Option<Bytes> {
         self.kept().given.remove(&set)
     }
 }
@@ -155,7 +157,7 @@ mod tests {
                     },
                 },
             );
-            newest.keep_roster(vec![7; OUTBOX_RECENT_OCTETS_MAX / 3]);
+            newest.keep_roster(vec![7; OUTBOX_RECENT_OCTETS_MAX / 3].into());
             newest
         };
         let recent = Recent::default();

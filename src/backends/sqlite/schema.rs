@@ -12,8 +12,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::sync;
 
-/// Version of the tables of `mail.db`.
-pub(super) const MAIL_VERSION: i64 = 1;
+/// Version of the tables of `mail.db`. Version 1 had the same, but no journal beside it: what knows nothing of the
+/// journal must not open a directory that has one, or the mail in it would wait for ever.
+pub(super) const MAIL_VERSION: i64 = 2;
 
 /// Octets of a page of a database made here.
 pub(super) const PAGE_OCTETS: u32 = 8_192;
@@ -97,6 +98,20 @@ pub(super) fn prepare(connection: &mut Connection, tables: &str, version: i64) -
     transaction.pragma_update(None, "user_version", version)?;
     transaction.commit()?;
     Ok(version)
+}
+
+/// Brings a `mail.db` of version 1 to today's version.
+pub(super) fn renew(path: &Path, today: i64) -> rusqlite::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let connection = connect(path, Role::Writer)?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == 1 {
+        connection.pragma_update(None, "user_version", today)?;
+        tracing::info!(from = 1, to = today, "mail.db has today's version now");
+    }
+    Ok(())
 }
 
 /// A number kept in `meta`.

@@ -40,7 +40,7 @@ fn content(spool: &SqliteSpool, size: usize, seed: u8) -> Content {
 }
 
 /// Copies a data directory as a crash would leave it: the log is not replayed, the lock is not held.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("creates");
     for entry in fs::read_dir(from).expect("lists") {
         let entry = entry.expect("lists");
