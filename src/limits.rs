@@ -269,13 +269,13 @@ pub const PREVIEW_NAMES_MAX: u32 = 1_000;
 pub const HISTORY_VERSIONS_MAX: u32 = 10_000;
 
 /// Tracking events moved from the spool to the trace in one commit; mostly about 1 KiB of memory each.
-pub const TRACE_MOVE_EVENTS_MAX: usize = 4_000;
+pub const TRACE_MOVE_EVENTS_MAX: usize = 8_000;
 
 /// Events in one move that make the next wait for [`TRACE_MOVE_BUSY_INTERVAL`].
 pub const TRACE_MOVE_BUSY_EVENTS: usize = 400;
 
 /// How often the outbox is looked at while much happens: fewer and larger commits of the trace.
-pub const TRACE_MOVE_BUSY_INTERVAL: Duration = Duration::from_millis(500);
+pub const TRACE_MOVE_BUSY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often the outbox is looked at: short for a person who asks `trace`, long enough to gather a commit.
 pub const TRACE_MOVE_INTERVAL: Duration = Duration::from_millis(100);

@@ -54,7 +54,8 @@ impl Drop for TraceWriter {
 fn run(spool: &dyn Spool, trace: &dyn TraceStore, ended: &Receiver<()>) {
     let mut pause = limits::TRACE_MOVE_INTERVAL;
     while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-        pause = match move_all(spool, trace) {
+        // What has arrived meanwhile waits, or every move would be small.
+        pause = match move_all(spool, trace, limits::TRACE_MOVE_EVENTS_MAX) {
             Ok(moved) if moved >= limits::TRACE_MOVE_BUSY_EVENTS => limits::TRACE_MOVE_BUSY_INTERVAL,
             Ok(_) => limits::TRACE_MOVE_INTERVAL,
             Err(fault) => {
@@ -65,19 +66,20 @@ fn run(spool: &dyn Spool, trace: &dyn TraceStore, ended: &Receiver<()>) {
             }
         };
     }
-    if let Err(fault) = move_all(spool, trace) {
+    if let Err(fault) = move_all(spool, trace, 1) {
         tracing::error!(%fault, "tracking events stay in the spool until the next start");
     }
 }
 
-/// Moves what is there; returns how many events.
-fn move_all(spool: &dyn Spool, trace: &dyn TraceStore) -> Result<usize, MoveFault> {
+/// Moves what is there, until a move finds fewer than `enough`; returns how many events.
+fn move_all(spool: &dyn Spool, trace: &dyn TraceStore, enough: usize) -> Result<usize, MoveFault> {
     let log = |events: &[(u64, Event)]| gathered(|| events.iter().for_each(|(_, event)| log_event(event)));
     let mut moved = 0;
     loop {
-        match move_events_and(spool, trace, limits::TRACE_MOVE_EVENTS_MAX, log)? {
-            0 => return Ok(moved),
-            count => moved += count,
+        let count = move_events_and(spool, trace, limits::TRACE_MOVE_EVENTS_MAX, log)?;
+        moved += count;
+        if count < enough {
+            return Ok(moved);
         }
     }
 }
