@@ -42,9 +42,9 @@ pub(super) enum Operation {
 /// A row that is not what was written, as listed for the operator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damaged {
-    /// `message`, `content`, `set` or `hold`.
+    /// `message`, `content`, `set`, `hold`, or `journal` for a commit that was lost there.
     pub what: &'static str,
-    /// The row's number.
+    /// The row's number, or that of the commit.
     pub id: i64,
     /// Its message, if that is known.
     pub message: Option<MessageId>,

@@ -222,7 +222,7 @@ impl Segments {
             .write(true)
             .create_new(true)
             .open(self.shelf.path(number))?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, SEGMENT_OCTETS)?;
+        sync::reserve(&file, SEGMENT_OCTETS)?;
         sync::new_file(&file)?;
         sync::directory(&self.shelf.folder)?;
         self.shelf.open(number)

@@ -18,6 +18,15 @@ pub(super) fn new_file(file: &File) -> io::Result<()> {
     if skipped() { Ok(()) } else { file.sync_all() }
 }
 
+/// Sets octets aside for a new file, so that writing into them costs no metadata. A file system that cannot only gives
+/// it its length.
+pub(super) fn reserve(file: &File, octets: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, octets) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(octets),
+        reserved => Ok(reserved?),
+    }
+}
+
 /// Writes a directory's entries to stable storage: a new file is nowhere before this.
 pub(super) fn directory(path: &Path) -> io::Result<()> {
     if skipped() {

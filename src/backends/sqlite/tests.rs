@@ -59,7 +59,7 @@ pub(super) fn copy(from: &Path, to: &Path) {
 }
 
 /// Changes the database while no spool has it open.
-fn tamper(path: &Path, sql: &str) {
+pub(super) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path.join("mail.db")).expect("opens");
     assert_eq!(connection.execute(sql, []).expect("changes"), 1, "{sql}");
 }

@@ -15,6 +15,8 @@
 //! The salt is drawn at each start and kept in the database: content that looks like a frame does not know it.
 
 pub(crate) mod entry;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod moved;
 pub(crate) mod resume;
 mod scan;
@@ -198,8 +200,7 @@ impl Journal {
         let path = self.folder.join(format!("{:08}.mjl", self.next_file));
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         self.next_file += 1;
-        let made = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, JOURNAL_FILE_OCTETS)
-            .map_err(io::Error::from)
+        let made = sync::reserve(&file, JOURNAL_FILE_OCTETS)
             .and_then(|()| sync::new_file(&file))
             .and_then(|()| sync::directory(&self.folder));
         if let Err(fault) = made {

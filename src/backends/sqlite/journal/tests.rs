@@ -1,28 +1,25 @@
-//! The journal under test: frames that a crash cut off, and every mixture of operations against the spool in memory.
+//! Frames that a crash cut off, damage, and files that are used again.
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use jiff::Timestamp;
-use proptest::prelude::*;
+use rusqlite::Connection;
 
+use super::super::tests::{copy, tamper};
 use super::entry::{Entry, Lines};
+use super::model_tests::{ByHand, open};
 use super::*;
-use crate::backends::sqlite::{SpoolSettings, SqliteSpool};
-use crate::env::{Clock, Env, SystemChance};
-use crate::mail::{MessageId, SetId};
+use crate::backends::sqlite::schema;
+use crate::spool::Spool;
 use crate::spool::content::Content;
-use crate::spool::contract::{Sample, moment, octets, settlement};
-use crate::spool::memory::MemorySpool;
-use crate::spool::message::{HoldDecision, HoldState, Outcome, Progress, RecipientOutcome, Settlement};
+use crate::spool::contract::{Sample, accept, settlement};
 use crate::spool::promise::wait;
-use crate::spool::{Commit, Decided, Spool, SpoolFault};
-use crate::track::{Decision, Event};
 
 const SALT: u64 = 77;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
 
 fn entry(number: u64, octets: usize) -> Entry {
     Entry::Events(Lines {
@@ -66,7 +63,7 @@ fn only_file(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_frame_that_is_cut_off_or_changed_takes_no_other_with_it() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     drop(journal(folder.path(), &[10, 9_000, 10, 5_000]));
     assert_eq!(numbers(folder.path(), 0), (vec![1, 2, 3, 4], vec![]));
     assert_eq!(numbers(folder.path(), 2), (vec![3, 4], vec![]));
@@ -95,7 +92,7 @@ fn a_frame_that_is_cut_off_or_changed_takes_no_other_with_it() {
 
 #[test]
 fn files_are_used_again_and_their_old_frames_count_no_more() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let mut journal = journal(folder.path(), &[]);
     let half = JOURNAL_FILE_OCTETS as usize / 2 - PAGE;
     (0..6).for_each(|_| append(&mut journal, half));
@@ -117,7 +114,7 @@ fn files_are_used_again_and_their_old_frames_count_no_more() {
 
 #[test]
 fn content_that_looks_like_a_frame_is_none() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let mut forged = Frame::new(Vec::new());
     forged.add(&Entry::Stored(u64::MAX));
     forged.close(2, SALT + 5).expect("closes");
@@ -140,325 +137,76 @@ fn content_that_looks_like_a_frame_is_none() {
     assert_eq!(known.frames.len(), 1, "with its salt it would have been one");
 }
 
-/// A clock that stands still until it is moved.
-struct ByHand(AtomicU64);
-
-impl Clock for ByHand {
-    fn now(&self) -> Timestamp {
-        moment(5)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
+/// Where the frame begins that holds a text.
+fn frame_of(octets: &[u8], text: &str) -> usize {
+    let at = octets.windows(text.len()).position(|window| window == text.as_bytes());
+    at.expect("the journal holds it") / 4_096 * 4_096
 }
 
-/// What a test does; numbers choose among what is there.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// Octets of content, sets.
-    Accept(usize, usize),
-    AcceptHeld,
-    AcceptPending,
-    Complete(usize),
-    Settle(usize, bool),
-    Bounce(usize, bool),
-    Approve(usize),
-    Record,
-    Stored(usize),
-    Age,
-    Crash,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (prop_oneof![Just(20_usize), Just(4_000), Just(20_000), Just(400_000)], 0..3_usize)
-            .prop_map(|(octets, sets)| Step::Accept(octets, sets)),
-        1 => Just(Step::AcceptHeld),
-        1 => Just(Step::AcceptPending),
-        1 => any::<usize>().prop_map(Step::Complete),
-        6 => (any::<usize>(), any::<bool>()).prop_map(|(which, finished)| Step::Settle(which, finished)),
-        2 => (any::<usize>(), any::<bool>()).prop_map(|(which, light)| Step::Bounce(which, light)),
-        1 => any::<usize>().prop_map(Step::Approve),
-        1 => Just(Step::Record),
-        2 => any::<usize>().prop_map(Step::Stored),
-        2 => Just(Step::Age),
-        1 => Just(Step::Crash),
-    ]
-}
-
-/// A spool on disk and one in memory that are told the same.
-struct Both {
-    folder: tempfile::TempDir,
-    clock: Arc<ByHand>,
-    env: Env,
-    disk: SqliteSpool,
-    model: MemorySpool,
-    messages: Vec<MessageId>,
-    sets: Vec<SetId>,
-    pending: Vec<MessageId>,
-    holds: Vec<HoldDecision>,
-    commits: Vec<(Commit<()>, Commit<()>)>,
-    decisions: Vec<(Commit<Decided>, Commit<Decided>)>,
-}
-
-fn open(path: &Path, env: &Env) -> SqliteSpool {
-    let settings = SpoolSettings {
-        disk_floor_bytes: 0,
-        disk_resume_bytes: 0,
-        ..SpoolSettings::default()
-    };
-    SqliteSpool::open(path, settings, env.clone()).expect("opens")
-}
-
-impl Both {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(ByHand(AtomicU64::new(1)));
-        let env = Env {
-            clock: clock.clone(),
-            chance: Arc::new(SystemChance),
-        };
-        Self {
-            disk: open(&folder.path().join("0"), &env),
-            model: MemorySpool::new(env.clone()),
-            folder,
-            clock,
-            env,
-            messages: Vec::new(),
-            sets: Vec::new(),
-            pending: Vec::new(),
-            holds: Vec::new(),
-            commits: Vec::new(),
-            decisions: Vec::new(),
-        }
-    }
-
-    fn tell(&mut self, told: impl Fn(&dyn Spool) -> Commit<()>) {
-        self.commits.push((told(&self.disk), told(&self.model)));
-    }
-
-    fn sample(&mut self, size: usize, sets: usize) -> Sample {
-        let text = format!("Subject: {}\r\n\r\n{}", self.messages.len(), "x".repeat(size));
-        let mut sample = Sample::with_content(&self.disk, 2, Content::in_memory(text));
-        if sets == 0 {
-            sample.outcome().sets.clear();
-        }
-        for _ in 1..sets {
-            let set = sample.another_set(&self.disk, 3);
-            sample.outcome().sets.push(set);
-        }
-        self.messages.push(sample.id());
-        self.sets.extend(sample.outcome().sets.iter().map(|set| set.id));
-        sample
-    }
-
-    fn accept(&mut self, sample: &Sample) {
-        let acceptance = sample.acceptance.clone();
-        self.tell(|spool| spool.accept(acceptance.clone()));
-    }
-
-    fn settle(&mut self, which: usize, change: impl FnOnce(&mut Self, &mut Settlement)) {
-        let Some(set) = self.sets.get(which % self.sets.len().max(1)).copied() else {
-            return;
-        };
-        let mut settled = settlement(set, false);
-        settled.state.attempts = self.commits.len() as u32;
-        settled.progress.push(Progress {
-            first: 0,
-            last: 1,
-            outcome: RecipientOutcome::Relayed,
-        });
-        change(self, &mut settled);
-        self.tell(|spool| spool.settle(settled.clone()));
-    }
-
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Accept(size, sets) => {
-                let sample = self.sample(size, sets);
-                self.accept(&sample);
-            }
-            Step::AcceptHeld => {
-                let mut sample = self.sample(20, 1);
-                let hold = sample.hold(&self.disk);
-                self.holds.push(HoldDecision {
-                    hold: hold.id,
-                    state: HoldState::Decided {
-                        decision: Decision::Approved,
-                        by: "boss".to_owned(),
-                        at: moment(10),
-                        comment: None,
-                    },
-                    approval: crate::spool::approval::Approval {
-                        revision: 1,
-                        ..Default::default()
-                    },
-                    outcome: Outcome::default(),
-                });
-                sample.outcome().holds.push(hold);
-                self.accept(&sample);
-            }
-            Step::AcceptPending => {
-                let sample = Sample::bare(Content::in_memory("Subject: later\r\n\r\n"));
-                self.messages.push(sample.id());
-                self.pending.push(sample.id());
-                self.accept(&sample);
-            }
-            Step::Complete(which) => {
-                if !self.pending.is_empty() {
-                    let id = self.pending.swap_remove(which % self.pending.len());
-                    self.tell(|spool| spool.complete(id, Outcome::default()));
-                }
-            }
-            Step::Settle(which, finished) => self.settle(which, |_, settled| settled.finished = finished),
-            Step::Bounce(which, light) => self.settle(which, |both, settled| {
-                let mut report = both.sample(300, 1);
-                if !light {
-                    report.acceptance.outcome = None;
-                    both.pending.push(report.id());
-                }
-                settled.events = vec![report.event(crate::track::EventKind::Done)];
-                settled.reports.push(report.acceptance);
-                settled.finished = true;
-            }),
-            Step::Approve(which) => {
-                if let Some(decision) = self.holds.get(which % self.holds.len().max(1)).cloned() {
-                    let decided = self.disk.decide(decision.clone());
-                    self.decisions.push((decided, self.model.decide(decision)));
-                }
-            }
-            Step::Record => {
-                let event = self.sample(0, 0).event(crate::track::EventKind::Done);
-                self.disk.record(vec![event.clone()]);
-                self.model.record(vec![event]);
-            }
-            Step::Stored(which) => self.store(which),
-            Step::Age => {
-                self.finish();
-                self.clock.0.fetch_add(60_000, Ordering::Relaxed);
-                // The next commit finds everything old.
-                self.take(Step::Record);
-            }
-            Step::Crash => self.crash(),
-        }
-    }
-
-    fn store(&mut self, which: usize) {
-        self.finish();
-        let outbox = |spool: &dyn Spool| spool.outbox(1_000).expect("reads");
-        let (disk, model) = (outbox(&self.disk), outbox(&self.model));
-        let same = |at: &usize| by_message(&disk[..=*at]) == by_message(&model[..=*at]);
-        if let Some(at) = (which % disk.len().max(1)..disk.len()).find(same) {
-            let commits = (
-                self.disk.outbox_stored(disk[at].0),
-                self.model.outbox_stored(model[at].0),
-            );
-            self.commits.push(commits);
-        }
-    }
-
-    /// Waits for every answer: they are the same.
-    fn finish(&mut self) {
-        // Records are not answered, but what comes behind them is.
-        self.tell(|spool| spool.outbox_stored(0));
-        for (disk, model) in self.commits.drain(..) {
-            assert_eq!(kind(wait(disk)), kind(wait(model)));
-        }
-        for (disk, model) in self.decisions.drain(..) {
-            assert_eq!(kind(wait(disk)), kind(wait(model)));
-        }
-    }
-
-    /// Goes on with what a crash would leave.
-    fn crash(&mut self) {
-        self.finish();
-        let next = self
-            .folder
-            .path()
-            .join(format!("{}", self.messages.len() + self.sets.len() + 1));
-        let now = current(self.folder.path());
-        if next == now {
-            return;
-        }
-        super::super::tests::copy(&now, &next);
-        self.disk = open(&next, &self.env);
-        fs::remove_dir_all(now).expect("removes");
-    }
-
-    /// All that can be read is the same.
-    fn compare(&mut self) {
-        self.finish();
-        // First: what is given here is the last that a roster comes with.
-        let events = |spool: &dyn Spool| {
-            let events = spool.outbox(1_000).expect("reads");
-            assert!(events.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            by_message(&events)
-        };
-        assert_eq!(events(&self.disk), events(&self.model));
-        for id in &self.messages {
-            let stored = |spool: &dyn Spool| {
-                let content = kind(spool.content(*id)).map(|content| octets(&content));
-                (
-                    kind(spool.message(*id)),
-                    content,
-                    kind(spool.sets_of(*id)),
-                    kind(spool.holds_of(*id)),
-                )
-            };
-            assert!(stored(&self.disk) == stored(&self.model), "message {id}");
-        }
-        for id in &self.sets {
-            assert_eq!(kind(self.disk.set(*id)), kind(self.model.set(*id)), "set {id}");
-            let roster = |spool: &dyn Spool| kind(spool.roster_octets(*id));
-            assert_eq!(roster(&self.disk), roster(&self.model), "roster of {id}");
-        }
-        let (disk, model) = (
-            self.disk.recover().expect("reads"),
-            self.model.recover().expect("reads"),
-        );
-        assert_eq!(
-            (disk.sets, disk.pending, disk.holds),
-            (model.sets, model.pending, model.holds)
-        );
-        assert_eq!(self.disk.messages(), self.model.messages());
-        assert!(self.disk.quarantined().expect("reads").is_empty());
-    }
-}
-
-/// Events of each message in their order. Of those of several, what goes to the database is behind what goes to the
-/// journal if they come at once.
-fn by_message(events: &[(u64, Event)]) -> Vec<(MessageId, &'static str)> {
-    let mut events: Vec<_> = events
+#[test]
+fn a_damaged_commit_in_the_journal_is_told_and_the_rest_goes_on() {
+    let (folder, copies) = (folder(), folder());
+    // The clock stands still: nothing is moved.
+    let (_clock, env) = ByHand::env();
+    let spool = open(folder.path(), &env);
+    let samples: Vec<Sample> = ["first", "second", "third"]
         .iter()
-        .map(|(_, event)| (event.message, event.kind.name()))
+        .map(|text| Sample::with_content(&spool, 1, Content::in_memory(format!("Subject: {text}\r\n\r\n"))))
         .collect();
-    events.sort_by_key(|(message, _)| *message);
-    events
-}
-
-/// The one data directory.
-fn current(folder: &Path) -> PathBuf {
-    let mut found = fs::read_dir(folder).expect("lists");
-    found.next().expect("one directory").expect("lists").path()
-}
-
-/// An answer; of a fault only what it is, for the words name what each looked for.
-fn kind<T>(answer: Result<T, SpoolFault>) -> Result<T, std::mem::Discriminant<SpoolFault>> {
-    answer.map_err(|fault| std::mem::discriminant(&fault))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_it_is_the_spool_in_memory(bursts in prop::collection::vec(prop::collection::vec(step(), 1..6), 1..16)) {
-        let mut both = Both::new();
-        for burst in bursts {
-            burst.into_iter().for_each(|step| both.take(step));
-            both.compare();
-        }
-        both.crash();
-        both.compare();
+    for sample in &samples {
+        accept(&spool, sample);
     }
+    for (damaged, others) in [(0, [1, 2]), (1, [0, 2])] {
+        let crashed = copies.path().join(damaged.to_string());
+        copy(folder.path(), &crashed);
+        let journal = crashed.join("journal");
+        let path = journal.join("00000001.mjl");
+        let mut octets = fs::read(&path).expect("reads");
+        let at = frame_of(&octets, ["first", "second"][damaged]);
+        octets[at + 100] ^= 1;
+        fs::write(&path, octets).expect("writes");
+        for _ in 0..2 {
+            let spool = open(&crashed, &env);
+            assert_eq!(spool.messages(), 2, "also at the next start");
+            for index in others {
+                spool.set(samples[index].set().id).expect("is there");
+            }
+            let told = spool.quarantined().expect("reads");
+            assert_eq!(
+                (told.len(), told[0].what, told[0].id),
+                (1, "journal", damaged as i64 + 1)
+            );
+        }
+        let names = fs::read_dir(&journal).expect("lists");
+        let kept = names.filter(|name| {
+            let name = name.as_ref().expect("lists").file_name();
+            name.to_string_lossy().ends_with(".damaged-3")
+        });
+        assert_eq!(kept.count(), 1, "for whoever wants to look at it");
+    }
+}
+
+#[test]
+fn a_database_from_before_the_journal_is_taken_over() {
+    let folder = folder();
+    let (_clock, env) = ByHand::env();
+    let spool = open(folder.path(), &env);
+    let sample = Sample::new(&spool, 1);
+    accept(&spool, &sample);
+    drop(spool);
+    tamper(folder.path(), "DELETE FROM meta WHERE name = 'journal_through'");
+    tamper(folder.path(), "DELETE FROM meta WHERE name = 'journal_salt'");
+    fs::remove_dir_all(folder.path().join("journal")).expect("removes");
+    let connection = Connection::open(folder.path().join("mail.db")).expect("opens");
+    connection.pragma_update(None, "user_version", 1).expect("sets");
+    drop(connection);
+    let spool = open(folder.path(), &env);
+    assert_eq!(&spool.set(sample.set().id).expect("is there").set, sample.set());
+    wait(spool.settle(settlement(sample.set().id, true))).expect("settles");
+    drop(spool);
+    let connection = Connection::open(folder.path().join("mail.db")).expect("opens");
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .expect("reads");
+    assert_eq!(version, schema::MAIL_VERSION, "what knows no journal refuses it");
 }
