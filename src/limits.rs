@@ -364,13 +364,13 @@ pub const JOURNAL_FILES_MAX: usize = 4;
 /// Files of the journal that are kept to be written over.
 pub const JOURNAL_SPARES_MAX: usize = 4;
 
-/// An operation with more octets than this (a roster of ten thousand) goes to the database at once.
+/// An operation with more octets than this (a roster of ten thousand) goes to the database.
 pub const JOURNAL_ENTRY_OCTETS_MAX: usize = 256 * 1024;
 
 /// Octets of operations in one frame of the journal.
 pub const JOURNAL_FRAME_OCTETS_MAX: usize = 4 * 1024 * 1024;
 
-/// How long mail may be in the journal and in memory only; most is gone before.
+/// How long mail is in the journal and in memory only before it is moved, as fast as that goes; most is gone before.
 pub const JOURNAL_AGE_MAX: Duration = Duration::from_secs(2);
 
 /// How often what is older than [`JOURNAL_AGE_MAX`] is looked for.
@@ -379,7 +379,15 @@ pub const JOURNAL_MOVE_INTERVAL: Duration = Duration::from_millis(250);
 /// Octets of mail in the journal that are kept in memory; beyond it the oldest is moved to the database.
 pub const JOURNAL_MEMORY_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
-/// Messages moved from the journal to the database in one transaction: bounds the wait of a commit behind it.
+/// Octets of mail in the journal above which commits wait until enough was moved; above twice as many, which a database
+/// without room makes possible, new mail gets 451.
+pub const JOURNAL_MEMORY_OCTETS_URGENT: usize = 2 * JOURNAL_MEMORY_OCTETS_MAX;
+
+/// Octets of mail in the journal above which new mail gets 451.
+pub const JOURNAL_MEMORY_OCTETS_BOUND: usize = 2 * JOURNAL_MEMORY_OCTETS_URGENT;
+
+/// Messages moved from the journal to the database in one transaction, together with others of a frame:
+/// bounds the wait of a commit behind it.
 pub const JOURNAL_MOVE_MESSAGES_MAX: usize = 500;
 
 /// Events that wait to be moved from the spool to the trace; beyond it new mail gets 451.

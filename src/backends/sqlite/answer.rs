@@ -11,8 +11,8 @@ pub(super) enum Trouble {
     /// From SQLite.
     #[error("{0}")]
     Sql(#[from] rusqlite::Error),
-    /// From a segment file.
-    #[error("a segment file: {0}")]
+    /// From a file of the journal or a segment file.
+    #[error("a file of the journal or a segment: {0}")]
     Io(#[from] io::Error),
 }
 

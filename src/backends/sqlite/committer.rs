@@ -6,6 +6,7 @@
 //! Never: a second try. After an error of a commit, sync or write everything is refused until a
 //! restart; only a disk that is plainly full takes the commit back and goes on.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 
@@ -26,15 +27,13 @@ use super::schema::keep_meta;
 use super::shared::Shared;
 use super::state::State;
 use super::sync;
-use crate::limits::{JOURNAL_MOVE_MESSAGES_MAX, WAL_OCTETS_MAX};
+use crate::limits::{JOURNAL_MEMORY_OCTETS_MAX, JOURNAL_MOVE_MESSAGES_MAX, WAL_OCTETS_MAX};
 use crate::spool::SpoolFault;
 
 /// Octets a transaction adds to the log beside content: pages of trees that any one touches.
 const COMMIT_LOG_OCTETS: u64 = 64 * 1024;
 /// Octets an operation adds to the log beside content.
 const OPERATION_LOG_OCTETS: u64 = 1_024;
-/// Octets a message that is moved adds to the log beside its content.
-const MESSAGE_LOG_OCTETS: u64 = 8 * 1_024;
 
 /// What a commit left to be done after it.
 struct Committed {
@@ -87,6 +86,7 @@ impl Committer {
         while let Some(mut operations) = self.shared.queue.take(patience) {
             while !operations.is_empty() {
                 operations = self.commit(operations);
+                self.move_due();
             }
             self.move_due();
             let is_suspect = self.shared.suspicion().is_some();
@@ -115,12 +115,14 @@ impl Committer {
         if !sorted.heavy.is_empty() {
             self.commit_rows(sorted.heavy);
         }
+        let mut later = sorted.later.into_iter();
         if sorted.moves_first
             && let Err(fault) = self.move_through(self.state.journal.next() - 1)
         {
-            return refuse(sorted.later, &fault);
+            // What is behind it may need nothing moved.
+            refuse(later.next(), &fault);
         }
-        sorted.later
+        later.collect()
     }
 
     /// Drafts a frame of what the journal takes.
@@ -253,26 +255,33 @@ impl Committer {
         Ok(Committed { files_ended, events })
     }
 
-    /// Moves what is old or takes too much room from the journal to the database, a part at a time.
+    /// Moves what is old or takes too much room from the journal to the database: a part, or as much as must be.
     fn move_due(&mut self) {
         let now = self.shared.env.clock.monotonic();
-        if self.shared.suspicion().is_some() {
-            return;
+        loop {
+            let due = {
+                let kept = self.shared.young.lock();
+                let due = self.moving.due(now, &self.state.journal, &kept);
+                due.map(|through| kept.bounded(through, JOURNAL_MOVE_MESSAGES_MAX, JOURNAL_MEMORY_OCTETS_MAX / 2))
+            };
+            let Some(through) = due else { break };
+            if self.move_through(through).is_err() {
+                self.moving.pause(now);
+                break;
+            }
+            if !self.moving.is_urgent() {
+                break;
+            }
         }
-        let due = {
-            let kept = self.shared.young.lock();
-            let due = self.moving.due(now, &self.state.journal, &kept);
-            due.map(|through| kept.bounded(through, JOURNAL_MOVE_MESSAGES_MAX))
-        };
-        if let Some(through) = due
-            && self.move_through(through).is_err()
-        {
-            self.moving.pause(now);
-        }
+        let octets = self.shared.young.lock().octets();
+        self.shared.young_octets.store(octets, Ordering::Relaxed);
     }
 
     /// Moves everything of frames up to `through` to the database.
     fn move_through(&mut self, through: u64) -> Result<(), SpoolFault> {
+        if let Some(fault) = self.shared.suspicion() {
+            return Err(fault);
+        }
         if through <= self.state.journal_through {
             return Ok(());
         }
@@ -292,13 +301,10 @@ impl Committer {
 
     fn move_rows(&mut self, through: u64) -> Result<Moved, Trouble> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let moved = {
-            let kept = self.shared.young.lock();
-            moved::write(&self.connection, &kept, through, &mut self.state.next_no)?
-        };
-        let stored = self.state.outbox_through;
-        let gone = self.state.left.range(..=stored).map(|(_, set)| *set);
-        rows::forget_events(&self.connection, stored, gone)?;
+        // Taken out first: readers do not wait for the rows.
+        let part = self.shared.young.lock().part(through);
+        let moved = moved::write(&self.connection, &part, &mut self.state.next_no)?;
+        rows::forget_events(&self.connection, self.state.outbox_through, [])?;
         keep_meta(&self.connection, "set_high", self.state.set_high as i64)?;
         keep_meta(&self.connection, "journal_through", through as i64)?;
         self.shared.space.disk().before_commit()?;
@@ -308,7 +314,7 @@ impl Committer {
 
     /// The database holds it: nothing of it is needed in memory and in the journal.
     fn moved(&mut self, through: u64, moved: Moved) {
-        self.log_octets += MESSAGE_LOG_OCTETS * moved.numbers.len() as u64 + COMMIT_LOG_OCTETS;
+        self.log_octets += OPERATION_LOG_OCTETS * moved.numbers.len() as u64 + COMMIT_LOG_OCTETS;
         {
             let mut live = self.state.live.lock();
             for (id, no) in moved.numbers {
@@ -318,8 +324,13 @@ impl Committer {
             }
         }
         // Readers look into the journal first: what is no longer there has its row by now.
-        self.shared.young.lock().moved(through);
-        self.state.left = self.state.left.split_off(&(self.state.outbox_through + 1));
+        let octets = {
+            let mut kept = self.shared.young.lock();
+            let before = kept.octets();
+            kept.moved(through);
+            (before - kept.octets()) as u64
+        };
+        self.log_octets += octets;
         self.state.left.extend(moved.left);
         self.state.set_kept = self.state.set_high;
         self.state.journal_through = through;
@@ -348,8 +359,11 @@ impl Committer {
         if let Err(suspect) = self.roll_back(trouble) {
             return suspect;
         }
-        match load::rebuild(&self.connection, &mut self.state, &mut self.shared.young.lock()) {
-            Ok(()) => SpoolFault::DiskLow,
+        match load::rebuild(&self.connection, &mut self.state) {
+            Ok(kept) => {
+                *self.shared.young.lock() = kept;
+                SpoolFault::DiskLow
+            }
             Err(fault) => self.shared.suspect(format!("after a full disk: {fault}")),
         }
     }

@@ -89,10 +89,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes an operation, or says why not. `beside`: there is a transaction anyway, and what belongs to no mail of
-    /// the journal can go with it.
+    /// Takes an operation, or says why not. `beside`: operations before it belong into the database, and what is of
+    /// their mail follows them there.
     pub(super) fn take(&mut self, operation: Operation, beside: bool) -> Drafted {
-        let is_free = beside && self.is_empty;
         match operation {
             Operation::Accept(ready, promise)
                 if ready.is_light() && ready.journal_octets() <= JOURNAL_ENTRY_OCTETS_MAX =>
@@ -108,7 +107,7 @@ impl<'a> Draft<'a> {
             }
             Operation::Settle(ready, promise) => match self.kept.find(ready.set) {
                 None => Drafted::Heavy(Operation::Settle(ready, promise)),
-                Some(_) if !ready.reports.iter().all(ReadyAcceptance::is_light) => {
+                Some(_) if !ready.is_light() || ready.journal_octets() > JOURNAL_ENTRY_OCTETS_MAX => {
                     Drafted::Later(Operation::Settle(ready, promise))
                 }
                 Some(found) => match self.settle(found, *ready) {
@@ -116,18 +115,31 @@ impl<'a> Draft<'a> {
                     Err(trouble) => Drafted::Trouble(trouble, Answer::Done(promise, Ok(()))),
                 },
             },
-            Operation::Record(events) if !is_free => {
-                let lines = self.push_events(events);
-                self.write(Entry::Events(lines));
-                Drafted::Done(Answer::None)
-            }
-            Operation::OutboxStored(number, promise) if !is_free && !self.state.has_left(number) => {
+            Operation::Record(events) => self.record(events, beside),
+            Operation::OutboxStored(number, promise) if !self.state.has_left(number) => {
                 let through = self.state.storable(number, self.first_event - 1);
                 self.state.outbox_through = through;
                 self.write(Entry::Stored(through));
                 Drafted::Done(Answer::Done(promise, Ok(())))
             }
             operation => Drafted::Heavy(operation),
+        }
+    }
+
+    /// Events of mail that is here go here, those of other mail behind what was said of it before.
+    fn record(&mut self, events: ReadyEvents, beside: bool) -> Drafted {
+        let (here, elsewhere) = match beside {
+            true => events.split(|event| self.kept.has(event.message)),
+            false => (events, ReadyEvents::default()),
+        };
+        if !here.events.is_empty() {
+            let lines = self.push_events(here);
+            self.write(Entry::Events(lines));
+        }
+        if elsewhere.events.is_empty() {
+            Drafted::Done(Answer::None)
+        } else {
+            Drafted::Heavy(Operation::Record(elsewhere))
         }
     }
 

@@ -1,7 +1,7 @@
 //! The messages of the spool in memory: row number, place of the content, and what keeps each alive.
 //!
-//! Written by the committer, read by readers. A message that is here but not committed yet is found missing
-//! by its row; one that has ended is gone from here no later than from the database.
+//! Written by the committer, read by readers. One that is here but not committed yet is found missing by its row, or is
+//! found in the journal's memory; one that has ended is gone from here no later than from the database.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

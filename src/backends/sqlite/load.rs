@@ -1,6 +1,7 @@
 //! What the committer must know, read from the database: at start, and after a transaction was taken back.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -86,12 +87,10 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     }
     let number = |name| Ok::<_, rusqlite::Error>(meta(connection, name)?.unwrap_or(0) as u64);
     let outbox_through = number("outbox_through")?;
-    let sql = "SELECT coalesce(max(first + count - 1), 0) FROM outbox";
-    let outbox_last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
     Ok(Loaded {
         messages,
         next_no: next_no(connection)?,
-        next_event: outbox_through.max(outbox_last as u64) + 1,
+        next_event: outbox_through.max(last_event(connection)?).max(number("event_high")?) + 1,
         outbox_through,
         left: left(connection)?,
         set_high: number("set_high")?,
@@ -99,6 +98,12 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
         journal_through: number("journal_through")?,
         damaged,
     })
+}
+
+/// Number of the last event of the outbox; 0 if it is empty.
+pub(super) fn last_event(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(first + count - 1), 0) FROM outbox";
+    connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? as u64))
 }
 
 /// A row number that no message has, nor any set that is left of one.
@@ -109,10 +114,19 @@ pub(super) fn next_no(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Reads everything anew, the journal included, after a commit that was taken back.
-pub(super) fn rebuild(connection: &Connection, state: &mut State, kept: &mut Kept) -> Result<(), Trouble> {
+pub(super) fn rebuild(connection: &Connection, state: &mut State) -> Result<Kept, Trouble> {
     let mut loaded = load(connection)?;
     let found = state.journal.read(loaded.journal_through)?;
-    *kept = Kept::read(found.frames, loaded.outbox_through, loaded.journal_through);
+    let written = state.journal.next() - 1 - loaded.journal_through;
+    if found.frames.len() as u64 != written || !found.damaged.is_empty() {
+        // The next start tells what is damaged and keeps it.
+        let fault = io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the journal does not read back as it was written",
+        );
+        return Err(fault.into());
+    }
+    let kept = Kept::read(found.frames, loaded.outbox_through, loaded.journal_through);
     for (id, message) in kept.messages() {
         let open = message.sets.iter().filter(|set| !set.finished).count();
         let entry = Entry::young(message.accepted.place, open as u32);
@@ -122,7 +136,7 @@ pub(super) fn rebuild(connection: &Connection, state: &mut State, kept: &mut Kep
     state.next_event = state.next_event.max(kept.event_last + 1);
     state.outbox_through = kept.stored();
     state.raise_set_high(SetId(kept.set_last));
-    Ok(())
+    Ok(kept)
 }
 
 type Messages = (HashMap<MessageId, Entry>, HashMap<i64, MessageId>);

@@ -52,7 +52,7 @@ pub use open::{OpenFault, SpoolSettings};
 pub use operation::Damaged;
 pub use space::{Disk, SystemDisk};
 
-use crate::limits::OUTBOX_EVENTS_MAX;
+use crate::limits::{JOURNAL_MEMORY_OCTETS_BOUND, OUTBOX_EVENTS_MAX};
 use crate::mail::{HoldId, MessageId, SetId};
 use crate::spool::content::{Content, ContentWriter};
 use crate::spool::message::{Acceptance, Hold, HoldDecision, Outcome, Settlement, StoredMessage, StoredSet};
@@ -111,7 +111,8 @@ impl SqliteSpool {
         }
         let full = self.shared.live.len() >= self.queue_messages_max
             || self.outbox_len() >= OUTBOX_EVENTS_MAX
-            || self.shared.queue.is_full();
+            || self.shared.queue.is_full()
+            || self.shared.young_octets.load(Ordering::Relaxed) >= JOURNAL_MEMORY_OCTETS_BOUND;
         full.then_some(SpoolFault::Full)
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::journal::Journal;
 use super::journal::young::Kept;
-use crate::limits::{JOURNAL_AGE_MAX, JOURNAL_FILES_MAX, JOURNAL_MEMORY_OCTETS_MAX, JOURNAL_MOVE_INTERVAL};
+use crate::limits::{
+    JOURNAL_AGE_MAX, JOURNAL_FILES_MAX, JOURNAL_MEMORY_OCTETS_MAX, JOURNAL_MEMORY_OCTETS_URGENT, JOURNAL_MOVE_INTERVAL,
+};
 
 /// How long a full disk is left alone before the next try.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ pub(super) struct Moving {
     paused_until: Duration,
     /// More is due now.
     is_pressed: bool,
+    /// Nothing else is done before.
+    is_urgent: bool,
 }
 
 impl Moving {
@@ -42,7 +46,7 @@ impl Moving {
 
     /// The frame up to which to move now.
     pub(super) fn due(&mut self, now: Duration, journal: &Journal, kept: &Kept) -> Option<u64> {
-        self.is_pressed = false;
+        (self.is_pressed, self.is_urgent) = (false, false);
         if now < self.paused_until {
             return None;
         }
@@ -51,6 +55,8 @@ impl Moving {
             None => (kept.octets() > JOURNAL_MEMORY_OCTETS_MAX).then(|| kept.frame()),
         };
         self.is_pressed = pressed.is_some();
+        self.is_urgent =
+            kept.octets() > JOURNAL_MEMORY_OCTETS_URGENT || journal.oldest(2 * JOURNAL_FILES_MAX).is_some();
         let aged = |mark: &&Mark| now.saturating_sub(mark.since) >= JOURNAL_AGE_MAX + JOURNAL_MOVE_INTERVAL;
         pressed.or_else(|| self.marks.iter().take_while(aged).last().map(|mark| mark.last))
     }
@@ -66,6 +72,11 @@ impl Moving {
     pub(super) fn pause(&mut self, now: Duration) {
         self.is_pressed = false;
         self.paused_until = now + PAUSE;
+    }
+
+    /// True if what was due last did not suffice.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 
     /// How long the committer may wait for operations before it asks again.

@@ -100,11 +100,11 @@ impl OpenFault {
         move |fault| Self::Io { path, fault }
     }
 
-    fn journal(path: &Path) -> impl FnOnce(Trouble) -> Self {
-        let path = path.to_owned();
+    fn journal(folders: &Folders) -> impl FnOnce(Trouble) -> Self {
+        let (database, journal) = (folders.database.clone(), folders.journal.clone());
         move |trouble| match trouble {
-            Trouble::Sql(fault) => Self::Database { path, fault },
-            Trouble::Io(fault) => Self::Io { path, fault },
+            Trouble::Sql(fault) => Self::Database { path: database, fault },
+            Trouble::Io(fault) => Self::Io { path: journal, fault },
         }
     }
 
@@ -246,7 +246,7 @@ impl Stock {
             let now = env.clock.now().as_microsecond().max(0);
             schema::keep_meta(connection, "outbox_through", now).map_err(database())?;
         }
-        let journal = resume(connection, &folders.journal, env).map_err(OpenFault::journal(&folders.journal))?;
+        let resumed = resume(connection, &folders.journal, env).map_err(OpenFault::journal(folders))?;
         let mut loaded = load::load(connection).map_err(database())?;
         let mut segments = HashMap::new();
         missing_bodies(&mut loaded, folders, bodies, &mut segments);
@@ -256,8 +256,8 @@ impl Stock {
                 "a damaged message is set aside");
             keep_damaged(connection, damaged, now).map_err(database())?;
         }
-        // A damaged row may name any file: then nothing is thrown away.
-        let unknown = loaded.damaged.iter().any(|damaged| damaged.message.is_none());
+        // A damaged row or frame may name any file: then nothing is thrown away.
+        let unknown = resumed.is_damaged || loaded.damaged.iter().any(|damaged| damaged.message.is_none());
         if unknown {
             all_segments(&folders.segments, &mut segments).map_err(OpenFault::io(&folders.segments))?;
         } else {
@@ -278,7 +278,7 @@ impl Stock {
             set_high: loaded.set_high,
             set_kept: loaded.set_high,
             hold_high: loaded.hold_high,
-            journal,
+            journal: resumed.journal,
             journal_through: loaded.journal_through,
         };
         *state.live.lock() = loaded.messages;

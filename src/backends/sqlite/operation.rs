@@ -129,6 +129,22 @@ pub(super) struct ReadyEvents {
 }
 
 impl ReadyEvents {
+    /// Octets of the lines.
+    pub(super) fn octets(&self) -> usize {
+        self.lines.iter().map(String::len).sum()
+    }
+
+    /// Takes apart those of which something is true; none of them is a QUEUE event.
+    pub(super) fn split(self, is_so: impl Fn(&Event) -> bool) -> (Self, Self) {
+        let mut parts = (Self::default(), Self::default());
+        for (event, line) in self.events.into_iter().zip(self.lines) {
+            let part = if is_so(&event) { &mut parts.0 } else { &mut parts.1 };
+            part.events.push(event);
+            part.lines.push(line);
+        }
+        parts
+    }
+
     /// Encodes events.
     pub(super) fn new(events: Vec<Event>) -> Self {
         let mut ready = Self::default();
@@ -267,7 +283,7 @@ impl ReadyOutcome {
 
     fn journal_octets(&self) -> usize {
         let sets: usize = self.sets.iter().map(|set| set.row.len() + set.roster.len()).sum();
-        let lines: usize = self.events.lines.iter().map(String::len).sum();
+        let lines = self.events.octets();
         let reports: usize = self.reports.iter().map(ReadyAcceptance::journal_octets).sum();
         sets + lines + reports
     }
@@ -317,6 +333,18 @@ impl ReadyHold {
 }
 
 impl ReadySettlement {
+    /// True if the journal can take its reports.
+    pub(super) fn is_light(&self) -> bool {
+        self.reports.iter().all(ReadyAcceptance::is_light)
+    }
+
+    /// Octets that it would take in the journal.
+    pub(super) fn journal_octets(&self) -> usize {
+        let progress: usize = self.progress.iter().map(Vec::len).sum();
+        let reports: usize = self.reports.iter().map(ReadyAcceptance::journal_octets).sum();
+        progress + self.state.len() + self.events.octets() + reports
+    }
+
     /// Encodes a settlement.
     pub(super) fn new(bodies: &Arc<Bodies>, settlement: Settlement) -> Result<Self, SpoolFault> {
         Ok(Self {

@@ -1,4 +1,5 @@
-//! Reading what was committed, on connections of their own that never wait for the committer.
+//! Reading what was committed: from the journal's memory, which the committer holds shortly, or on connections of their
+//! own that never wait for it.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

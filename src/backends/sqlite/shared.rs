@@ -1,6 +1,6 @@
 //! What the threads of one spool share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::journal::young::Young;
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     /// Mail that is in the journal and not in the database.
     pub(super) young: Young,
+    /// Octets of it, about.
+    pub(super) young_octets: AtomicUsize,
     /// Events of the last commits.
     pub(super) recent: Recent,
     /// Held by a commit; taken by the checkpointer for its last stretch.
@@ -40,6 +42,7 @@ impl Shared {
             space,
             queue: Queue::default(),
             young: Young::default(),
+            young_octets: AtomicUsize::new(0),
             recent: Recent::default(),
             gate: Mutex::default(),
             outbox_count: AtomicU64::new(0),

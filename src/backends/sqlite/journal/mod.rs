@@ -4,7 +4,7 @@
 //! wait here and in memory ([`young`]), and only what stays is moved to the database ([`moved`]), in bulk.
 //!
 //! In: frames of entries ([`entry`]). Out: a frame is on stable storage when [`Journal::append`] has returned; after
-//! a crash [`read`] gives every frame again that the database does not hold. Never: a frame in a page that an
+//! a crash [`read`] gives every frame again that the database does not hold. Never: a frame in a sector that an
 //! earlier one has part of, so that a write cut off by a power failure harms nothing that was promised.
 //!
 //! ```text
@@ -31,10 +31,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::sync;
-use crate::limits::{JOURNAL_FILE_OCTETS, JOURNAL_SPARES_MAX};
+use crate::limits::{JOURNAL_FILE_OCTETS, JOURNAL_FRAME_OCTETS_MAX, JOURNAL_SPARES_MAX};
 use scan::{Found, read};
 
-/// Octets that a frame begins at a multiple of: no two share a page of the cache or a sector of a disk.
+/// Octets that a frame begins at a multiple of: no two share a sector of a disk, so that one cut off while it is written
+/// leaves the one before it as it was.
 const PAGE: usize = 4_096;
 /// Octets of a frame before its entries.
 const HEADER: usize = 32;
@@ -103,6 +104,12 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// If so many files are in use or more: the number of the last frame in the oldest.
+    pub(crate) fn oldest(&self, files: usize) -> Option<u64> {
+        let oldest = self.full.front()?;
+        (self.full.len() + 1 >= files).then_some(oldest.last)
+    }
+
     /// Takes the files of a folder whose frames the database holds, all of them; `next` is above all their numbers.
     pub(crate) fn open(folder: PathBuf, next: u64, salt: u64) -> io::Result<Self> {
         let mut journal = Self {
@@ -145,18 +152,28 @@ impl Journal {
 
     /// Writes a frame and puts it on stable storage.
     ///
-    /// After an error nothing of it counts: a later frame takes its number and, if the file has room, its place.
+    /// A disk without room is [`io::ErrorKind::StorageFull`]: then nothing of it counts, and a later frame takes its
+    /// number. Whatever a sync answers is another error, for what it left behind nobody knows.
     pub(crate) fn append(&mut self, mut frame: Frame) -> io::Result<()> {
         let number = self.next;
         frame.close(number, self.salt)?;
         let len = frame.0.len() as u64;
         let volume = self.room(len)?;
-        volume.file.write_all_at(&frame.0, volume.end)?;
-        sync::file(&volume.file)?;
+        if let Err(fault) = volume.file.write_all_at(&frame.0, volume.end) {
+            // It may be whole but for its zeros: without a header it is none.
+            volume
+                .file
+                .write_all_at(&[0; HEADER], volume.end)
+                .map_err(io::Error::other)?;
+            return Err(fault);
+        }
+        sync::file(&volume.file).map_err(io::Error::other)?;
         volume.end += len;
         volume.last = number;
         self.next += 1;
-        self.buffer = frame.0;
+        if frame.0.capacity() <= 2 * JOURNAL_FRAME_OCTETS_MAX {
+            self.buffer = frame.0;
+        }
         Ok(())
     }
 
@@ -172,12 +189,6 @@ impl Journal {
                 tracing::warn!(%path, %fault, "a free file of the journal could not be removed; the next start does");
             }
         }
-    }
-
-    /// If so many files are in use: the number of the last frame in the oldest.
-    pub(crate) fn oldest(&self, files: usize) -> Option<u64> {
-        let oldest = self.full.front()?;
-        (self.full.len() + 1 >= files).then_some(oldest.last)
     }
 
     /// A file with room for so many octets.

@@ -56,7 +56,7 @@ enum Step {
     Settle(usize, bool),
     Bounce(usize, bool),
     Approve(usize),
-    Record,
+    Record(usize),
     Stored(usize),
     Age,
     Crash,
@@ -72,7 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (any::<usize>(), any::<bool>()).prop_map(|(which, finished)| Step::Settle(which, finished)),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(which, light)| Step::Bounce(which, light)),
         1 => any::<usize>().prop_map(Step::Approve),
-        1 => Just(Step::Record),
+        2 => any::<usize>().prop_map(Step::Record),
         2 => any::<usize>().prop_map(Step::Stored),
         2 => Just(Step::Age),
         1 => Just(Step::Crash),
@@ -217,20 +217,31 @@ impl Both {
                     self.decisions.push((decided, self.model.decide(decision)));
                 }
             }
-            Step::Record => {
-                let event = self.sample(0, 0).event(crate::track::EventKind::Done);
-                self.disk.record(vec![event.clone()]);
-                self.model.record(vec![event]);
-            }
+            Step::Record(which) => self.record(which),
             Step::Stored(which) => self.store(which),
             Step::Age => {
                 self.finish();
                 self.clock.0.fetch_add(60_000, Ordering::Relaxed);
                 // The next commit finds everything old.
-                self.take(Step::Record);
+                self.record(0);
             }
             Step::Crash => self.crash(),
         }
+    }
+
+    /// Of mail that may be anywhere, or gone: the order of its events is kept.
+    fn record(&mut self, which: usize) {
+        let other = self.sample(0, 0).id();
+        let events: Vec<Event> = [self.messages[which % self.messages.len()], other]
+            .into_iter()
+            .map(|message| Event {
+                at: moment(2),
+                message,
+                kind: crate::track::EventKind::Done,
+            })
+            .collect();
+        self.disk.record(events.clone());
+        self.model.record(events);
     }
 
     fn store(&mut self, which: usize) {

@@ -1,13 +1,14 @@
 //! Moving mail from the journal to the database: in bulk, and only what is still needed.
 //!
-//! In: an open transaction, and the frame up to which to move. Out: rows. Never: a message of whose frame the rest
+//! In: an open transaction, and what frames up to a number brought. Out: rows. Never: a message of whose frame the rest
 //! stays behind; the caller says in the same transaction up to which frame the database holds everything.
 
 use rusqlite::Connection;
 
 use super::super::answer::Trouble;
 use super::super::rows::{self, MessageRow, SetRowOf};
-use super::young::{Kept, YoungMessage};
+use super::entry::AcceptedSet;
+use super::young::{Line, Part, YoungMessage};
 use crate::mail::{MessageId, SetId};
 
 /// What was written.
@@ -19,34 +20,37 @@ pub(crate) struct Moved {
     pub(crate) left: Vec<(u64, SetId)>,
 }
 
-/// Writes messages, rosters and events of all frames up to `through`, with row numbers from `next_no` on.
-pub(crate) fn write(connection: &Connection, kept: &Kept, through: u64, next_no: &mut i64) -> Result<Moved, Trouble> {
+/// Writes a part of the journal, with row numbers from `next_no` on.
+pub(crate) fn write(connection: &Connection, part: &Part, next_no: &mut i64) -> Result<Moved, Trouble> {
     let mut moved = Moved::default();
     let mut number = || {
         *next_no += 1;
         *next_no - 1
     };
-    let frames = kept.order.iter().take_while(|(frame, _)| *frame <= through);
-    for message in frames.filter_map(|(_, id)| kept.messages.get(id)) {
+    for message in &part.messages {
         let no = number();
         write_message(connection, no, message)?;
         moved.numbers.push((message.accepted.id, no));
     }
-    for (queued, set) in kept.left.range(..=kept.last_event(through)) {
+    for set in &part.left {
         // Of a message that the database never knew: its number is nobody's.
-        let row = SetRowOf {
-            no: number(),
-            id: set.id,
-            queued: *queued,
-            recipients: set.recipients,
-            row: &set.row,
-            roster: &set.roster,
-        };
-        row.insert(connection)?;
-        moved.left.push((*queued, set.id));
+        write_set(connection, number(), set)?;
+        moved.left.push((set.queued, set.id));
     }
-    write_events(connection, kept, through)?;
+    write_events(connection, &part.lines)?;
     Ok(moved)
+}
+
+fn write_set(connection: &Connection, no: i64, set: &AcceptedSet) -> Result<(), Trouble> {
+    let row = SetRowOf {
+        no,
+        id: set.id,
+        queued: set.queued,
+        recipients: set.recipients,
+        row: &set.row,
+        roster: &set.roster,
+    };
+    row.insert(connection)
 }
 
 fn write_message(connection: &Connection, no: i64, message: &YoungMessage) -> Result<(), Trouble> {
@@ -63,15 +67,7 @@ fn write_message(connection: &Connection, no: i64, message: &YoungMessage) -> Re
     };
     row.insert(connection)?;
     for set in &message.sets {
-        let row = SetRowOf {
-            no,
-            id: set.accepted.id,
-            queued: set.accepted.queued,
-            recipients: set.accepted.recipients,
-            row: &set.accepted.row,
-            roster: &set.accepted.roster,
-        };
-        row.insert(connection)?;
+        write_set(connection, no, &set.accepted)?;
         if let Some(state) = &set.state {
             rows::settle(connection, set.accepted.id, 0, &set.progress, set.finished, state)?;
         }
@@ -80,10 +76,10 @@ fn write_message(connection: &Connection, no: i64, message: &YoungMessage) -> Re
 }
 
 /// Events that are not stored elsewhere, a row for each run of numbers: others may have gone to the database at once.
-fn write_events(connection: &Connection, kept: &Kept, through: u64) -> Result<(), Trouble> {
+fn write_events(connection: &Connection, lines: &[Line]) -> Result<(), Trouble> {
     let mut run: Vec<&str> = Vec::new();
     let mut first = 0;
-    for line in kept.lines.iter().take_while(|line| line.frame <= through) {
+    for line in lines {
         if first + run.len() as u64 != line.number {
             rows::insert_events(connection, first, &run)?;
             run.clear();

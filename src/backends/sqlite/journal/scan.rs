@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) frames: Vec<(u64, Vec<Entry>)>,
     /// The highest number of any frame, whole or not; 0 if there is none.
     pub(crate) last: u64,
+    /// The newest frame is not whole: nobody was promised anything by it.
+    pub(crate) is_cut: bool,
     /// Frames between others that are missing or not what was written: number and why.
     pub(crate) damaged: Vec<(u64, String)>,
 }
@@ -43,28 +45,30 @@ pub(crate) fn read(folder: &Path, salt: u64, numbers: Range<u64>) -> io::Result<
         ..Found::default()
     };
     lying.retain(|frame| numbers.start < frame.number && frame.number < numbers.end);
-    // Of two frames with a number only one can be whole: a try that failed, and the one that took its number.
+    // Of two frames with a number one is a try that failed; it is not whole.
     lying.sort_by_key(|frame| (frame.number, frame.entries.is_err()));
     lying.dedup_by_key(|frame| frame.number);
-    let newest = lying.iter().rev().find(|frame| frame.entries.is_ok());
-    let Some(newest) = newest.map(|frame| frame.number) else {
-        return Ok(found);
-    };
+    // Only the newest may be cut off: the one before it was synced when it was begun.
+    found.is_cut = lying.last().is_some_and(|frame| frame.entries.is_err());
+    if found.is_cut {
+        lying.pop();
+    }
     let mut expected = numbers.start + 1;
+    let end = found.last.min(numbers.end - 1) + u64::from(!found.is_cut);
     for Lying { number, entries } in lying {
-        if number > newest {
-            break;
-        }
-        for missing in expected..number {
-            found.damaged.push((missing, "it is missing".to_owned()));
-        }
+        found.damaged.extend((expected..number).map(missing));
         expected = number + 1;
         match entries.and_then(Entry::decode_all) {
             Ok(entries) => found.frames.push((number, entries)),
             Err(Damage(why)) => found.damaged.push((number, why)),
         }
     }
+    found.damaged.extend((expected..end).map(missing));
     Ok(found)
+}
+
+fn missing(number: u64) -> (u64, String) {
+    (number, "it is missing".to_owned())
 }
 
 /// Finds the frames of one file. Behind damage it goes on at the next page.

@@ -91,6 +91,29 @@ fn a_frame_that_is_cut_off_or_changed_takes_no_other_with_it() {
 }
 
 #[test]
+fn only_the_newest_frame_may_be_cut_off() {
+    let folder = folder();
+    drop(journal(folder.path(), &[10, 10, 10]));
+    let path = only_file(folder.path());
+    let mut octets = fs::read(&path).expect("reads");
+    octets[2 * PAGE + HEADER] ^= 1;
+    fs::write(&path, &octets).expect("writes");
+    assert_eq!(numbers(folder.path(), 0), (vec![1, 2], vec![]));
+    assert!(read(folder.path(), SALT, 0..u64::MAX).expect("reads").is_cut);
+    octets[PAGE + HEADER] ^= 1;
+    fs::write(&path, &octets).expect("writes");
+    assert_eq!(
+        numbers(folder.path(), 0),
+        (vec![1], vec![2]),
+        "it was synced before the third was begun"
+    );
+    octets[0] ^= 1;
+    octets[PAGE] ^= 1;
+    fs::write(&path, &octets).expect("writes");
+    assert_eq!(numbers(folder.path(), 0), (vec![], vec![1, 2]));
+}
+
+#[test]
 fn files_are_used_again_and_their_old_frames_count_no_more() {
     let folder = folder();
     let mut journal = journal(folder.path(), &[]);
@@ -160,6 +183,8 @@ fn a_damaged_commit_in_the_journal_is_told_and_the_rest_goes_on() {
         let crashed = copies.path().join(damaged.to_string());
         copy(folder.path(), &crashed);
         let journal = crashed.join("journal");
+        let orphan = crashed.join("bodies").join("0e9c2ddc-3c44-4b8c-8be4-7a7c9f1f0d11");
+        fs::write(&orphan, "a body that perhaps only that commit named").expect("writes");
         let path = journal.join("00000001.mjl");
         let mut octets = fs::read(&path).expect("reads");
         let at = frame_of(&octets, ["first", "second"][damaged]);
@@ -177,6 +202,7 @@ fn a_damaged_commit_in_the_journal_is_told_and_the_rest_goes_on() {
                 (1, "journal", damaged as i64 + 1)
             );
         }
+        assert!(orphan.exists(), "kept like the frame");
         let names = fs::read_dir(&journal).expect("lists");
         let kept = names.filter(|name| {
             let name = name.as_ref().expect("lists").file_name();

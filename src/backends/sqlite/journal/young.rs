@@ -38,11 +38,20 @@ pub(crate) struct YoungSet {
 }
 
 /// An event that is not stored elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) number: u64,
-    pub(super) frame: u64,
+    frame: u64,
     pub(super) text: String,
+}
+
+/// What frames up to a number brought and is still needed.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(super) messages: Vec<YoungMessage>,
+    /// Sets of ended messages whose roster is still needed.
+    pub(super) left: Vec<AcceptedSet>,
+    pub(super) lines: Vec<Line>,
 }
 
 /// A set that can be settled here.
@@ -57,14 +66,16 @@ pub(crate) struct Found {
 /// The state itself.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    pub(super) messages: HashMap<MessageId, YoungMessage>,
+    messages: HashMap<MessageId, YoungMessage>,
     sets: HashMap<SetId, MessageId>,
     /// Messages in the order of their frames, ended ones included.
-    pub(super) order: VecDeque<(u64, MessageId)>,
+    order: VecDeque<(u64, MessageId)>,
     /// Sets of ended messages, by the number of the QUEUE event that still needs their roster.
-    pub(super) left: BTreeMap<u64, AcceptedSet>,
+    left: BTreeMap<u64, AcceptedSet>,
+    /// The other way round.
+    left_of: HashMap<SetId, u64>,
     /// Events that are not stored elsewhere, in the order of their numbers.
-    pub(super) lines: VecDeque<Line>,
+    lines: VecDeque<Line>,
     /// Octets of all this.
     octets: usize,
     /// Events up to this one are stored elsewhere.
@@ -130,7 +141,7 @@ impl Young {
             return Some(set.accepted.roster);
         }
         let kept = self.lock();
-        let left = kept.left.values().find(|set| set.id == id)?;
+        let left = kept.left.get(kept.left_of.get(&id)?)?;
         Some(left.roster.clone())
     }
 }
@@ -247,9 +258,15 @@ impl Kept {
         while self.lines.front().is_some_and(|line| line.number <= self.stored) {
             self.pop_line();
         }
-        let later = self.left.split_off(&(self.stored + 1));
+        self.forget_left(self.stored);
+    }
+
+    /// Forgets sets whose QUEUE event has a number up to `through`.
+    fn forget_left(&mut self, through: u64) {
+        let later = self.left.split_off(&(through + 1));
         for set in std::mem::replace(&mut self.left, later).into_values() {
             self.octets -= set.octets();
+            self.left_of.remove(&set.id);
         }
     }
 
@@ -268,6 +285,7 @@ impl Kept {
             for YoungSet { accepted, .. } in message.sets {
                 if accepted.queued > self.stored {
                     self.octets += accepted.octets();
+                    self.left_of.insert(accepted.id, accepted.queued);
                     self.left.insert(accepted.queued, accepted);
                 }
             }
@@ -283,19 +301,38 @@ impl Kept {
         Some(message)
     }
 
-    /// The last frame up to `through` such that at most `count_max` messages of all frames up to it are still here; the
-    /// first frame that has any, if it has more.
-    pub(crate) fn bounded(&self, through: u64, count_max: usize) -> u64 {
-        let (mut count, mut first) = (0, None);
-        let here = self.order.iter().filter(|(_, id)| self.messages.contains_key(id));
-        for (frame, _) in here.take_while(|(frame, _)| *frame <= through) {
+    /// The last frame up to `through` such that at most `count_max` messages of at most `octets_max` octets of all frames
+    /// up to it are still here; the first frame that has any, if it has more.
+    pub(crate) fn bounded(&self, through: u64, count_max: usize, octets_max: usize) -> u64 {
+        let (mut count, mut octets, mut first) = (0, 0, None);
+        let frames = self.order.iter().take_while(|(frame, _)| *frame <= through);
+        let here = frames.filter_map(|(frame, id)| Some((frame, self.messages.get(id)?)));
+        for (frame, message) in here {
             let first = *first.get_or_insert(*frame);
             count += 1;
-            if count > count_max && *frame > first {
+            octets += message.octets();
+            if (count > count_max || octets > octets_max) && *frame > first {
                 return frame - 1;
             }
         }
         through
+    }
+
+    /// What frames up to `through` brought, as it stands now.
+    pub(crate) fn part(&self, through: u64) -> Part {
+        let frames = self.order.iter().take_while(|(frame, _)| *frame <= through);
+        let left = self.left.range(..=self.last_event(through));
+        let lines = self.lines.iter().take_while(|line| line.frame <= through);
+        Part {
+            messages: frames.filter_map(|(_, id)| self.messages.get(id).cloned()).collect(),
+            left: left.map(|(_, set)| set.clone()).collect(),
+            lines: lines.cloned().collect(),
+        }
+    }
+
+    /// True if a message is here.
+    pub(crate) fn has(&self, id: MessageId) -> bool {
+        self.messages.contains_key(&id)
     }
 
     /// Forgets what frames up to `through` said: the database holds it.
@@ -309,14 +346,11 @@ impl Kept {
         while self.lines.front().is_some_and(|line| line.frame <= through) {
             self.pop_line();
         }
-        let later = self.left.split_off(&(event + 1));
-        for set in std::mem::replace(&mut self.left, later).into_values() {
-            self.octets -= set.octets();
-        }
+        self.forget_left(event);
     }
 
     /// Number of the last event of frames up to `through` that is not stored elsewhere; 0 if there is none.
-    pub(super) fn last_event(&self, through: u64) -> u64 {
+    fn last_event(&self, through: u64) -> u64 {
         let count = self.lines.partition_point(|line| line.frame <= through);
         count.checked_sub(1).map_or(0, |at| self.lines[at].number)
     }
