@@ -86,11 +86,14 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
         }
     }
     let number = |name| Ok::<_, rusqlite::Error>(meta(connection, name)?.unwrap_or(0) as u64);
-    let outbox_through = number("outbox_through")?;
+    let (event_high, event_last) = (number("event_high")?, last_event(connection)?);
+    // Numbers that a start passed over are of no event: none of them waits to be stored elsewhere.
+    let passed_over = if event_last == 0 { event_high } else { 0 };
+    let outbox_through = number("outbox_through")?.max(passed_over);
     Ok(Loaded {
         messages,
         next_no: next_no(connection)?,
-        next_event: outbox_through.max(last_event(connection)?).max(number("event_high")?) + 1,
+        next_event: outbox_through.max(event_last).max(event_high) + 1,
         outbox_through,
         left: left(connection)?,
         set_high: number("set_high")?,

@@ -30,7 +30,7 @@ pub(crate) struct Resumed {
 }
 
 /// Numbers that are passed over when the newest frame is cut off: more than any frame uses.
-const EVENTS_PASSED_OVER: u64 = 1_000_000;
+const EVENTS_PASSED_OVER: u64 = 100_000;
 const SETS_PASSED_OVER: u64 = 65_536;
 
 /// Opens the journal of a database; afterwards the database holds everything.
@@ -80,10 +80,10 @@ fn write_all(connection: &Connection, found: Found, (through, last): (u64, u64),
         let part = kept.part(last);
         let moved = moved::write(connection, &part, &mut next_no(connection)?)?;
         rows::forget_events(connection, kept.stored(), [])?;
-        tracing::info!(
-            messages = moved.numbers.len(),
-            "mail in the journal was moved to the database"
-        );
+        let messages = moved.numbers.len();
+        if messages > 0 {
+            tracing::info!(messages, "mail in the journal was moved to the database");
+        }
     }
     let (mut event_high, mut set_high) = (number(connection, "event_high")?, number(connection, "set_high")?);
     event_high = event_high.max(kept.event_last);

@@ -236,3 +236,39 @@ fn a_database_from_before_the_journal_is_taken_over() {
         .expect("reads");
     assert_eq!(version, schema::MAIL_VERSION, "what knows no journal refuses it");
 }
+
+#[test]
+fn after_a_frame_was_cut_off_no_number_comes_twice_and_no_event_is_missed() {
+    let (folder, copies) = (folder(), folder());
+    let (_clock, env) = ByHand::env();
+    let spool = open(folder.path(), &env);
+    let sample = Sample::new(&spool, 1);
+    accept(&spool, &sample);
+    let last = spool.outbox(9).expect("reads").pop().expect("events").0;
+    wait(spool.outbox_stored(last)).expect("removes");
+    let unknown = Sample::with_content(&spool, 1, Content::in_memory("Subject: cut off\r\n\r\n"));
+    accept(&spool, &unknown);
+    let crashed = copies.path().join("crashed");
+    copy(folder.path(), &crashed);
+    let path = crashed.join("journal").join("00000001.mjl");
+    let mut octets = fs::read(&path).expect("reads");
+    let at = frame_of(&octets, "cut off");
+    octets[at + 100] ^= 1;
+    fs::write(&path, octets).expect("writes");
+    let spool = open(&crashed, &env);
+    assert_eq!(spool.messages(), 1);
+    assert!(
+        spool.quarantined().expect("reads").is_empty(),
+        "nobody was promised anything"
+    );
+    assert_eq!(spool.outbox_len(), 0, "numbers passed over are no events");
+    let next = Sample::new(&spool, 1);
+    assert!(next.set().id > unknown.set().id);
+    accept(&spool, &next);
+    let events = spool.outbox(9).expect("reads");
+    assert_eq!((events.len(), spool.outbox_len()), (2, 2));
+    assert!(
+        events[0].0 > last + 2,
+        "above the numbers of the frame that was cut off"
+    );
+}
