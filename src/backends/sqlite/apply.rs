@@ -11,18 +11,16 @@ use uuid::Uuid;
 use super::answer::{Answer, Trouble};
 use super::live::Entry;
 use super::operation::{
-    Damaged, Operation, ReadyAcceptance, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet,
-    ReadySettlement, line,
+    Damaged, Operation, ReadyAcceptance, ReadyDecision, ReadyEvents, ReadyHold, ReadyOutcome, ReadySet, ReadySettlement,
 };
 use super::recent::Newest;
-use super::record::{self, IdColumn, Place};
+use super::record::{self, IdColumn};
 use super::rows::{self, MessageRow, SetRowOf};
 use super::schema::keep_meta;
 use super::state::State;
 use crate::mail::{MessageId, SetId};
 use crate::spool::message::{Hold, HoldState};
 use crate::spool::{Decided, SpoolFault};
-use crate::track::{Event, EventKind};
 
 /// One transaction.
 pub(super) struct Batch<'a> {
@@ -219,22 +217,10 @@ impl<'a> Batch<'a> {
     }
 
     fn quarantine(&mut self, damaged: &Damaged) -> Result<(), Trouble> {
-        let sql = "INSERT INTO quarantine (what, id, message, why, at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (what, id) DO NOTHING";
-        let message = damaged.message.map(IdColumn);
         if let Some(id) = damaged.message {
             self.change(id, |entry| entry.quarantined = true);
         }
-        self.run(
-            sql,
-            (
-                damaged.what,
-                damaged.id,
-                message,
-                &damaged.why,
-                self.now.as_microsecond(),
-            ),
-        )
+        rows::insert_damaged(self.connection, damaged, self.now)
     }
 
     fn insert(&mut self, ready: ReadyAcceptance) -> Result<(), Trouble> {
@@ -255,12 +241,8 @@ impl<'a> Batch<'a> {
         row.insert(self.connection)?;
         let entry = Entry {
             no,
-            place,
-            sets_open: 0,
-            holds_waiting: 0,
             pending,
-            checked: true,
-            quarantined: false,
+            ..Entry::young(place, 0)
         };
         self.state.live.lock().insert(ready.id, entry);
         if let Some(outcome) = ready.outcome {
@@ -317,10 +299,9 @@ impl<'a> Batch<'a> {
     fn push_events(&mut self, events: ReadyEvents) -> u64 {
         let base = self.state.next_event;
         self.state.next_event += events.lines.len() as u64;
-        let newest = events.lines.iter().zip(events.events);
-        self.events
-            .extend(newest.map(|(line, event)| Newest::new(line.len(), event)));
-        self.lines.extend(events.lines);
+        let (lines, newest) = events.newest();
+        self.events.extend(newest);
+        self.lines.extend(lines);
         base
     }
 
@@ -361,20 +342,8 @@ impl<'a> Batch<'a> {
         if entry.quarantined {
             self.run("DELETE FROM quarantine WHERE message = ?1", [IdColumn(id)])?;
         }
-        match entry.place {
-            Place::Inline => {}
-            Place::Segment { segment, .. } => self.state.segments.release(segment),
-            Place::File { name, .. } => self.files_ended.push(name),
-        }
-        let done = Event {
-            at: self.now,
-            message: id,
-            kind: EventKind::Done,
-        };
-        let line = line(&done);
-        self.events.push(Newest::new(line.len(), done));
-        self.lines.push(line);
-        self.state.next_event += 1;
+        self.files_ended.extend(self.state.release(entry.place));
+        self.push_events(ReadyEvents::done(id, self.now));
         Ok(())
     }
 }

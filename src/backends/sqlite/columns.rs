@@ -1,12 +1,13 @@
-//! Delivery sets put together: from rows of the database, or from what the journal has in memory.
+//! Delivery sets and messages put together: from rows of the database, or from what the journal has in memory.
 
+use bytes::Bytes;
 use rusqlite::Row;
 
-use super::journal::young::YoungSet;
+use super::journal::young::{YoungMessage, YoungSet};
 use super::record::{self, Damage, SetRow};
 use crate::mail::MessageId;
 use crate::spool::SpoolFault;
-use crate::spool::message::{DeliverySet, Progress, SetState, StoredSet};
+use crate::spool::message::{DeliverySet, Progress, SetState, StoredMessage, StoredSet};
 use crate::spool::roster::Roster;
 
 /// Columns that [`SetColumns`] is read from.
@@ -96,4 +97,13 @@ pub(super) fn join_young(young: YoungSet, wanted: RosterWanted) -> Result<Stored
     columns
         .join((1..).zip(young.progress).collect(), wanted)
         .map_err(|Damage(why)| SpoolFault::Unreadable(format!("set {id} in memory: {why}")))
+}
+
+/// A message of the journal, and its content if that is in the row.
+pub(super) fn join_young_message(young: YoungMessage) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
+    let accepted = young.accepted;
+    let mut message: StoredMessage = record::decode(&accepted.row)
+        .map_err(|Damage(why)| SpoolFault::Unreadable(format!("message {} in memory: {why}", accepted.id)))?;
+    message.prefix = accepted.prefix;
+    Ok((message, accepted.inline))
 }

@@ -84,11 +84,13 @@ impl Committer {
     pub(super) fn run(mut self) {
         let mut patience = None;
         while let Some(mut operations) = self.shared.queue.take(patience) {
-            while !operations.is_empty() {
+            loop {
                 operations = self.commit(operations);
                 self.move_due();
+                if operations.is_empty() {
+                    break;
+                }
             }
-            self.move_due();
             let is_suspect = self.shared.suspicion().is_some();
             patience = if is_suspect { None } else { self.moving.patience() };
         }
@@ -100,6 +102,9 @@ impl Committer {
 
     /// Commits operations from the first on; returns those that are to be committed next.
     fn commit(&mut self, operations: Vec<Operation>) -> Vec<Operation> {
+        if operations.is_empty() {
+            return operations;
+        }
         if let Some(fault) = self.shared.suspicion() {
             return refuse(operations, &fault);
         }
@@ -292,8 +297,12 @@ impl Committer {
         };
         match done {
             Ok(moved) => self.moved(through, moved),
-            // Nothing has changed in memory: the mail is still in the journal.
-            Err(trouble) => return Err(self.roll_back(&trouble).err().unwrap_or(SpoolFault::DiskLow)),
+            Err(trouble) => {
+                self.roll_back(&trouble)?;
+                // Nothing has changed in memory.
+                tracing::warn!(%trouble, "the disk is full; mail stays in the journal");
+                return Err(SpoolFault::DiskLow);
+            }
         }
         self.checkpoint_if_long();
         Ok(())
@@ -349,7 +358,6 @@ impl Committer {
                 .shared
                 .suspect(format!("{}: {trouble}", self.shared.env.clock.now())));
         }
-        tracing::warn!(%trouble, "the disk is full; what was being stored is refused");
         self.shared.space.found_full();
         Ok(())
     }
@@ -359,6 +367,7 @@ impl Committer {
         if let Err(suspect) = self.roll_back(trouble) {
             return suspect;
         }
+        tracing::warn!(%trouble, "the disk is full; what was being stored is refused");
         match load::rebuild(&self.connection, &mut self.state) {
             Ok(kept) => {
                 *self.shared.young.lock() = kept;

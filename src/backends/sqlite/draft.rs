@@ -11,15 +11,13 @@ use super::journal::Frame;
 use super::journal::entry::{Accepted, AcceptedSet, Entry, Lines, Settled};
 use super::journal::young::{Found, Kept};
 use super::live;
-use super::operation::{Operation, ReadyAcceptance, ReadyBody, ReadyEvents, ReadySettlement, line};
+use super::operation::{Operation, ReadyAcceptance, ReadyBody, ReadyEvents, ReadySettlement};
 use super::recent::Newest;
-use super::record::Place;
 use super::state::State;
 use super::sync;
 use crate::limits::{JOURNAL_ENTRY_OCTETS_MAX, JOURNAL_FRAME_OCTETS_MAX};
 use crate::mail::MessageId;
 use crate::spool::SpoolFault;
-use crate::track::{Event, EventKind};
 
 /// What became of an operation.
 pub(super) enum Drafted {
@@ -233,21 +231,8 @@ impl<'a> Draft<'a> {
         let Some(entry) = self.state.live.lock().remove(&id) else {
             return;
         };
-        match entry.place {
-            Place::Inline => {}
-            Place::Segment { segment, .. } => self.state.segments.release(segment),
-            Place::File { name, .. } => self.files_ended.push(name),
-        }
-        let done = Event {
-            at: self.now,
-            message: id,
-            kind: EventKind::Done,
-        };
-        let lines = self.push_events(ReadyEvents {
-            lines: vec![line(&done)],
-            events: vec![done],
-            queued: Vec::new(),
-        });
+        self.files_ended.extend(self.state.release(entry.place));
+        let lines = self.push_events(ReadyEvents::done(id, self.now));
         self.write(Entry::Events(lines));
     }
 
@@ -255,13 +240,9 @@ impl<'a> Draft<'a> {
     fn push_events(&mut self, ready: ReadyEvents) -> Lines {
         let first = self.state.next_event;
         self.state.next_event += ready.lines.len() as u64;
-        let newest = ready.lines.iter().zip(ready.events);
-        self.events
-            .extend(newest.map(|(line, event)| Newest::new(line.len(), event)));
-        Lines {
-            first,
-            lines: ready.lines,
-        }
+        let (lines, newest) = ready.newest();
+        self.events.extend(newest);
+        Lines { first, lines }
     }
 
     fn write(&mut self, entry: Entry) {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::SqliteSpool;
@@ -24,7 +23,8 @@ use super::load::{self, Loaded};
 use super::lock::{DirectoryLock, LockFault};
 use super::operation::Damaged;
 use super::read::Reader;
-use super::record::{IdColumn, Place};
+use super::record::Place;
+use super::rows;
 use super::schema::{self, MAIL, MAIL_VERSION, Role};
 use super::segment::{SegmentShelf, Segments};
 use super::shared::Shared;
@@ -100,7 +100,7 @@ impl OpenFault {
         move |fault| Self::Io { path, fault }
     }
 
-    fn journal(folders: &Folders) -> impl FnOnce(Trouble) -> Self {
+    fn stock(folders: &Folders) -> impl FnOnce(Trouble) -> Self {
         let (database, journal) = (folders.database.clone(), folders.journal.clone());
         move |trouble| match trouble {
             Trouble::Sql(fault) => Self::Database { path: database, fault },
@@ -246,7 +246,7 @@ impl Stock {
             let now = env.clock.now().as_microsecond().max(0);
             schema::keep_meta(connection, "outbox_through", now).map_err(database())?;
         }
-        let resumed = resume(connection, &folders.journal, env).map_err(OpenFault::journal(folders))?;
+        let resumed = resume(connection, &folders.journal, env).map_err(OpenFault::stock(folders))?;
         let mut loaded = load::load(connection).map_err(database())?;
         let mut segments = HashMap::new();
         missing_bodies(&mut loaded, folders, bodies, &mut segments);
@@ -254,7 +254,7 @@ impl Stock {
         for damaged in &loaded.damaged {
             tracing::error!(what = damaged.what, id = damaged.id, message = ?damaged.message, why = damaged.why,
                 "a damaged message is set aside");
-            keep_damaged(connection, damaged, now).map_err(database())?;
+            rows::insert_damaged(connection, damaged, now).map_err(OpenFault::stock(folders))?;
         }
         // A damaged row or frame may name any file: then nothing is thrown away.
         let unknown = resumed.is_damaged || loaded.damaged.iter().any(|damaged| damaged.message.is_none());
@@ -325,15 +325,5 @@ fn all_segments(folder: &Path, segments: &mut HashMap<u32, u32>) -> io::Result<(
             *segments.entry(number).or_default() += 1;
         }
     }
-    Ok(())
-}
-
-/// Lists a damaged row for the operator.
-pub(super) fn keep_damaged(connection: &Connection, damaged: &Damaged, at: Timestamp) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO quarantine (what, id, message, why, at) VALUES (?1, ?2, ?3, ?4, ?5) \
-               ON CONFLICT (what, id) DO NOTHING";
-    let message = damaged.message.map(IdColumn);
-    let values = (damaged.what, damaged.id, message, &damaged.why, at.as_microsecond());
-    connection.execute(sql, values)?;
     Ok(())
 }

@@ -5,8 +5,10 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::body::Bodies;
+use super::recent::Newest;
 use super::record::{self, Place, SetRow};
 use crate::limits::{INLINE_CONTENT_OCTETS_MAX, SEGMENT_CONTENT_OCTETS_MAX};
 use crate::mail::{HoldId, MessageId, SetId};
@@ -129,6 +131,22 @@ pub(super) struct ReadyEvents {
 }
 
 impl ReadyEvents {
+    /// That a message has ended.
+    pub(super) fn done(message: MessageId, at: Timestamp) -> Self {
+        Self::new(vec![Event {
+            at,
+            message,
+            kind: EventKind::Done,
+        }])
+    }
+
+    /// The lines, and the events as they are kept in memory.
+    pub(super) fn newest(self) -> (Vec<String>, Vec<Newest>) {
+        let newest = self.lines.iter().zip(self.events);
+        let newest = newest.map(|(line, event)| Newest::new(line.len(), event)).collect();
+        (self.lines, newest)
+    }
+
     /// Octets of the lines.
     pub(super) fn octets(&self) -> usize {
         self.lines.iter().map(String::len).sum()
@@ -160,7 +178,7 @@ impl ReadyEvents {
 }
 
 /// An event as a line of JSON.
-pub(super) fn line(event: &Event) -> String {
+fn line(event: &Event) -> String {
     serde_json::to_string(event).expect("events are plain structs with string keys")
 }
 

@@ -9,8 +9,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::body::{self, Bodies};
-use super::columns::{RosterWanted, SET_COLUMNS, SetColumns, join_young};
-use super::journal::young::YoungMessage;
+use super::columns::{RosterWanted, SET_COLUMNS, SetColumns, join_young, join_young_message};
 use super::live::Entry;
 use super::operation::{Damaged, Operation, row_sum};
 use super::record::{self, Damage, IdColumn, Place};
@@ -79,19 +78,10 @@ impl Reader {
         fault
     }
 
-    /// A message of the journal.
-    fn young(&self, id: MessageId, young: YoungMessage) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
-        let accepted = young.accepted;
-        let unreadable = |Damage(why)| SpoolFault::Unreadable(format!("message {id} in memory: {why}"));
-        let mut message: StoredMessage = record::decode(&accepted.row).map_err(unreadable)?;
-        message.prefix = accepted.prefix;
-        Ok((message, accepted.inline))
-    }
-
     fn row(&self, id: MessageId) -> Result<(StoredMessage, Option<Bytes>), SpoolFault> {
         type Columns = (Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>);
         if let Some(young) = self.shared.young.message(id) {
-            return self.young(id, young);
+            return join_young_message(young);
         }
         let no = self.entry(id)?.no;
         let found: Option<Columns> = self.with("a message", |connection| {

@@ -1,8 +1,10 @@
 //! Rows of `mail.db`, written by commits and by moves from the journal alike.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Params};
 
 use super::answer::Trouble;
+use super::operation::Damaged;
 use super::record::{self, IdColumn, Place};
 use super::schema::keep_meta;
 use crate::limits::OUTBOX_ROW_EVENTS_MAX;
@@ -42,7 +44,7 @@ impl MessageRow<'_> {
     }
 }
 
-/// A delivery set of the message with the number `no`, 0 events behind it if `queued` is 0.
+/// A delivery set of the message with the number `no`.
 pub(super) struct SetRowOf<'a> {
     pub(super) no: i64,
     pub(super) id: SetId,
@@ -112,4 +114,13 @@ pub(super) fn insert_events(connection: &Connection, mut first: u64, lines: &[&s
         first += chunk.len() as u64;
     }
     Ok(())
+}
+
+/// Lists a damaged row or frame for the operator.
+pub(super) fn insert_damaged(connection: &Connection, damaged: &Damaged, at: Timestamp) -> Result<(), Trouble> {
+    let sql = "INSERT INTO quarantine (what, id, message, why, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT (what, id) DO NOTHING";
+    let message = damaged.message.map(IdColumn);
+    let values = (damaged.what, damaged.id, message, &damaged.why, at.as_microsecond());
+    run(connection, sql, values)
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::answer::Trouble;
 use super::journal::Journal;
 use super::live::Live;
@@ -76,6 +78,18 @@ impl State {
                 *place
             }
         })
+    }
+
+    /// A message has ended: frees its content, after the commit; a file of its own is to be removed then.
+    pub(super) fn release(&mut self, place: Place) -> Option<Uuid> {
+        match place {
+            Place::Inline => None,
+            Place::Segment { segment, .. } => {
+                self.segments.release(segment);
+                None
+            }
+            Place::File { name, .. } => Some(name),
+        }
     }
 
     /// A set has this number.

@@ -104,12 +104,6 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// If so many files are in use or more: the number of the last frame in the oldest.
-    pub(crate) fn oldest(&self, files: usize) -> Option<u64> {
-        let oldest = self.full.front()?;
-        (self.full.len() + 1 >= files).then_some(oldest.last)
-    }
-
     /// Takes the files of a folder whose frames the database holds, all of them; `next` is above all their numbers.
     pub(crate) fn open(folder: PathBuf, next: u64, salt: u64) -> io::Result<Self> {
         let mut journal = Self {
@@ -189,6 +183,12 @@ impl Journal {
                 tracing::warn!(%path, %fault, "a free file of the journal could not be removed; the next start does");
             }
         }
+    }
+
+    /// If so many files are in use or more: the number of the last frame in the oldest.
+    pub(crate) fn oldest(&self, files: usize) -> Option<u64> {
+        let oldest = self.full.front()?;
+        (self.full.len() + 1 >= files).then_some(oldest.last)
     }
 
     /// A file with room for so many octets.

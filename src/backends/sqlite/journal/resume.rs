@@ -10,7 +10,6 @@ use rusqlite::Connection;
 
 use super::super::answer::Trouble;
 use super::super::load::{last_event, next_no};
-use super::super::open::keep_damaged;
 use super::super::operation::Damaged;
 use super::super::rows;
 use super::super::schema::{keep_meta, meta};
@@ -73,7 +72,7 @@ fn write_all(connection: &Connection, found: Found, (through, last): (u64, u64),
             message: None,
             why,
         };
-        keep_damaged(connection, &damaged, env.clock.now())?;
+        rows::insert_damaged(connection, &damaged, env.clock.now())?;
     }
     let kept = Kept::read(found.frames, number(connection, "outbox_through")?, through);
     if last > through {

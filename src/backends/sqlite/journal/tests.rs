@@ -10,6 +10,7 @@ use super::entry::{Entry, Lines};
 use super::model_tests::{ByHand, open};
 use super::*;
 use crate::backends::sqlite::schema;
+use crate::limits::{JOURNAL_FILES_MAX, JOURNAL_MEMORY_OCTETS_URGENT};
 use crate::spool::Spool;
 use crate::spool::content::Content;
 use crate::spool::contract::{Sample, accept, settlement};
@@ -271,4 +272,40 @@ fn after_a_frame_was_cut_off_no_number_comes_twice_and_no_event_is_missed() {
         events[0].0 > last + 2,
         "above the numbers of the frame that was cut off"
     );
+}
+
+#[test]
+fn mail_that_takes_too_much_memory_is_moved_however_young() {
+    let folder = folder();
+    let (_clock, env) = ByHand::env();
+    let spool = open(folder.path(), &env);
+    let rows = || -> i64 {
+        let connection = Connection::open(folder.path().join("mail.db")).expect("opens");
+        let count = connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0));
+        count.expect("reads")
+    };
+    let body = "x".repeat(15_000);
+    let accept_some = |count: usize| -> Vec<Sample> {
+        let text = || Content::in_memory(format!("Subject: x\r\n\r\n{body}"));
+        let samples: Vec<Sample> = (0..count).map(|_| Sample::with_content(&spool, 1, text())).collect();
+        let commits: Vec<_> = samples
+            .iter()
+            .map(|sample| spool.accept(sample.acceptance.clone()))
+            .collect();
+        commits.into_iter().for_each(|commit| wait(commit).expect("accepts"));
+        samples
+    };
+    let mut samples = accept_some(100);
+    assert_eq!(rows(), 0, "small and young: in the journal only");
+    let count = 2 * JOURNAL_MEMORY_OCTETS_URGENT / body.len();
+    samples.extend(accept_some(count));
+    // What is answered next finds the rest moved.
+    samples.extend(accept_some(1));
+    let in_memory = (samples.len() as i64 - rows()) as usize * body.len();
+    assert!(in_memory <= JOURNAL_MEMORY_OCTETS_URGENT, "{in_memory} octets");
+    assert!(files(&folder.path().join("journal")).expect("lists").len() <= 3 * JOURNAL_FILES_MAX);
+    for sample in &samples {
+        assert_eq!(&spool.set(sample.set().id).expect("is there").set, sample.set());
+        assert!(spool.content(sample.id()).is_ok());
+    }
 }
